@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CLI_COMMON_H
+#define NVB_CLI_COMMON_H
+
+#include "cli/options.h"
+#include "config/config.h"
+
+/*
+ * What every program's command line has in common: where this host's driver is looked for, which
+ *configuration file counts, how to log. A program hands both to its nvb_program:
+ *
+ *	.common = nvb_common_groups, .prepare = nvb_common_prepare
+ *
+ * and then finds the result of flags, environment and file in nvb_common_config().
+ */
+extern const struct nvb_option_group nvb_common_groups[];
+
+/* Reads the configuration, lays the environment and the flags over it, starts logging. */
+int nvb_common_prepare(const struct nvb_program *program, nvb_error **err);
+
+/* The settings in force. Valid after nvb_common_prepare for the life of the process. */
+const struct nvb_config *nvb_common_config(void);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CONFIG_CONFIG_H
+#define NVB_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/choice.h"
+#include "base/error.h"
+#include "nvbind/log.h"
+
+/*
+ * nvbind.toml: the settings of a host or of a user. Every key is optional; a key that is not known is an
+ * error with its line and the nearest known name. The first of these that exists counts, alone: the file
+ * named by
+ * --config, $XDG_CONFIG_HOME/nvbind/config.toml (~/.config without it), /etc/nvbind/config.toml. Never the
+ * working directory, where root would run what a stranger wrote.
+ */
+enum nvb_log_format { NVB_LOG_TEXT, NVB_LOG_JSON };
+
+/* error, warning, info, debug; text, json. */
+extern const struct nvb_choice nvb_log_level_choices[];
+extern const struct nvb_choice nvb_log_format_choices[];
+
+struct nvb_config {
+	/* Absolute directories that contain what their names say: dev + "/dev/nvidia0", proc +
+	 * "/proc/driver/nvidia", sys + "/sys/bus/pci", driver + "/usr/lib". Never NULL; "/" is this host. */
+	struct {
+		char *driver, *dev, *proc, *sys;
+		char **library_path; /* directories below the driver root that are searched first; NULL: none
+				      */
+	} roots;
+	struct {
+		enum nvb_log_level level;
+		enum nvb_log_format format;
+	} log;
+	struct {
+		char *path; /* of nvbind-hook on the host, as generated specs name it; NULL: where it was
+			       installed */
+	} hook;
+	struct {
+		char **runtimes; /* OCI runtimes to try, in this order: names or absolute paths */
+	} runtime;
+	struct {
+		char **directories; /* of CDI specs; a later one wins over an earlier one; NULL: the
+				       standard's */
+	} cdi;
+	char *file; /* the file that was read; NULL when there is none */
+};
+
+/* The built-in values; release what a failure leaves, too. */
+int nvb_config_init(struct nvb_config *config, nvb_error **err);
+void nvb_config_release(struct nvb_config *config);
+#define _cleanup_config_ _cleanup_(nvb_config_release)
+
+/*
+ * Lays a file's values over *config. As root a file (or a directory on the way to it, as far as its own
+ * directory) that others than root can write is refused with NVB_ERR_PERMISSION.
+ */
+int nvb_config_read_file(struct nvb_config *config, const char *path, nvb_error **err);
+
+/* The same from memory; `file` is for messages. */
+int nvb_config_parse(
+	struct nvb_config *config, const char *data, size_t size, const char *file, nvb_error **err);
+
+/*
+ * Finds and reads the file. `explicit` is --config's and must exist; NULL looks in the standard places, where
+ * none is fine. `user` false skips the user's own file: for shims and hooks, which engines start as root with
+ * an environment of their own making.
+ */
+int nvb_config_load(struct nvb_config *config, const char *explicit, bool user, nvb_error **err);
+
+/* NVBIND_ROOT: replaces all four roots of the file. `root` NULL or "" changes nothing. A relative path is
+ * taken from the working directory. */
+int nvb_config_set_root(struct nvb_config *config, const char *root, nvb_error **err);
+
+/* What the keys are, for documentation and `nvbind config`: calls `each` for every key in the table's order.
+ */
+struct nvb_config_key_info {
+	const char *section, *name, *type, *help;
+};
+void nvb_config_keys(void (*each)(const struct nvb_config_key_info *key, void *data), void *data);
+
+#endif
