@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CONTAINER_CONTAINER_H
+#define NVB_CONTAINER_CONTAINER_H
+
+#include "base/root.h"
+#include "nvbind/log.h"
+#include "plan/plan.h"
+
+/*
+ * What happens inside a container's root: links and the dynamic linker's cache. Nothing from the container is
+ * executed, every path goes through base/root.h, and every file that is read there is hostile input.
+ */
+
+struct nvb_container_work {
+	const struct nvb_link *links;
+	size_t link_count;
+	const char *const *directories; /* library directories for ld.so.cache, most important first */
+	size_t directory_count;
+};
+
+/*
+ * Does the work in the container's root: makes the links, then merges the libraries found in `directories`
+ * into etc/ld.so.cache (glibc) or etc/ld-musl-*.path (musl). A read-only root, a missing or damaged cache, an
+ * existing file where a link should be are no errors: each is logged and left as it is. An error means that
+ * the root itself could not be used.
+ */
+int nvb_container_apply(const struct nvb_root *root, const struct nvb_container_work *work,
+	const struct nvb_log *log, nvb_error **err);
+
+/*
+ * The same for a root whose writable top is `top` and whose content is `lower` (an overlay that is not
+ * mounted yet): reads the old cache from `lower`, writes links and the new cache below `top`.
+ */
+int nvb_container_apply_layer(const struct nvb_root *lower, const struct nvb_root *top,
+	const struct nvb_container_work *work, const struct nvb_log *log, nvb_error **err);
+
+/*
+ * The argument vector with which a runtime calls nvbind-hook to do the work of a plan's edits of one scope
+ * (NVB_SCOPE_COMMON or a device; INT_MAX for all): {"nvbind-hook", "apply", "--link", "TARGET::PATH",
+ * "--library-directory", DIR, ...}. NULL in *argv when there is nothing to do. Writer and parser of that
+ * command line live in one file.
+ */
+int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_PLAN_PLAN_H
+#define NVB_PLAN_PLAN_H
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "nvbind/plan.h"
+#include "request/request.h"
+
+/*
+ * The plan: an ordered list of edits. A sink (CDI spec, OCI config.json, bolt root) translates every edit and
+ * adds none of its own, so no front can differ from another. All strings live in the plan's arena.
+ */
+
+enum nvb_edit_kind {
+	NVB_EDIT_DEVICE,  /* a device node, and the device cgroup rule that allows it */
+	NVB_EDIT_MOUNT,	  /* a bind mount of a host file, directory or socket */
+	NVB_EDIT_LINK,	  /* a symbolic link inside the container */
+	NVB_EDIT_LDCACHE, /* a directory whose libraries must be found through the container's ld.so.cache */
+	NVB_EDIT_ENV,	  /* an environment variable */
+	NVB_EDIT_HOOK,	  /* an OCI hook that a foreign CDI spec brought; our own plans have none */
+	NVB_EDIT_GID,	  /* an additional group id */
+};
+
+/* Who keeps a limit. Edits that are no limit say NVB_ENFORCED_NA. */
+enum nvb_enforcement {
+	NVB_ENFORCED_NA,
+	NVB_ENFORCED_HARDWARE, /* MIG */
+	NVB_ENFORCED_DRIVER,   /* MPS, dmem */
+	NVB_ENFORCED_KERNEL,   /* cgroup: device nodes that are not listed cannot be opened */
+	NVB_ENFORCED_NOBODY,   /* recorded only */
+};
+
+/* How a mount's content arrives. */
+enum nvb_via {
+	NVB_VIA_BIND,  /* the sink makes a mount */
+	NVB_VIA_LAYER, /* the driver tree, a layer of the root, already has it at that path */
+};
+
+enum { NVB_SCOPE_COMMON = -1 };
+
+struct nvb_edit {
+	enum nvb_edit_kind kind;
+	int scope;     /* index into the plan's devices, or NVB_SCOPE_COMMON for what all of them need */
+	bool required; /* false: a container without it still works, so a sink that cannot do it goes on */
+	enum nvb_enforcement enforcement;
+	const char *rule; /* where it comes from: "node.gpu", "lib.cuda", "link.soname", "cdi:<spec path>" */
+	const char *reason; /* for people: "CUDA driver API" */
+	union {
+		struct {
+			const char *host;      /* host path of the node */
+			const char *container; /* path inside */
+			uint32_t major, minor;
+			bool known_numbers; /* major and minor were read from the node */
+			char access[4];	    /* subset of "rwm" */
+			const char *type;   /* "c", "b"; CDI allows "p","u" */
+			bool has_mode, has_uid, has_gid;
+			uint32_t mode, uid, gid;
+		} device;
+		struct {
+			const char *host;
+			const char *container;
+			enum nvb_file_kind file_kind;
+			enum nvb_via via;
+			const char *const *
+				options; /* NULL-terminated, as in a CDI spec: "ro","nosuid","nodev","bind" */
+			const char *type; /* NULL or "bind" */
+		} mount;
+		struct nvb_link link;
+		struct {
+			const char *directory;
+		} ldcache;
+		struct {
+			const char *name, *value;
+		} env;
+		struct {
+			const char *when; /* "createContainer" ... */
+			const char *path;
+			const char *const *args, *const *env; /* NULL-terminated or NULL */
+			int timeout;			      /* seconds, 0 none */
+		} hook;
+		uint32_t gid;
+	};
+};
+
+/* A device of the plan, under every name a user may call it by. */
+struct nvb_plan_device {
+	uint32_t gpu_index;
+	bool is_mig;
+	uint32_t mig_index;
+	const char *name;     /* "2" or "0:1" */
+	const char *uuid;     /* or NULL */
+	const char *gpu_uuid; /* of a MIG device: its GPU's; or NULL */
+	const char *model;    /* "NVIDIA H200" or NULL */
+	const char *pci;
+};
+
+struct nvb_plan {
+	struct nvb_arena arena;
+	enum nvb_layout layout;
+	const char *tree; /* host path, or NULL */
+	const char *driver_version;
+	unsigned capabilities;
+	struct nvb_plan_device *devices; /* malloc'd */
+	size_t device_count, device_capacity;
+	struct nvb_edit *edits; /* malloc'd; common ones first, then by device */
+	size_t edit_count, edit_capacity;
+	char **warnings; /* what was left out, and why */
+};
+
+/* Where the driver tree appears inside a container under NVB_LAYOUT_TREE. */
+#define NVB_TREE_MOUNTPOINT "/run/nvbind/driver"
+
+/* Appends a cleared edit of that kind and returns it, or NULL without memory. Used by the planner and the CDI
+ * importer. */
+struct nvb_edit *nvb_plan_add(struct nvb_plan *plan, enum nvb_edit_kind kind, int scope);
+
+const char *nvb_edit_kind_name(enum nvb_edit_kind kind);
+const char *nvb_enforcement_name(enum nvb_enforcement enforcement);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_REQUEST_REQUEST_H
+#define NVB_REQUEST_REQUEST_H
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "inventory/inventory.h"
+#include "nvbind/request.h"
+
+enum nvb_selector_kind {
+	NVB_SELECT_ALL,	      /* every GPU; a GPU with MIG devices stands for them */
+	NVB_SELECT_COUNT,     /* any `gpu` GPUs, first ones first */
+	NVB_SELECT_INDEX,     /* GPU number `gpu` */
+	NVB_SELECT_UUID,      /* `text` "GPU-..." */
+	NVB_SELECT_PCI,	      /* `text` "0000:3b:00.0" */
+	NVB_SELECT_MIG_INDEX, /* MIG device `mig` of GPU `gpu` */
+	NVB_SELECT_MIG_UUID,  /* `text` "MIG-..." */
+	NVB_SELECT_CDI,	      /* `text` "vendor/class=name" */
+};
+
+struct nvb_selector {
+	enum nvb_selector_kind kind;
+	uint32_t gpu, mig;
+	const char *text; /* as the user wrote it, for messages */
+};
+
+struct nvb_request {
+	struct nvb_arena arena;
+	struct nvb_selector *selectors; /* malloc'd array, strings in the arena */
+	size_t selector_count, selector_capacity;
+	unsigned capabilities; /* enum nvb_capability bits */
+	bool none; /* "none" or "void" was said: no GPU, and no other selector may stand beside it */
+};
+
+/* One GPU or MIG device that a request came down to. */
+struct nvb_device {
+	const struct nvb_gpu *gpu;
+	const struct nvb_mig_device *mig; /* NULL: the whole GPU */
+};
+
+/*
+ * Resolves every selector that is not a CDI name against the inventory: each device once, in the order of the
+ * inventory. *devices is malloc'd. NVB_ERR_NOT_FOUND names the selector and says what there is.
+ */
+int nvb_request_resolve(const struct nvb_request *request, const struct nvb_inventory *inventory,
+	struct nvb_device **devices, size_t *count, nvb_error **err);
+
+/* True when a MIG UUID was asked for that the inventory cannot resolve without NVML. */
+bool nvb_request_needs_nvml(const struct nvb_request *request, const struct nvb_inventory *inventory);
+
+/* "compute,utility" to bits; 0 with an error for an unknown name. */
+int nvb_capabilities_parse(const char *list, unsigned *capabilities, nvb_error **err);
+/* Bits to "compute,utility" in `buffer`; returns buffer. */
+enum { NVB_CAPABILITIES_TEXT = 80 };
+char *nvb_capabilities_format(unsigned capabilities, char buffer[static NVB_CAPABILITIES_TEXT]);
+
+#endif
