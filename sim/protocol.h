@@ -32,6 +32,12 @@ enum sim_request_kind {
 	SIM_REQUEST_RELEASE,
 	/* Changes the machine: see struct sim_change. */
 	SIM_REQUEST_CHANGE,
+	/*
+	 * The memory of a device that this connection uses (-ENOENT else): the reply carries a memfd as large
+	 * as the device's memory, empty, which the daemon holds as long as the connection lives. Where in it
+	 * an allocation lies is the client's choice; how much it may allocate is what USE granted.
+	 */
+	SIM_REQUEST_MEMORY,
 };
 
 enum sim_client_kind { SIM_CLIENT_NVML = 1, SIM_CLIENT_CUDA, SIM_CLIENT_CONTROL };
@@ -69,7 +75,7 @@ struct sim_request {
 	uint32_t kind;		   /* enum sim_request_kind */
 	uint32_t client;	   /* HELLO: enum sim_client_kind */
 	uint32_t process;	   /* USE: 'C', 'G' or 'M', as in struct sim_process */
-	uint32_t gpu, gi, ci, pad; /* USE, RELEASE; gi and ci SIM_NO_INSTANCE without MIG */
+	uint32_t gpu, gi, ci, pad; /* USE, RELEASE, MEMORY; gi and ci SIM_NO_INSTANCE without MIG */
 	sim_u64 memory;		   /* USE: bytes */
 	struct sim_change change;  /* CHANGE */
 };
