@@ -111,6 +111,14 @@ struct nvb_plan {
 /* Where the driver tree appears inside a container under NVB_LAYOUT_TREE. */
 #define NVB_TREE_MOUNTPOINT "/run/nvbind/driver"
 
+/*
+ * The planner: what nvb_plan_make() does for every selector but CDI names, which the CDI registry adds to the
+ * plan behind it (src/cdi/import.h). A request of CDI names alone gives a plan without edits and asks for no
+ * driver.
+ */
+int nvb_planner_make(const struct nvb_request *request, const struct nvb_inventory *inventory,
+	const struct nvb_plan_options *options, struct nvb_plan **plan, nvb_error **err);
+
 /* Appends a cleared edit of that kind and returns it, or NULL without memory. Used by the planner and the CDI
  * importer. */
 struct nvb_edit *nvb_plan_add(struct nvb_plan *plan, enum nvb_edit_kind kind, int scope);

@@ -34,7 +34,7 @@ struct nvb_request {
 
 /* One GPU or MIG device that a request came down to. */
 struct nvb_device {
-	const struct nvb_gpu *gpu;
+	const struct nvb_gpu *gpu;	  /* NULL: all there are, under WSL2 */
 	const struct nvb_mig_device *mig; /* NULL: the whole GPU */
 };
 
@@ -44,6 +44,9 @@ struct nvb_device {
  */
 int nvb_request_resolve(const struct nvb_request *request, const struct nvb_inventory *inventory,
 	struct nvb_device **devices, size_t *count, nvb_error **err);
+
+/* Adds "any `count` GPUs"; `text` is what the user wrote. */
+int nvb_request_add_count(struct nvb_request *request, const char *text, uint32_t count, nvb_error **err);
 
 /* True when a MIG UUID was asked for that the inventory cannot resolve without NVML. */
 bool nvb_request_needs_nvml(const struct nvb_request *request, const struct nvb_inventory *inventory);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request/request.h"
+
+int nvb_request_new(nvb_request **request, nvb_error **err)
+{
+	struct nvb_request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return nvb_fail_oom(err);
+	r->capabilities = NVB_CAP_DEFAULT;
+	*request = r;
+	return 0;
+}
+
+void nvb_request_free(nvb_request *request)
+{
+	if (!request)
+		return;
+	free(request->selectors);
+	nvb_arena_release(&request->arena);
+	free(request);
+}
+
+int nvb_request_set_capabilities(nvb_request *request, const char *list, nvb_error **err)
+{
+	return nvb_capabilities_parse(list, &request->capabilities, err);
+}
