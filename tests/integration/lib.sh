@@ -262,7 +262,7 @@ make_bundle() {
 	mkdir -p "$dir/rootfs"
 	(cd "$dir" && rm -f config.json && runc spec)
 	# The words go through stdin: jq would take those with a dash for its own options.
-	printf '%s\0' "$@" | jq -Rs --tab --slurpfile spec "$dir/config.json" 'split("\u0000")[:-1] as $args
+	printf '%s\036' "$@" | jq -Rs --tab --slurpfile spec "$dir/config.json" 'split("\u001e")[:-1] as $args
 		| $spec[0] | .process.terminal = false | .process.args = $args | .root.readonly = false' \
 		>"$dir/config.json.new"
 	mv "$dir/config.json.new" "$dir/config.json"
