@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/ldcache.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -35,10 +36,18 @@ static uint64_t u64_at(const char *data, size_t offset)
 	return v;
 }
 
-/* The NUL-terminated string at an offset of data, or NULL when it does not end inside. */
+/*
+ * The NUL-terminated string at an offset of data, or NULL when it does not end inside or is longer than any
+ * path: a hostile cache with a million entries that all point at one endless string would keep us for hours.
+ */
 static const char *string_at(const char *data, size_t size, uint64_t offset)
 {
-	if (offset >= size || !memchr(data + offset, '\0', size - (size_t)offset))
+	size_t left;
+
+	if (offset >= size)
+		return NULL;
+	left = size - (size_t)offset;
+	if (!memchr(data + offset, '\0', left < PATH_MAX ? left : PATH_MAX))
 		return NULL;
 	return data + offset;
 }
