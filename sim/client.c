@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/client.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "inventory/nvml_abi.h"
+#include "sim/compat.h"
+
 static bool is_machine(const char *root)
 {
 	char path[PATH_MAX];
@@ -19,41 +22,155 @@ static bool is_machine(const char *root)
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/" SIM_SOCKET, root) >= sizeof(path))
 		return false;
-	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+	return sim_stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A machine whose daemon has gone still has its nodes. */
+static bool has_nodes(const char *root)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/dev/nvidiactl", root) >= sizeof(path))
+		return false;
+	return sim_stat(path, &st) == 0;
 }
 
 /* Cuts path after path until a machine is found; path is absolute. */
-static int find_above(char *path)
+static int find_above(char *path, bool (*is_root)(const char *root))
 {
 	char *slash;
 
 	while ((slash = strrchr(path, '/'))) {
 		*slash = '\0';
-		if (is_machine(path))
+		if (is_root(path))
 			return 0;
 	}
 	return -ENOENT;
 }
 
-int sim_client_root(const void *symbol, char root[PATH_MAX])
-{
-	char given[PATH_MAX], real[PATH_MAX];
-	Dl_info info;
+struct search {
+	uintptr_t address;
+	char *path;
+};
 
-	if (!dladdr(symbol, &info) || !info.dli_fname)
-		return -ENOENT;
-	/* As it was loaded, then where the links lead: one of them may leave the machine's tree. */
-	if (info.dli_fname[0] == '/' && strlen(info.dli_fname) < sizeof(given)) {
-		strcpy(given, info.dli_fname);
-		if (find_above(given) == 0) {
-			strcpy(root, given);
-			return 0;
+static int match_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct search *search = data;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+		if (segment->p_type == PT_LOAD && search->address >= start &&
+			search->address < start + segment->p_memsz) {
+			if (!info->dlpi_name || strlen(info->dlpi_name) >= PATH_MAX)
+				return -1;
+			/* The main program itself has no name here. */
+			strcpy(search->path, *info->dlpi_name ? info->dlpi_name : "/proc/self/exe");
+			return 1;
 		}
 	}
-	if (!realpath(info.dli_fname, real) || find_above(real) < 0)
+	return 0;
+}
+
+/* The file that holds `symbol`, as the loader names it. */
+static int object_path(const void *symbol, char path[PATH_MAX])
+{
+	struct search search = {.address = (uintptr_t)symbol, .path = path};
+
+	return dl_iterate_phdr(match_object, &search) == 1 ? 0 : -ENOENT;
+}
+
+static int find_root(const char *object, bool (*is_root)(const char *root), char root[PATH_MAX])
+{
+	char real[PATH_MAX];
+
+	/* As it was loaded, then where the links lead: one of them may leave the machine's tree. */
+	if (object[0] == '/') {
+		strcpy(root, object);
+		if (find_above(root, is_root) == 0)
+			return 0;
+	}
+	if (!realpath(object, real) || find_above(real, is_root) < 0)
 		return -ENOENT;
 	strcpy(root, real);
 	return 0;
+}
+
+int sim_client_root(const void *symbol, char root[PATH_MAX])
+{
+	char object[PATH_MAX];
+	int rc = object_path(symbol, object);
+
+	return rc < 0 ? rc : find_root(object, is_machine, root);
+}
+
+/* The state beside the library: the same directory, the same version. */
+static int state_path(const char *object, char path[PATH_MAX])
+{
+	char real[PATH_MAX];
+
+	if (!realpath(object, real))
+		return -errno;
+	char *name = strrchr(real, '/') + 1;
+	const char *version = strstr(name, ".so.");
+	if (!version)
+		return -ENOENT;
+	version += strlen(".so.");
+	int n = snprintf(path, PATH_MAX, "%.*s" SIM_STATE_FILENAME "%s", (int)(name - real), real, version);
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int sim_client_attach(const void *symbol, enum sim_client_kind kind, struct sim_client *client)
+{
+	char object[PATH_MAX];
+	int rc = object_path(symbol, object);
+
+	client->socket = -1;
+	client->map = (struct sim_map)SIM_MAP_INIT;
+	client->path[0] = '\0';
+	if (rc < 0)
+		return rc;
+	if (find_root(object, is_machine, client->root) == 0) {
+		client->socket = sim_client_connect(client->root);
+		if (client->socket >= 0 &&
+			sim_client_hello(client->socket, kind, &client->map, &client->pid) == 0)
+			return 0;
+	} else if (find_root(object, has_nodes, client->root) < 0) {
+		client->root[0] = '\0';
+	}
+	sim_client_detach(client);
+	rc = state_path(object, client->path);
+	return rc < 0 ? rc : sim_state_open(client->path, false, &client->map);
+}
+
+void sim_client_detach(struct sim_client *client)
+{
+	sim_state_unmap(&client->map);
+	if (client->socket >= 0)
+		close(client->socket);
+	client->socket = -1;
+}
+
+uint32_t sim_client_change(struct sim_client *client, const struct sim_change *change, uint32_t *result)
+{
+	struct sim_request request = {.kind = SIM_REQUEST_CHANGE, .change = *change};
+	struct sim_reply reply = {0};
+	struct sim_map own = SIM_MAP_INIT;
+
+	if (client->socket >= 0) {
+		if (sim_client_call(client->socket, &request, &reply, NULL) < 0)
+			return NVML_UNKNOWN;
+		*result = reply.result;
+		return reply.nvml;
+	}
+	/* A machine without daemon: whoever may write its file is its administrator. */
+	if (geteuid() != 0 || !client->map.live || sim_state_open(client->path, true, &own) < 0)
+		return NVML_NO_PERMISSION;
+	uint32_t nvml = sim_change_apply(&own, change, true, result);
+	sim_state_unmap(&own);
+	return nvml;
 }
 
 int sim_client_connect(const char *root)
@@ -158,9 +275,12 @@ int sim_client_node(const char *root, const char *node)
 		return -ENAMETOOLONG;
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd >= 0) {
-		/* Somebody does serve it: then it is not ours. */
+		/* A tree made without root has plain files for nodes. A device that somebody serves is not
+		 * ours. */
+		struct stat st;
+		int rc = sim_fstat(fd, &st);
 		close(fd);
-		return -EBUSY;
+		return rc < 0 ? rc : S_ISREG(st.st_mode) ? 0 : -EBUSY;
 	}
-	return errno == ENXIO ? 0 : -errno;
+	return errno == ENXIO || errno == ENODEV ? 0 : -errno;
 }

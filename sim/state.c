@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sim/compat.h"
+
 /*
  * The generation's low bit names the current copy. 64-bit generations are read and written whole on every
  * machine these libraries run on (cmpxchg8b or an aligned 64-bit move on i386, which gcc emits for __atomic).
@@ -168,8 +170,9 @@ int sim_state_format(int fd, const void *elf, size_t elf_size)
 
 	if (elf_size != SIM_STATE_OFFSET)
 		return -EINVAL;
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	int rc = sim_fstat(fd, &st);
+	if (rc < 0)
+		return rc;
 	if (st.st_size)
 		return -EEXIST;
 	if (ftruncate(fd, (off_t)SIM_STATE_FILE_SIZE) < 0)
@@ -183,7 +186,7 @@ int sim_state_format(int fd, const void *elf, size_t elf_size)
 	map.state->layout = SIM_STATE_LAYOUT;
 	map.state->size = sizeof(*map.state);
 	map.state->inode = st.st_ino;
-	int rc = getrandom(&map.state->identity, sizeof(map.state->identity), 0) < 0 ? -errno : 0;
+	rc = getrandom(&map.state->identity, sizeof(map.state->identity), 0) < 0 ? -errno : 0;
 	/* The magic last: a file that was never finished is not a state. */
 	if (rc == 0)
 		__atomic_store_n(&map.state->magic, SIM_STATE_MAGIC, __ATOMIC_RELEASE);
@@ -194,11 +197,9 @@ int sim_state_format(int fd, const void *elf, size_t elf_size)
 int sim_state_map(int fd, bool writable, struct sim_map *map)
 {
 	struct stat st;
-	int rc = 0;
+	int rc = sim_fstat(fd, &st);
 
-	if (fstat(fd, &st) < 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < SIM_STATE_FILE_SIZE)
+	if (rc == 0 && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < SIM_STATE_FILE_SIZE))
 		rc = -EPROTO;
 	if (rc < 0) {
 		close(fd);

@@ -121,6 +121,7 @@ struct sim_power {
 
 struct sim_clocks {
 	uint32_t now[SIM_CLOCK_COUNT], max[SIM_CLOCK_COUNT], application[SIM_CLOCK_COUNT]; /* MHz */
+	uint32_t application_default[SIM_CLOCK_COUNT];
 	uint32_t locked_min, locked_max;	 /* graphics, MHz; 0: not locked */
 	uint32_t mem_locked_min, mem_locked_max; /* memory, MHz; 0: not locked */
 	sim_u64 throttle_reasons;		 /* nvmlClocksEventReasons bits */
