@@ -14,12 +14,13 @@
  * The image store as a reader sees it. Writing it (pull, import, rm, prune) is the work of the program
  *bolt-image, which alone links libarchive; running a capsule only looks a name up and uses what is unpacked.
  *
- *	<store>/lock                     flock: shared while an image is used or added, exclusive while one is
- *removed <store>/refs/<name>              a name ("docker.io/library/debian:12", "/" written "%2F"): text
- *"sha256:<image id>\n" <store>/images/<image id>/config.json, manifest.json <store>/layers/<diff id>/ an
- *unpacked layer, ready as a lower directory of an overlay <store>/blobs/sha256/<digest>    what skopeo left;
- *empty files of the right size stand for layers that are unpacked <store>/tmp/<random>             work in
- *progress, locked by its maker; whatever is not locked is rubbish
+ *	<store>/lock                     see capsule/store.h
+ *	<store>/refs/<name>              a name ("docker.io/library/debian:12", "/" written "%2F"): text
+ *"sha256:<image id>\n" <store>/images/<image id>/       config.json, manifest.json, lock <store>/layers/<diff
+ *id>/fs/     an unpacked layer, ready as a lower directory of an overlay <store>/layers/<diff id>/size    its
+ *bytes <store>/blobs/sha256/<digest>    what skopeo left; files without blocks stand for layers that are
+ *unpacked <store>/tmp/<random>/            work in progress, locked by its maker; whatever is not locked is
+ *rubbish
  *
  * An image id is the digest of its config, as everywhere; a layer is named by the digest of its uncompressed
  *archive.
@@ -50,7 +51,7 @@ struct nvb_image {
 	const char *const *volumes;
 	const char *const *layers; /* host paths, lowest first */
 	size_t layer_count;
-	int lock; /* holds the store's lock shared: nothing of the image is removed while this is open */
+	int lock; /* the image's own, held shared: nothing of it is removed while this is open */
 };
 
 /*
