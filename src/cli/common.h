@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "config/config.h"
+#include "nvbind/inventory.h"
 
 /*
  * What every program's command line has in common: where this host's driver is looked for, which
@@ -20,5 +21,8 @@ int nvb_common_prepare(const struct nvb_program *program, nvb_error **err);
 
 /* The settings in force. Valid after nvb_common_prepare for the life of the process. */
 const struct nvb_config *nvb_common_config(void);
+
+/* How to load the inventory with these settings; every field is set, strings live as the settings do. */
+void nvb_common_inventory_options(struct nvb_inventory_options *options);
 
 #endif

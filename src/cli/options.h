@@ -8,28 +8,40 @@
 
 #include "base/choice.h"
 #include "base/error.h"
+#include "base/units.h"
 
 /*
  * Command lines as tables. A program is a table of verbs, a verb is a table of options and a function;
- *parsing, help, completions and "did you mean" come from these tables and from nothing else.
+ * parsing, help and "did you mean" come from these tables and from nothing else.
  *
- *	static struct { bool rm; const char *name; char **env; int isolation; } opt;
+ *	static struct { bool rm; char **env; int isolation; } opt;
  *
  *	static const struct nvb_option run_options[] = {
  *		{"rm", 0, NVB_OPTION_FLAG(&opt.rm), "remove the capsule when it ends"},
- *		{"name", 0, NVB_OPTION_STRING("NAME", &opt.name), "name the capsule"},
  *		{"env", 'e', NVB_OPTION_LIST("KEY=VALUE", &opt.env), "set a variable (repeatable)"},
- *		{"isolation", 0, NVB_OPTION_CHOICE("MODE", isolation_choices, &opt.isolation), "who else may use
- *the GPU"}, {NULL}};
+ *		{"isolation", 0, NVB_OPTION_CHOICE("MODE", isolation_choices, &opt.isolation), "..."},
+ *		{NULL},
+ *	};
  *
  *	static const struct nvb_verb surge_verbs[] = {
- *		{.name = "run", .synopsis = "IMAGE [COMMAND [ARG...]]", .summary = "run a program in a new
- *capsule", .groups = NVB_GROUPS({"Options", run_options}), .run = surge_run, .min_args = 1, .max_args =
- *NVB_ARGS_ANY, .options_end_at_first_argument = true, .failure = 125}, {NULL}};
+ *		{
+ *			.name = "run",
+ *			.synopsis = "IMAGE [COMMAND [ARG...]]",
+ *			.summary = "run a program in a new capsule",
+ *			.groups = NVB_GROUPS({"Options", run_options}),
+ *			.run = surge_run,
+ *			.min_args = 1,
+ *			.max_args = NVB_ARGS_ANY,
+ *			.options_end_at_first_argument = true,
+ *			.failure = 125,
+ *		},
+ *		{NULL},
+ *	};
  *
- * Accepted: --opt value, --opt=value, -o value, -ovalue, bundled flags (-it), "--" (all that follows are
- * arguments), flags as --flag=false. Of an option given twice the last counts, except for lists, which grow.
- * Strings point into argv. --help and -h exist for every verb, --version for the program.
+ * Accepted: --opt value, --opt=value, -o value, -ovalue, -o=value, bundled flags (-it), --flag=false,
+ * options before and after arguments, "--" (all that follows are arguments). Of an option given twice the
+ * last counts, except for lists, which grow. Strings point into argv. Every verb has --help and -h (a verb's
+ * own -h comes first, so that `-h NAME` can be docker's), the program has --version and `help VERB...`.
  */
 enum nvb_option_kind {
 	NVB_KIND_FLAG = 1, /* bool */
@@ -54,7 +66,7 @@ struct nvb_option {
 		uint32_t *u32;
 		uint64_t *u64;
 		int *choice;
-		/* `value` is NULL where an optional argument is absent. 0 or a negated code. */
+		/* `value` is NULL when the option takes none. 0, a negated code, or 1: stop parsing here. */
 		int (*callback)(const struct nvb_option *option, const char *value, nvb_error **err);
 	} to;
 	const struct nvb_choice *choices;
@@ -85,15 +97,17 @@ struct nvb_option_group {
 /*
  * What a verb does. argv[0..argc-1] are its arguments, options taken out, NULL behind the last. Returns the
  * exit status (0..255), or a negated code with *err set: the program then prints that error on one line and
- * leaves with the verb's status for failure.
+ * leaves with the verb's status for failure. What is wrong with the command line itself (options that exclude
+ * each other) is reported by `return nvb_usage(err, "...")`, which chooses the status for wrong usage.
  */
 typedef int (*nvb_verb_function)(int argc, char **argv, nvb_error **err);
 
+int nvb_usage(nvb_error **err, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+
 struct nvb_verb {
-	const char *name; /* NULL ends the table */
-	const char
-		*summary; /* one line for the list of verbs; lower case, no full stop; NULL hides the verb */
-	const char *synopsis; /* the arguments: "IMAGE [COMMAND [ARG...]]"; "[OPTION...]" is put before it */
+	const char *name;	 /* NULL ends the table */
+	const char *summary;	 /* for the list of verbs; lower case, no full stop; NULL hides the verb */
+	const char *synopsis;	 /* the arguments: "IMAGE [COMMAND [ARG...]]" */
 	const char *description; /* further paragraphs of the verb's help (wrapped), or NULL */
 	const char *examples;	 /* printed as it stands at the end of the verb's help, or NULL */
 	const struct nvb_option_group *groups;
@@ -121,14 +135,11 @@ struct nvb_program {
 int nvb_program_main(const struct nvb_program *program, int argc, char **argv);
 
 /*
- * The parts, for tests and for programs without verbs. nvb_options_parse moves the arguments to the front of
- * argv (argv[0] is the first word to look at, not the program's name) and sets *argc to their number.
+ * The parser alone, for programs without verbs. `groups` is a list of arrays of groups, searched in order,
+ * NULL at its end. argv[0] is the first word to look at, not the program's name; the arguments are moved to
+ * its front, *argc becomes their number. 0, a negated code, or 1 when a callback stopped it.
  */
-int nvb_options_parse(const struct nvb_option_group *const groups[], size_t group_lists, bool end_at_first,
-	int *argc, char **argv, nvb_error **err);
-
-/* "8G" to bytes, "100ms" to nanoseconds; `what` names the thing in the message. */
-int nvb_parse_size(const char *s, const char *what, uint64_t *out, nvb_error **err);
-int nvb_parse_duration(const char *s, const char *what, uint64_t *out, nvb_error **err);
+int nvb_options_parse(const struct nvb_option_group *const *groups, bool end_at_first_argument, int *argc,
+	char **argv, nvb_error **err);
 
 #endif

@@ -16,8 +16,8 @@
 struct nvb_progress {
 	const char *label; /* must stay alive; escaped when printed */
 	uint64_t done, total;
-	uint64_t started, drawn; /* monotonic, ns */
-	bool active, visible;
+	uint64_t started, drawn; /* monotonic clock, ns */
+	bool active;
 };
 
 /* `total` in bytes, 0 when it is not known (then no bar, only amount and rate). */
@@ -25,8 +25,9 @@ void nvb_progress_begin(struct nvb_progress *progress, const char *label, uint64
 void nvb_progress_set(struct nvb_progress *progress, uint64_t done);
 /* When the total becomes known or changes. */
 void nvb_progress_set_total(struct nvb_progress *progress, uint64_t total);
-/* Clears the line. Also before anything else is printed on the terminal; the next set draws it again. */
-void nvb_progress_clear(struct nvb_progress *progress);
+/* Wipes the line, whosever it is, before something else is printed on the terminal (messages of cli/logging.h
+ * and cli/output.h do it themselves); the next set draws it again. */
+void nvb_progress_clear_line(void);
 void nvb_progress_end(struct nvb_progress *progress);
 
 #endif

@@ -54,8 +54,9 @@ void nvb_config_release(struct nvb_config *config);
 #define _cleanup_config_ _cleanup_(nvb_config_release)
 
 /*
- * Lays a file's values over *config. As root a file (or a directory on the way to it, as far as its own
- * directory) that others than root can write is refused with NVB_ERR_PERMISSION.
+ * Lays the values of a file that somebody named over *config. As root it is refused with NVB_ERR_PERMISSION
+ * when others than its owner and root can write it or the directory that holds it: they could make root run
+ * what they like. Errors: NVB_ERR_INVALID with line and column, NVB_ERR_NOT_FOUND. Untouched on failure.
  */
 int nvb_config_read_file(struct nvb_config *config, const char *path, nvb_error **err);
 
@@ -65,14 +66,17 @@ int nvb_config_parse(
 
 /*
  * Finds and reads the file. `explicit` is --config's and must exist; NULL looks in the standard places, where
- * none is fine. `user` false skips the user's own file: for shims and hooks, which engines start as root with
- * an environment of their own making.
+ * none is fine; as root a file found there must belong to root or to this process's user. `user` false skips
+ * the user's own file: for shims and hooks, which engines start as root with an environment of their making.
  */
 int nvb_config_load(struct nvb_config *config, const char *explicit, bool user, nvb_error **err);
 
 /* NVBIND_ROOT: replaces all four roots of the file. `root` NULL or "" changes nothing. A relative path is
  * taken from the working directory. */
 int nvb_config_set_root(struct nvb_config *config, const char *root, nvb_error **err);
+
+/* One root, &config->roots.dev for instance, in the same way. */
+int nvb_config_set_directory(char **where, const char *path, nvb_error **err);
 
 /* What the keys are, for documentation and `nvbind config`: calls `each` for every key in the table's order.
  */
