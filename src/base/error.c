@@ -117,7 +117,7 @@ static void set(nvb_error **err, enum nvb_error_code code, int sys, char *messag
 	*err = e;
 }
 
-static char *vformat(const char *fmt, va_list ap)
+static char *__attribute__((format(printf, 1, 0))) vformat(const char *fmt, va_list ap)
 {
 	char *s;
 

@@ -7,6 +7,7 @@
 
 #include "base/choice.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "nvbind/log.h"
 
 /*
