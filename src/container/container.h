@@ -16,13 +16,17 @@ struct nvb_container_work {
 	size_t link_count;
 	const char *const *directories; /* library directories for ld.so.cache, most important first */
 	size_t directory_count;
+	/* A read-only root gets the new cache as a mount over the old one. Only for a caller that is in the
+	 * container's own mount namespace, as an OCI createContainer hook is. */
+	bool may_mount;
 };
 
 /*
  * Does the work in the container's root: makes the links, then merges the libraries found in `directories`
- * into etc/ld.so.cache (glibc) or etc/ld-musl-*.path (musl). A read-only root, a missing or damaged cache, an
- * existing file where a link should be are no errors: each is logged and left as it is. An error means that
- * the root itself could not be used.
+ * into etc/ld.so.cache (glibc) or lists the directories in etc/ld-musl-*.path (musl). A missing cache is
+ * made, one that ld.so itself would ignore is made anew. A root that cannot be written and an existing file
+ * where a link should be are no errors: each is logged and left as it is. An error means that the root itself
+ * could not be used. Directories are created with mode 0755 less the caller's umask.
  */
 int nvb_container_apply(const struct nvb_root *root, const struct nvb_container_work *work,
 	const struct nvb_log *log, nvb_error **err);

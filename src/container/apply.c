@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/container.h"
+
+#include <fcntl.h>
+
+#include "base/mem.h"
+#include "container/cache_apply.h"
+#include "container/links.h"
+#include "container/musl.h"
+
+static bool has_glibc(const struct nvb_root *root)
+{
+	static const char *const signs[] = {
+		"etc/ld.so.cache",
+		"lib64/ld-linux-x86-64.so.2",
+		"lib/ld-linux-aarch64.so.1",
+		"lib/ld-linux-armhf.so.3",
+		"lib/ld-linux.so.2",
+	};
+	struct stat st;
+
+	for (size_t i = 0; i < NVB_ELEMENTS(signs); i++)
+		if (nvb_root_stat(root, signs[i], true, &st) == 0)
+			return true;
+	return false;
+}
+
+static int apply(const struct nvb_place *place, const struct nvb_container_work *work,
+	const struct nvb_log *log, nvb_error **err)
+{
+	_cleanup_close_ int fd = nvb_root_openat(place->content, "/", O_PATH | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return nvb_fail_errno(err, -fd, "container root %s", place->content->path);
+	nvb_links_make(place, work->links, work->link_count, log);
+	if (work->directory_count == 0)
+		return 0;
+	/* An image with neither (nothing but static programs) gets a cache all the same: a C library may come
+	 * in by a mount. */
+	if (nvb_musl_apply(place, work->directories, work->directory_count, log) &&
+		!has_glibc(place->content))
+		return 0;
+	return nvb_cache_apply(place, work, log, err);
+}
+
+int nvb_container_apply(const struct nvb_root *root, const struct nvb_container_work *work,
+	const struct nvb_log *log, nvb_error **err)
+{
+	return apply(&(struct nvb_place){.content = root, .top = root}, work, log, err);
+}
+
+int nvb_container_apply_layer(const struct nvb_root *lower, const struct nvb_root *top,
+	const struct nvb_container_work *work, const struct nvb_log *log, nvb_error **err)
+{
+	return apply(&(struct nvb_place){.content = lower, .top = top}, work, log, err);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/hook_args.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/*
+ * Links are written as TARGET::PATH. The writer refuses a target with which that could be read in two ways,
+ * so that every line it writes is read back as it was meant.
+ */
+#define SEPARATOR "::"
+
+static const char link_option[] = "--link", directory_option[] = "--library-directory";
+
+const char nvb_hook_help[] =
+	"usage: nvbind-hook apply [--link TARGET::PATH]... [--library-directory DIR]...\n"
+	"                         [--root DIR [--mount]] [--log-level LEVEL]\n"
+	"       nvbind-hook --help | --version\n"
+	"\n"
+	"Prepares a container's root for the driver's files: makes links, and adds the libraries in the\n"
+	"given directories to its ld.so.cache. Runs as an OCI createContainer hook, with the container's\n"
+	"state on stdin. Executes nothing, and nothing that it cannot do keeps the container from starting.\n"
+	"\n"
+	"  --link TARGET::PATH      make PATH a symbolic link to TARGET; a file that stands there stays\n"
+	"  --library-directory DIR  a directory of the container, the most important one first\n"
+	"  --root DIR               work below DIR and do not read a state\n"
+	"  --mount                  with --root: on a read-only root, mount the new cache over the old one\n"
+	"                           (in the caller's mount namespace)\n"
+	"  --log-level LEVEL        error, warning (default), info or debug\n"
+	"\n"
+	"Exit status: 0, or 1 for a malformed command line.\n";
+
+/* Writer */
+
+static bool in_scope(const struct nvb_edit *edit, int scope)
+{
+	return scope == INT_MAX || edit->scope == scope;
+}
+
+static int add_link(char ***argv, const struct nvb_link *link, nvb_error **err)
+{
+	if (strstr(link->target, SEPARATOR) || nvb_ends_with(link->target, ":") || !*link->target ||
+		link->path[0] != '/')
+		return nvb_fail(err, NVB_ERR_INVALID, "link %s to %s cannot be handed to nvbind-hook",
+			link->path, link->target);
+	if (!nvb_strv_add(argv, link_option) ||
+		!nvb_strv_addf(argv, "%s" SEPARATOR "%s", link->target, link->path))
+		return nvb_fail_oom(err);
+	return 0;
+}
+
+static int add_directory(char ***argv, const char *directory, nvb_error **err)
+{
+	size_t n = nvb_strv_length(*argv);
+
+	if (directory[0] != '/')
+		return nvb_fail(err, NVB_ERR_INVALID, "library directory %s is not absolute", directory);
+	for (size_t i = 1; i < n; i++)
+		if (nvb_streq((*argv)[i - 1], directory_option) && nvb_streq((*argv)[i], directory))
+			return 0;
+	if (!nvb_strv_add(argv, directory_option) || !nvb_strv_add(argv, directory))
+		return nvb_fail_oom(err);
+	return 0;
+}
+
+int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err)
+{
+	_cleanup_strv_ char **args = NULL;
+	int rc = 0;
+
+	if (!nvb_strv_add(&args, "nvbind-hook") || !nvb_strv_add(&args, "apply"))
+		return nvb_fail_oom(err);
+	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++) {
+		const struct nvb_edit *edit = &plan->edits[i];
+
+		if (edit->kind == NVB_EDIT_LINK && in_scope(edit, scope))
+			rc = add_link(&args, &edit->link, err);
+		else if (edit->kind == NVB_EDIT_LDCACHE && in_scope(edit, scope))
+			rc = add_directory(&args, edit->ldcache.directory, err);
+	}
+	if (rc < 0)
+		return rc;
+	*argv = nvb_strv_length(args) > 2 ? NVB_TAKE_PTR(args) : NULL;
+	return 0;
+}
+
+/* Parser */
+
+struct parser {
+	struct nvb_hook_command *command;
+	int argc, at;
+	char *const *argv;
+};
+
+static int parse_link(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	const char *separator = strstr(value, SEPARATOR);
+	_cleanup_free_ char *target = NULL;
+	struct nvb_link *link;
+	const char *path;
+
+	if (!separator || separator == value)
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "%s %s: not of the form TARGET::PATH", link_option, value);
+	path = separator + strlen(SEPARATOR);
+	if (*path != '/' || nvb_ends_with(path, "/") || strlen(path) >= PATH_MAX)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"%s %s: the link's path must be absolute and name a file", link_option, value);
+	target = strndup(value, (size_t)(separator - value));
+	if (!target || !nvb_strv_add(&c->copies, target))
+		return nvb_fail_oom(err);
+	link = &c->links[c->work.link_count++];
+	link->target = c->copies[nvb_strv_length(c->copies) - 1];
+	link->path = path;
+	return 0;
+}
+
+static int parse_directory(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	if (*value != '/' || strlen(value) >= PATH_MAX)
+		return nvb_fail(err, NVB_ERR_INVALID, "%s %s: not an absolute path", directory_option, value);
+	c->directories[c->work.directory_count++] = value;
+	return 0;
+}
+
+static int parse_root(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	if (!*value)
+		return nvb_fail(err, NVB_ERR_INVALID, "--root: the directory's name is empty");
+	c->root = value;
+	return 0;
+}
+
+static int parse_log_level(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	static const struct {
+		const char *name;
+		enum nvb_log_level level;
+	} levels[] = {
+		{"error", NVB_LOG_ERROR},
+		{"warning", NVB_LOG_WARNING},
+		{"info", NVB_LOG_INFO},
+		{"debug", NVB_LOG_DEBUG},
+	};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(levels); i++)
+		if (nvb_streq(value, levels[i].name)) {
+			c->log_level = levels[i].level;
+			return 0;
+		}
+	return nvb_fail(err, NVB_ERR_INVALID, "--log-level %s: must be error, warning, info or debug", value);
+}
+
+static const struct option {
+	const char *name;
+	int (*parse)(struct nvb_hook_command *c, const char *value, nvb_error **err);
+} options[] = {
+	{link_option, parse_link},
+	{directory_option, parse_directory},
+	{"--root", parse_root},
+	{"--log-level", parse_log_level},
+};
+
+static int parse_option(struct parser *p, nvb_error **err)
+{
+	const char *argument = p->argv[p->at++];
+
+	for (size_t i = 0; i < NVB_ELEMENTS(options); i++) {
+		const char *value = nvb_after(argument, options[i].name);
+
+		if (!value || (*value && *value != '='))
+			continue;
+		if (*value)
+			return options[i].parse(p->command, value + 1, err);
+		if (p->at == p->argc)
+			return nvb_fail(err, NVB_ERR_INVALID, "%s: its value is missing", argument);
+		return options[i].parse(p->command, p->argv[p->at++], err);
+	}
+	if (nvb_streq(argument, "--mount")) {
+		p->command->mount = true;
+		return 0;
+	}
+	return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "%s: unknown argument", argument),
+		"see nvbind-hook --help");
+}
+
+static int parse_apply(struct nvb_hook_command *c, int argc, char *const *argv, nvb_error **err)
+{
+	struct parser p = {.command = c, .argc = argc, .at = 2, .argv = argv};
+	int rc = 0;
+
+	/* No option gives more than one of either. */
+	c->links = calloc((size_t)argc, sizeof(*c->links));
+	c->directories = calloc((size_t)argc, sizeof(*c->directories));
+	if (!c->links || !c->directories)
+		return nvb_fail_oom(err);
+	while (rc == 0 && p.at < argc)
+		rc = parse_option(&p, err);
+	if (rc == 0 && c->mount && !c->root)
+		rc = nvb_fail(err, NVB_ERR_INVALID, "--mount: only together with --root");
+	c->work.links = c->links;
+	c->work.directories = c->directories;
+	return rc;
+}
+
+int nvb_hook_parse(struct nvb_hook_command *command, int argc, char *const *argv, nvb_error **err)
+{
+	_cleanup_hook_command_ struct nvb_hook_command c = {.log_level = NVB_LOG_WARNING};
+	int rc = 0;
+
+	if (argc < 2)
+		rc = nvb_fail(err, NVB_ERR_INVALID, "a verb is missing");
+	else if (nvb_streq(argv[1], "--help") || nvb_streq(argv[1], "-h"))
+		c.verb = NVB_HOOK_HELP;
+	else if (nvb_streq(argv[1], "--version"))
+		c.verb = NVB_HOOK_VERSION;
+	else if (nvb_streq(argv[1], "apply"))
+		rc = parse_apply(&c, argc, argv, err);
+	else
+		rc = nvb_fail(err, NVB_ERR_INVALID, "%s: unknown verb", argv[1]);
+	if (rc < 0)
+		return nvb_hint(err, rc, "see nvbind-hook --help");
+	*command = c;
+	c = (struct nvb_hook_command){0};
+	return 0;
+}
+
+void nvb_hook_command_release(struct nvb_hook_command *command)
+{
+	free(command->links);
+	free(command->directories);
+	nvb_strv_free(command->copies);
+	*command = (struct nvb_hook_command){0};
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/hook_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/jscan.h"
+#include "base/mem.h"
+
+static int read_bundle(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
+{
+	struct nvb_json value;
+	int rc = nvb_jscan_expect(js, NVB_JSON_STRING, &value, err);
+
+	if (rc < 0)
+		return rc;
+	free(state->bundle);
+	state->bundle = nvb_json_strdup(&value);
+	return state->bundle ? 0 : nvb_fail_oom(err);
+}
+
+static int read_pid(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
+{
+	struct nvb_json value;
+	int rc = nvb_jscan_expect(js, NVB_JSON_NUMBER, &value, err);
+
+	if (rc == 0 && !nvb_json_i64(&value, &state->pid))
+		return nvb_fail(err, NVB_ERR_CORRUPT, "its pid is no whole number");
+	return rc;
+}
+
+static int read_state(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
+{
+	struct nvb_json key, value;
+	int more, rc = nvb_jscan_enter(js, NVB_JSON_OBJECT, err);
+
+	while (rc == 0 && (more = nvb_jscan_next(js, &key, err)) != 0) {
+		if (more < 0)
+			return more;
+		if (nvb_json_equals(&key, "bundle", strlen("bundle")))
+			rc = read_bundle(js, state, err);
+		else if (nvb_json_equals(&key, "pid", strlen("pid")))
+			rc = read_pid(js, state, err);
+		else
+			rc = nvb_jscan_value(js, &value, err);
+	}
+	return rc == 0 ? nvb_jscan_end(js, err) : rc;
+}
+
+int nvb_hook_state_parse(struct nvb_hook_state *state, const char *json, size_t size, nvb_error **err)
+{
+	_cleanup_hook_state_ struct nvb_hook_state found = {0};
+	_cleanup_jscan_ struct nvb_jscan js;
+	int rc;
+
+	nvb_jscan_begin(&js, json, size);
+	rc = read_state(&js, &found, err);
+	if (rc == 0 && (!found.bundle || found.bundle[0] != '/'))
+		rc = nvb_fail(err, NVB_ERR_CORRUPT, "it names no bundle");
+	if (rc < 0)
+		return nvb_wrap(err, rc, "container state");
+	*state = found;
+	found = (struct nvb_hook_state){0};
+	return 0;
+}
+
+void nvb_hook_state_release(struct nvb_hook_state *state)
+{
+	free(state->bundle);
+	*state = (struct nvb_hook_state){0};
+}
+
+/* The string under `name` in the object that comes next; other values are read over. *path stays NULL when
+ * there is none. */
+static int read_root_object(struct nvb_jscan *js, char **path, nvb_error **err)
+{
+	struct nvb_json key, value;
+	int more, rc = nvb_jscan_enter(js, NVB_JSON_OBJECT, err);
+
+	while (rc == 0 && (more = nvb_jscan_next(js, &key, err)) != 0) {
+		if (more < 0)
+			return more;
+		if (!nvb_json_equals(&key, "path", strlen("path"))) {
+			rc = nvb_jscan_value(js, &value, err);
+			continue;
+		}
+		rc = nvb_jscan_expect(js, NVB_JSON_STRING, &value, err);
+		if (rc == 0 && !(*path = nvb_json_strdup(&value)))
+			rc = nvb_fail_oom(err);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
+static int read_config(struct nvb_jscan *js, char **path, nvb_error **err)
+{
+	struct nvb_json key, value;
+	int more, rc = nvb_jscan_enter(js, NVB_JSON_OBJECT, err);
+
+	while (rc == 0 && (more = nvb_jscan_next(js, &key, err)) != 0) {
+		if (more < 0)
+			return more;
+		if (nvb_json_equals(&key, "root", strlen("root")) && !*path)
+			rc = read_root_object(js, path, err);
+		else
+			rc = nvb_jscan_value(js, &value, err);
+	}
+	return rc == 0 ? nvb_jscan_end(js, err) : rc;
+}
+
+int nvb_hook_root_path(const char *json, size_t size, char **path, nvb_error **err)
+{
+	_cleanup_free_ char *found = NULL;
+	_cleanup_jscan_ struct nvb_jscan js;
+	int rc;
+
+	nvb_jscan_begin(&js, json, size);
+	rc = read_config(&js, &found, err);
+	if (rc == 0 && (!found || !*found))
+		rc = nvb_fail(err, NVB_ERR_CORRUPT, "no root.path");
+	if (rc < 0)
+		return nvb_wrap(err, rc, "config.json");
+	*path = NVB_TAKE_PTR(found);
+	return 0;
+}
+
+int nvb_hook_state_read(struct nvb_hook_state *state, int fd, nvb_error **err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0, capacity = 0;
+	ssize_t n;
+
+	do {
+		if (capacity - size < 4096) {
+			char *grown = realloc(text, capacity = capacity ? 2 * capacity : 8192);
+
+			if (!grown)
+				return nvb_fail_oom(err);
+			text = grown;
+		}
+		n = read(fd, text + size, capacity - size);
+		if (n < 0 && errno != EINTR)
+			return nvb_fail_errno(err, errno, "container state");
+		size += n > 0 ? (size_t)n : 0;
+		if (size > NVB_HOOK_STATE_MAX)
+			return nvb_fail(err, NVB_ERR_CORRUPT, "container state: larger than %d KiB",
+				NVB_HOOK_STATE_MAX / 1024);
+	} while (n != 0);
+	return nvb_hook_state_parse(state, text, size, err);
+}
+
+int nvb_hook_open_root(const struct nvb_hook_state *state, struct nvb_root *root, nvb_error **err)
+{
+	_cleanup_close_ int bundle = open(state->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *text = NULL, *path = NULL;
+	size_t size;
+	int rc, fd;
+
+	if (bundle < 0)
+		return nvb_fail_errno(err, errno, "bundle %s", state->bundle);
+	rc = nvb_file_read(bundle, "config.json", NVB_HOOK_CONFIG_MAX, &text, &size, err);
+	if (rc == 0)
+		rc = nvb_hook_root_path(text, size, &path, err);
+	if (rc < 0)
+		return nvb_wrap(err, rc, "bundle %s", state->bundle);
+	fd = openat(bundle, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "container root %s", path);
+	return nvb_root_from_fd(root, fd, path, err);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CONTAINER_HOOK_STATE_H
+#define NVB_CONTAINER_HOOK_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/root.h"
+
+/*
+ * What an OCI runtime hands to a hook on stdin (OCI runtime specification, "State"), and the one thing of the
+ * bundle's config.json a hook needs besides.
+ */
+enum {
+	NVB_HOOK_STATE_MAX = 1024 * 1024,
+	NVB_HOOK_CONFIG_MAX = 16 * 1024 * 1024,
+};
+
+struct nvb_hook_state {
+	char *bundle; /* absolute path */
+	int64_t pid;  /* of the container's first process; 0 when the state does not tell */
+};
+
+int nvb_hook_state_parse(struct nvb_hook_state *state, const char *json, size_t size, nvb_error **err);
+void nvb_hook_state_release(struct nvb_hook_state *state);
+#define _cleanup_hook_state_ _cleanup_(nvb_hook_state_release)
+
+/* root.path of a config.json, as it stands there; malloc'd. */
+int nvb_hook_root_path(const char *json, size_t size, char **path, nvb_error **err);
+
+/* Reads a state from an open file, up to its end. */
+int nvb_hook_state_read(struct nvb_hook_state *state, int fd, nvb_error **err);
+
+/* Opens the root of the container that the state speaks of. */
+int nvb_hook_open_root(const struct nvb_hook_state *state, struct nvb_root *root, nvb_error **err);
+
+#endif

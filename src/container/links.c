@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/links.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum existing {
+	NOTHING,
+	RIGHT_LINK,
+	OTHER_LINK,
+	NO_LINK,
+};
+
+static int look(int parent, const char *name, const char *target, enum existing *found)
+{
+	char present[PATH_MAX];
+	ssize_t n = readlinkat(parent, name, present, sizeof(present));
+
+	if (n < 0) {
+		if (errno != ENOENT && errno != EINVAL)
+			return -errno;
+		*found = errno == ENOENT ? NOTHING : NO_LINK;
+		return 0;
+	}
+	*found = (size_t)n == strlen(target) && memcmp(present, target, (size_t)n) == 0 ? RIGHT_LINK
+											: OTHER_LINK;
+	return 0;
+}
+
+static int random_name(char *name, size_t size)
+{
+	uint64_t token;
+
+	if (getrandom(&token, sizeof(token), 0) != sizeof(token))
+		return -errno;
+	snprintf(name, size, ".nvb-%016llx", (unsigned long long)token);
+	return 0;
+}
+
+/*
+ * Puts a link in place of another one. What is taken out is looked at once more: if somebody put a file there
+ * meanwhile, it goes back. Returns an outcome or -errno.
+ */
+static int replace_link(int parent, const char *name, const char *target)
+{
+	char temporary[32];
+	struct stat st;
+	int rc = random_name(temporary, sizeof(temporary));
+
+	if (rc < 0)
+		return rc;
+	if (symlinkat(target, parent, temporary) < 0)
+		return -errno;
+	if (renameat2(parent, temporary, parent, name, RENAME_EXCHANGE) < 0) {
+		rc = -errno;
+		unlinkat(parent, temporary, 0);
+		return rc;
+	}
+	if (fstatat(parent, temporary, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
+		renameat2(parent, temporary, parent, name, RENAME_EXCHANGE);
+		unlinkat(parent, temporary, 0);
+		return NVB_LINK_LEFT;
+	}
+	return unlinkat(parent, temporary, 0) < 0 ? -errno : NVB_LINK_MADE;
+}
+
+static int put_link(int parent, const char *name, const char *target, enum existing found)
+{
+	switch (found) {
+	case RIGHT_LINK:
+		return NVB_LINK_KEPT;
+	case NO_LINK:
+		return NVB_LINK_LEFT;
+	case OTHER_LINK:
+		return replace_link(parent, name, target);
+	case NOTHING:
+		break;
+	}
+	if (symlinkat(target, parent, name) == 0)
+		return NVB_LINK_MADE;
+	return errno == EEXIST ? NVB_LINK_LEFT : -errno;
+}
+
+int nvb_link_make(const struct nvb_place *place, const struct nvb_link *link, nvb_error **err)
+{
+	_cleanup_close_ int parent = -1;
+	enum existing found = NOTHING;
+	const char *name;
+	int rc = 0;
+
+	/* First without creating anything: a read-only root that has the link has nothing wrong with it. */
+	parent = nvb_place_open_content_parent(place, link->path, &name, err);
+	if (parent >= 0)
+		rc = look(parent, name, link->target, &found);
+	else if (parent != -NVB_ERR_NOT_FOUND)
+		return nvb_wrap(err, parent, "link %s", link->path);
+	if (rc == 0 &&
+		(parent < 0 || (nvb_place_is_layered(place) && (found == NOTHING || found == OTHER_LINK)))) {
+		nvb_closep(&parent);
+		parent = nvb_place_open_parent(place, link->path, &name, err);
+		if (parent < 0)
+			return nvb_wrap(err, parent, "link %s", link->path);
+		rc = look(parent, name, link->target, &found);
+	}
+	if (rc == 0)
+		rc = put_link(parent, name, link->target, found);
+	return rc < 0 ? nvb_fail_errno(err, -rc, "link %s", link->path) : rc;
+}
+
+void nvb_links_make(
+	const struct nvb_place *place, const struct nvb_link *links, size_t count, const struct nvb_log *log)
+{
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_error_ nvb_error *why = NULL;
+		int rc = nvb_link_make(place, &links[i], &why);
+
+		if (rc < 0)
+			nvb_warning(log, "link left out: %s", nvb_error_message(why));
+		else if (rc == NVB_LINK_LEFT)
+			nvb_warning(log, "link %s left out: the image has a file of its own there",
+				links[i].path);
+		else if (rc == NVB_LINK_MADE)
+			nvb_debug(log, "link %s -> %s", links[i].path, links[i].target);
+	}
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nvbind-hook: the one hook that a generated CDI spec or an edited config.json names. It prepares a
+ * container's root for the driver's files, in one process that executes nothing. Whatever it cannot do is one
+ * line on stderr: a container with less is better than none, so only a malformed command line, which is a
+ * mistake of whoever wrote the spec, is an error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "container/hook_args.h"
+#include "container/hook_state.h"
+#include "sandbox.h"
+
+static void emit(void *data, enum nvb_log_level level, const char *message)
+{
+	char line[1200];
+	int n;
+
+	(void)data;
+	n = snprintf(line, sizeof(line), "nvbind-hook: %s%s\n",
+		level == NVB_LOG_ERROR	   ? "error: "
+		: level == NVB_LOG_WARNING ? "warning: "
+					   : "",
+		message);
+	if (n > 0 && write(STDERR_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1) < 0)
+		return; /* nobody listens, and there is nobody else to tell */
+}
+
+/* True when the container's first process and we share a mount namespace, as the OCI specification has it for
+ * createContainer hooks: mounting for the container is then no mount of the host's. */
+static bool in_mount_namespace_of(int64_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	if (pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)pid);
+	return stat("/proc/self/ns/mnt", &ours) == 0 && stat(path, &theirs) == 0 &&
+	       ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+}
+
+static int open_root(struct nvb_hook_command *command, struct nvb_root *root, nvb_error **err)
+{
+	_cleanup_hook_state_ struct nvb_hook_state state = {0};
+	int rc;
+
+	if (command->root) {
+		command->work.may_mount = command->mount;
+		return nvb_root_open(root, command->root, err);
+	}
+	rc = nvb_hook_state_read(&state, STDIN_FILENO, err);
+	if (rc == 0)
+		rc = nvb_hook_open_root(&state, root, err);
+	if (rc == 0)
+		command->work.may_mount = in_mount_namespace_of(state.pid);
+	return rc;
+}
+
+static int apply(struct nvb_hook_command *command, const struct nvb_log *log, nvb_error **err)
+{
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	int rc = open_root(command, &root, err);
+
+	if (rc < 0)
+		return rc;
+	rc = sandbox_enter(command->work.may_mount);
+	if (rc < 0)
+		nvb_debug(log, "no seccomp filter: %s", strerrordesc_np(-rc));
+	return nvb_container_apply(&root, &command->work, log, err);
+}
+
+static int report(const nvb_error *error)
+{
+	fprintf(stderr, "nvbind-hook: %s\n", nvb_error_message(error));
+	if (nvb_error_hint(error))
+		fprintf(stderr, "nvbind-hook: %s\n", nvb_error_hint(error));
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_hook_command_ struct nvb_hook_command command = {0};
+	_cleanup_error_ nvb_error *error = NULL;
+	struct nvb_log log = {.level = NVB_LOG_WARNING, .emit = emit};
+
+	/* The runtime may have passed on an environment that the image chose. Nothing here reads it; nothing
+	 * ever shall. */
+	clearenv();
+	umask(022);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (nvb_hook_parse(&command, argc, argv, &error) < 0)
+		return report(error);
+	log.level = command.log_level;
+	switch (command.verb) {
+	case NVB_HOOK_HELP:
+		fputs(nvb_hook_help, stdout);
+		break;
+	case NVB_HOOK_VERSION:
+		puts("nvbind-hook " NVB_VERSION);
+		break;
+	case NVB_HOOK_APPLY:
+		if (apply(&command, &log, &error) < 0)
+			nvb_error_log(&log, "the driver's libraries may not be found: %s",
+				nvb_error_message(error));
+		break;
+	}
+	return EXIT_SUCCESS;
+}
