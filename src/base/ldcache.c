@@ -147,7 +147,7 @@ static void read_entries(
 int nvb_ldcache_parse(struct nvb_ldcache *cache, char *data, size_t size, nvb_error **err)
 {
 	_cleanup_ldcache_ struct nvb_ldcache read = {0};
-	size_t start;
+	size_t start = 0;
 	uint32_t count;
 	int rc = find_header(data, size, &start, err);
 

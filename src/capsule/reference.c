@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "capsule/image.h"
+#include "capsule/store.h"
 
 /*
  * Names of images, as docker and podman read them:

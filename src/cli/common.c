@@ -46,7 +46,7 @@ static const struct nvb_option root_options[] = {
 	{NULL},
 };
 
-static const struct nvb_option general_options[] = {
+const struct nvb_option nvb_common_general_options[] = {
 	{"config", 0, NVB_OPTION_STRING("FILE", &opt.config), "read this configuration file and no other"},
 	{"log-level", 0, NVB_OPTION_CHOICE("LEVEL", nvb_log_level_choices, &opt.log_level),
 		"least severe messages to print"},
@@ -57,7 +57,7 @@ static const struct nvb_option general_options[] = {
 
 const struct nvb_option_group nvb_common_groups[] = {
 	{"Where the driver is", root_options},
-	{"Configuration and messages", general_options},
+	{"Configuration and messages", nvb_common_general_options},
 	{NULL, NULL},
 };
 

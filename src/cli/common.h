@@ -16,6 +16,9 @@
  */
 extern const struct nvb_option_group nvb_common_groups[];
 
+/* The second half of them, for programs that ask for no driver. */
+extern const struct nvb_option nvb_common_general_options[];
+
 /* Reads the configuration, lays the environment and the flags over it, starts logging. */
 int nvb_common_prepare(const struct nvb_program *program, nvb_error **err);
 
