@@ -6,23 +6,29 @@
 
 /*
  * The driver tree: the driver's files of one version and one set of capabilities as a directory that mirrors
- * the root
- * ("usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15" ...), made of hard links where the file system allows
- * (reflinks, else copies), with SONAME links ready. It is made once, under a temporary name, then renamed: it
- * exists whole or not at all; several processes may race for it. A running container keeps its tree when a
- * package upgrade replaces the driver's files.
+ * the root ("usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15" ...), made of hard links where the file system
+ * allows (reflinks, else copies), with SONAME links ready. It is made once, under a temporary name, then
+ * renamed: it exists whole or not at all; several processes may race for it. A running container keeps its
+ * tree when a package upgrade replaces the driver's files.
  */
 
 /*
  * Gives the host path of the tree for this inventory and these capabilities below `base` (such as
  * /var/lib/nvbind/driver), making it when it is missing. Names carry the driver version and a digest of
- * (path, inode, size, mtime) of every file, so a changed driver gives another tree.
- * Files that cannot be a hard link or a reflink are copied, sockets and directories are left to mounts.
+ * (path, inode, size, mtime, links) of every file, so a changed driver gives another tree. Sockets and
+ * directories are left to mounts. Directories get mode 0755 less the caller's umask. Errors:
+ * NVB_ERR_NOT_FOUND (no files, or one is gone), NVB_ERR_STALE (one changed meanwhile), NVB_ERR_PERMISSION
+ * (others can write to `base`).
  */
 int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities, const char *base,
 	char **path, const struct nvb_log *log, nvb_error **err);
 
-/* Removes the trees below `base` that no mount of this host uses and that are not `keep`. */
+/*
+ * Removes the trees below `base` that no mount of this host uses, that are not `keep` (a tree's path or name,
+ * or NULL) and that nvb_tree_ensure has not given out within ten minutes; also what killed processes left.
+ * Mounts are found in every mount namespace the caller may see, by the tree's name: a tree must be mounted
+ * under its own path.
+ */
 int nvb_tree_prune(const char *base, const char *keep, const struct nvb_log *log, nvb_error **err);
 
 #endif
