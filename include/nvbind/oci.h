@@ -15,15 +15,20 @@ struct nvb_oci_options {
 	const char *hook_path; /* absolute path of nvbind-hook for the links and the linker's cache; NULL: the
 				  built-in path. */
 	bool no_hook;	       /* the caller does the work inside the root itself (nvb_container_apply) */
+	bool user_namespace;   /* the runtime itself will run in a user namespace and cannot mknod; one that
+				  config.json asks for is seen without this */
 };
 
 /**
  * Edits an OCI config.json from memory to memory: adds the plan's devices, device cgroup rules, mounts,
  * environment, groups and the one hook. Everything it does not touch stays byte for byte as it was.
- * Environment variables and mounts that are already there with the same name or destination are replaced, so
- * doing it twice gives the same bytes. *out is malloc'd (NUL-terminated beyond *out_size). Errors:
- * NVB_ERR_CORRUPT with the JSON path for input that is not strict JSON (RFC 8259: duplicate keys, lone
- * surrogates and NUL are refused) or not a config.json; NVB_ERR_NO_MEMORY. Thread-safe.
+ * Environment variables, mounts and devices that are already there with the same name, destination or path
+ * are replaced, so doing it twice gives the same bytes. Device cgroup rules go behind those that are there:
+ * the last one that matches a device decides. Numbers of devices that the plan does not know are read from
+ * the node itself. *out is malloc'd (NUL-terminated beyond *out_size). Errors: NVB_ERR_CORRUPT with the JSON
+ * path for input that is not strict JSON (RFC 8259; duplicate keys, lone surrogates, NUL and keys that differ
+ * from ours only in case are refused) or not a config.json; NVB_ERR_NOT_FOUND for a node that is gone;
+ * NVB_ERR_NO_MEMORY. Thread-safe.
  */
 NVB_API int nvb_oci_edit(const char *config, size_t size, const nvb_plan *plan,
 	const struct nvb_oci_options *options, char **out, size_t *out_size, nvb_error **error);

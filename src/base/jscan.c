@@ -252,7 +252,7 @@ static int push_key(struct nvb_jscan *js, const struct nvb_json *key, nvb_error 
 	js->keys[js->key_count++] = (struct nvb_jscan_key){
 		.at = (uint32_t)(key->text - js->text),
 		.size = (uint32_t)key->size,
-		.hash = nvb_jstring_hash(key),
+		.hash = nvb_json_hash(key),
 		.escaped = key->escaped,
 	};
 	return 0;

@@ -138,6 +138,8 @@ bool nvb_json_equals(const struct nvb_json *string, const char *s, size_t size);
 bool nvb_json_same(const struct nvb_json *a, const struct nvb_json *b);
 /* True when the decoded string starts with those bytes. */
 bool nvb_json_starts(const struct nvb_json *string, const char *s, size_t size);
+/* A hash of the decoded string. */
+uint32_t nvb_json_hash(const struct nvb_json *string);
 /* The decoded string, NUL-terminated, malloc'd; NULL without memory. Its text holds no NUL. */
 char *nvb_json_strdup(const struct nvb_json *string);
 /* A number without fraction or exponent that fits; false otherwise, *out untouched. */

@@ -201,7 +201,7 @@ static uint64_t hash_word(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-uint32_t nvb_jstring_hash(const struct nvb_json *string)
+uint32_t nvb_json_hash(const struct nvb_json *string)
 {
 	struct decoder d = decode(string);
 	uint64_t hash = 0, word = 0;

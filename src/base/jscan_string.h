@@ -13,9 +13,6 @@
 const char *nvb_jstring_scan(
 	const char *p, const char *end, bool *escaped, const char **why, const char **at);
 
-/* A hash of the decoded string. */
-uint32_t nvb_jstring_hash(const struct nvb_json *string);
-
 /* Orders decoded strings: a total order, no more. */
 int nvb_jstring_compare(const struct nvb_json *a, const struct nvb_json *b);
 
