@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/root.h"
+#include "inventory/fingerprint.h"
 #include "nvbind/inventory.h"
 #include "nvbind/log.h"
 
@@ -51,7 +52,8 @@ struct nvb_mig_device {
 
 struct nvb_gpu {
 	uint32_t index;	  /* in PCI order among the GPUs that are not excluded: what users name */
-	uint32_t minor;	  /* of /dev/nvidia<minor>: never equal to the index by promise */
+	uint32_t minor;	  /* of /dev/nvidia<minor>: never equal to the index by promise; UINT32_MAX: no
+			     NVIDIA module serves this GPU, so it has no node (node.path is NULL) */
 	const char *uuid; /* "GPU-..."; NULL until the driver has initialised the GPU */
 	const char *name; /* "NVIDIA H200", or NULL */
 	const char *pci;  /* "0000:3b:00.0", lower case */
@@ -91,8 +93,8 @@ struct nvb_file {
 	const char *rule;      /* id of the row of the table it was found by: "lib.cuda", "data.vulkan-icd" */
 	const char *reason;    /* that row's reason: "CUDA driver API" */
 	const char *path;      /* below the driver root; the real file, with no link as its last part */
-	const char *soname;    /* libraries: DT_SONAME, or NULL */
-	unsigned elf_class;    /* libraries and binaries: 32 or 64; else 0 */
+	const char *soname; /* libraries that the linker finds: DT_SONAME; NULL for modules opened by path */
+	unsigned elf_class; /* 32 or 64: what only programs of that class can use; else 0 */
 	const struct nvb_link *links;
 	size_t link_count;
 };
@@ -125,6 +127,10 @@ struct nvb_inventory {
 	const char *compat_directory;	     /* cuda-compat libraries of the host, or NULL */
 	bool from_cache;
 	bool nvml_asked; /* the fields only NVML knows have been asked for */
+
+	/* The cache's: what this was made from, and where it is kept (malloc'd; NULL: nowhere). */
+	struct nvb_fingerprint fingerprint;
+	char *cache_directory;
 };
 
 /* Opens all roots; `options` as in the public header. */
