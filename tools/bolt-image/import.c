@@ -156,36 +156,46 @@ static void add_layer(struct json_object *root, const char *diff_id)
 	json_object_object_add(root, "rootfs", rootfs);
 }
 
+static int write_content(struct archive *tar, struct archive_entry *entry)
+{
+	_cleanup_close_ int file = -1;
+	static char buffer[128 * 1024];
+	ssize_t n;
+
+	if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_size(entry) == 0)
+		return 0;
+	file = open(archive_entry_sourcepath(entry), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (file < 0)
+		return -1;
+	while ((n = read(file, buffer, sizeof(buffer))) > 0)
+		if (archive_write_data(tar, buffer, (size_t)n) < 0)
+			return -1;
+	return n < 0 ? -1 : 0;
+}
+
 /* The child that turns a directory into an archive. Its exit status says whether all of it was read. */
 static int write_archive(int fd)
 {
+	struct archive_entry_linkresolver *links = archive_entry_linkresolver_new();
 	struct archive *disk = archive_read_disk_new(), *tar = archive_write_new();
-	struct archive_entry *entry = archive_entry_new();
-	static char buffer[128 * 1024];
+	struct archive_entry *entry = archive_entry_new(), *held = NULL;
 	int rc;
 
 	archive_read_disk_set_behavior(disk, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS);
 	archive_read_disk_set_symlink_physical(disk);
 	archive_write_set_format_pax_restricted(tar);
 	archive_write_set_bytes_per_block(tar, 0);
+	archive_entry_linkresolver_set_strategy(links, archive_format(tar));
 	if (archive_write_open_fd(tar, fd) != ARCHIVE_OK || archive_read_disk_open(disk, ".") != ARCHIVE_OK)
 		return -1;
 	while ((rc = archive_read_next_header2(disk, entry)) == ARCHIVE_OK) {
-		_cleanup_close_ int file = -1;
-		ssize_t n;
-
 		archive_read_disk_descend(disk);
 		if (archive_entry_filetype(entry) == AE_IFSOCK)
 			continue;
-		if (archive_write_header(tar, entry) < ARCHIVE_WARN)
-			return -1;
-		if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_size(entry) == 0)
-			continue;
-		file = open(archive_entry_sourcepath(entry), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		while (file >= 0 && (n = read(file, buffer, sizeof(buffer))) > 0)
-			if (archive_write_data(tar, buffer, (size_t)n) < 0)
-				return -1;
-		if (file < 0)
+		/* The second name of a file becomes a hard link; with this format it never holds entries
+		 * back. */
+		archive_entry_linkify(links, &entry, &held);
+		if (archive_write_header(tar, entry) < ARCHIVE_WARN || write_content(tar, entry) < 0)
 			return -1;
 	}
 	return rc == ARCHIVE_EOF && archive_write_close(tar) == ARCHIVE_OK ? 0 : -1;
@@ -295,11 +305,11 @@ int image_import(int argc, char **argv, nvb_error **err)
 		rc = nvb_store_sweep(&store, err);
 	if (rc >= 0)
 		rc = lock = nvb_store_lock(&store, NVB_STORE_SHARED, err);
+	stop_signals_install();
 	if (rc >= 0)
 		rc = nvb_store_workplace(&store, &workplace, err);
 	if (rc < 0)
 		return rc;
-	stop_signals_install();
 	rc = import_layer(&store, &workplace, argv[0], &layer, err);
 	if (rc == 0) {
 		const char *text;

@@ -67,6 +67,19 @@ static la_ssize_t read_uncompressed(struct archive *a, void *data, const void **
 	return n;
 }
 
+/*
+ * As root the target is the root directory, so links resolve as they will in the container ("lib -> usr/lib",
+ * then "lib/x") and can lead nowhere else. Without it no way through a link is taken at all.
+ */
+static int disk_options(void)
+{
+	const int always = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL |
+			   ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+			   ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+
+	return always | (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : ARCHIVE_EXTRACT_SECURE_SYMLINKS);
+}
+
 static int open_archives(struct unpacking *u)
 {
 	struct archive_entry *entry;
@@ -91,11 +104,7 @@ static int open_archives(struct unpacking *u)
 	archive_read_support_format_empty(u->tar);
 	if (archive_read_open(u->tar, u, NULL, read_uncompressed, NULL) != ARCHIVE_OK)
 		return archive_error(u, u->tar, "layer");
-	archive_write_disk_set_options(u->disk,
-		ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |
-			ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-			ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS |
-			(geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : 0));
+	archive_write_disk_set_options(u->disk, disk_options());
 	return 0;
 }
 
