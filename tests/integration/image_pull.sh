@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need skopeo python3 jq zstd curl
-registry=$(command -v docker-registry || echo "${NVB_TEST_REGISTRY:-}")
+registry=$(command -v docker-registry || command -v "${NVB_TEST_REGISTRY:-docker-registry}" || true)
 [ -n "$registry" ] || skip "needs docker-registry, or its path in NVB_TEST_REGISTRY"
 image=$NVB_BUILD/tools/bolt-image
 layout=$NVB_SOURCE/tests/integration/oci_layout.py
