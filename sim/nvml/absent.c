@@ -188,15 +188,3 @@ ABSENT(nvmlDeviceSetMemClkVfOffset)
 ABSENT(nvmlDeviceSetTemperatureThreshold)
 ABSENT(nvmlDeviceSetVirtualizationMode)
 ABSENT(nvmlSystemGetTopologyGpuSet)
-
-/*
- * The private table of functions that nvidia-smi asks for. There is none here: its callers do without, each
- * in its own way.
- */
-API(nvmlInternalGetExportTable, const void **table, const void *id)
-{
-	(void)id;
-	if (table)
-		*table = NULL;
-	return NVML_NOT_FOUND;
-}

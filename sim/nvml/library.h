@@ -83,6 +83,12 @@ bool visible_mig(const struct sim_gpu *gpu, uint32_t gi, uint32_t ci);
 const struct sim_state *library_state(void);
 const char *library_root(void);
 
+/* Part of the interface that other parts build on. */
+nvml_return nvmlSystemGetProcessName(uint32_t pid, char *name, uint32_t length);
+nvml_return nvmlDeviceGetHandleByIndex_v2(uint32_t index, nvml_device *device);
+nvml_return nvmlDeviceGetMaxPcieLinkGeneration(nvml_device device, uint32_t *gen);
+nvml_return nvmlDeviceGetRunningProcessDetailList(nvml_device device, nvml_process_detail_list *list);
+
 /* Lets telemetry vary with time as the scenario asks; the same at the same time for every reader. */
 void vary(const struct sim_machine *machine, uint32_t index, struct sim_gpu *gpu, uint64_t now);
 
