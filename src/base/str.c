@@ -333,6 +333,6 @@ const char *nvb_nearest(const char *word, const char *const *candidates, size_t 
 			nearest = candidates[i];
 		}
 	}
-	/* A third of the word wrong is a typing mistake; more is another word. */
-	return best <= (n < 3 ? 1 : n / 3 + (n > 3)) ? nearest : NULL;
+	/* A third of the word wrong is a typing mistake; more is another word, and so is all of a short one. */
+	return best < n && best <= (n < 3 ? 1 : n / 3 + (n > 3)) ? nearest : NULL;
 }
