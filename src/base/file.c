@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -155,59 +157,126 @@ int nvb_file_mkdirs(int dirfd, const char *path, mode_t mode, nvb_error **err)
 	return 0;
 }
 
-static int remove_children(int fd, dev_t device);
+/*
+ * Removing trees that others made: they may be deeper than we have descriptors or stack for, and something
+ * may be mounted inside. A directory deeper than DEEPEST is moved up into the top one and removed from there.
+ */
+enum { DEEPEST = 48 };
 
-static int remove_entry(int dirfd, const char *name, dev_t device)
+struct removal {
+	int top;    /* the directory that is removed, once it is open */
+	bool moved; /* something was put into it */
+};
+
+static int remove_children(struct removal *removal, int fd, unsigned depth);
+
+static int move_up(struct removal *removal, int dirfd, const char *name)
 {
-	_cleanup_close_ int fd = -1;
-	struct stat st;
+	char unique[64];
+
+	if (!temporary_name("", unique, sizeof(unique)))
+		return -EIO;
+	if (renameat(dirfd, name, removal->top, unique) < 0)
+		return -errno;
+	removal->moved = true;
+	return 0;
+}
+
+/* A directory for reading; -EXDEV when something is mounted on it, which st_dev alone would not tell of a
+ * bind mount. */
+static int open_unmounted(int dirfd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+	long fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int remove_entry(struct removal *removal, int dirfd, const char *name, unsigned depth)
+{
+	int fd, rc;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM && errno != EBUSY)
-		return -errno;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	rc = -errno;
+	if (rc != -EISDIR && rc != -EPERM)
+		return rc;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+		return 0;
+	fd = open_unmounted(dirfd, name);
+	if (fd == -ENOTDIR)
+		return rc; /* a file that may not be removed */
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (device != (dev_t)-1 && st.st_dev != device)
-		return -EXDEV;
-	if (remove_children(fd, st.st_dev) < 0)
-		return -errno;
+		return fd;
+	if (depth == 0)
+		removal->top = fd;
+	if (depth >= DEEPEST) {
+		close(fd);
+		return move_up(removal, dirfd, name);
+	}
+	rc = remove_children(removal, fd, depth + 1);
+	if (rc < 0)
+		return rc;
 	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int remove_children(int fd, dev_t device)
+/* Takes over fd. */
+static int remove_children(struct removal *removal, int fd, unsigned depth)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	_cleanup_closedir_ DIR *dir = fdopendir(fd);
 	const struct dirent *entry;
 
-	if (copy < 0)
-		return -1;
-	dir = fdopendir(copy);
 	if (!dir) {
-		close(copy);
-		return -1;
+		close(fd);
+		return -ENOMEM;
 	}
-	while ((errno = 0, entry = readdir(dir))) {
-		int rc;
+	do {
+		/* Only the top directory can have got more while it was read. */
+		removal->moved = depth == 1 ? false : removal->moved;
+		rewinddir(dir);
+		while ((errno = 0, entry = readdir(dir))) {
+			int rc;
 
-		if (nvb_streq(entry->d_name, ".") || nvb_streq(entry->d_name, ".."))
-			continue;
-		rc = remove_entry(fd, entry->d_name, device);
-		if (rc < 0) {
-			errno = -rc;
-			return -1;
+			if (nvb_streq(entry->d_name, ".") || nvb_streq(entry->d_name, ".."))
+				continue;
+			rc = remove_entry(removal, dirfd(dir), entry->d_name, depth);
+			if (rc < 0)
+				return rc;
 		}
-	}
-	return errno ? -1 : 0;
+		if (errno)
+			return -errno;
+	} while (depth == 1 && removal->moved);
+	return 0;
 }
 
 int nvb_file_remove_tree(int dirfd, const char *path, nvb_error **err)
 {
-	int rc = remove_entry(dirfd, path, (dev_t)-1);
+	struct removal removal = {.top = -1};
+	_cleanup_free_ char *parent = strdup(path);
+	_cleanup_close_ int fd = -1;
+	size_t n = strlen(path);
+	char *slash, *name;
+	int rc;
 
+	if (!parent)
+		return nvb_fail_oom(err);
+	while (n > 1 && parent[n - 1] == '/')
+		parent[--n] = '\0';
+	slash = strrchr(parent, '/');
+	name = slash ? slash + 1 : parent;
+	if (!*name || nvb_streq(name, ".") || nvb_streq(name, ".."))
+		return nvb_fail(err, NVB_ERR_INVALID, "removing '%s': does not end in a name", path);
+	if (slash) {
+		*slash = '\0';
+		fd = openat(dirfd, slash == parent ? "/" : parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? 0 : nvb_fail_errno(err, errno, "removing %s", path);
+	}
+	rc = remove_entry(&removal, slash ? fd : dirfd, name, 0);
+	if (rc == -EXDEV || rc == -EBUSY)
+		return nvb_fail(err, NVB_ERR_BUSY, "removing %s: something is mounted in it", path);
 	return rc < 0 ? nvb_fail_errno(err, -rc, "removing %s", path) : 0;
 }

@@ -31,7 +31,11 @@ int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, m
 /* mkdir -p: an existing directory is fine, anything else in the way is an error. */
 int nvb_file_mkdirs(int dirfd, const char *path, mode_t mode, nvb_error **err);
 
-/* rm -rf, never crossing into another mount and never following a link. A path that is not there is fine. */
+/*
+ * rm -rf, of trees of any depth. Follows no link and enters no mount, not even a bind mount of the same file
+ * system: then, as for a mount at `path` itself, NVB_ERR_BUSY, and what was removed before is gone. A path
+ * that is not there is fine.
+ */
 int nvb_file_remove_tree(int dirfd, const char *path, nvb_error **err);
 
 /* write(2) until all is written; 0 or -errno. */

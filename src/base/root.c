@@ -78,7 +78,7 @@ void nvb_root_close(struct nvb_root *root)
 
 int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mode_t mode)
 {
-	if (!(flags & O_PATH) && (flags & O_ACCMODE) == O_RDONLY)
+	if (!(flags & O_PATH))
 		flags |= O_NONBLOCK | O_NOCTTY;
 	return open_below(root->fd, relative(path), flags, mode);
 }

@@ -37,7 +37,7 @@ void nvb_root_close(struct nvb_root *root);
 
 /*
  * Opens below the root; O_CLOEXEC is added. Returns the descriptor or -errno (plain, since most callers look
- * for things that may be absent). O_NOFOLLOW refuses a link as the last part, O_NONBLOCK is added for reading
+ * for things that may be absent). O_NOFOLLOW refuses a link as the last part, O_NONBLOCK is added
  * so that a FIFO cannot hang us.
  */
 int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mode_t mode);

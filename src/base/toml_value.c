@@ -33,8 +33,8 @@ const struct nvb_toml_value *nvb_toml_get(const struct nvb_toml_value *table, co
 	return NULL;
 }
 
-static int fail(
-	nvb_error **err, const char *file, unsigned line, unsigned column, const char *fmt, va_list ap)
+static int __attribute__((format(printf, 5, 0)))
+fail(nvb_error **err, const char *file, unsigned line, unsigned column, const char *fmt, va_list ap)
 {
 	char *what;
 	int rc;
