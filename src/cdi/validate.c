@@ -261,7 +261,7 @@ static void check_hook(struct validator *v, const struct nvb_cdi_hook *hook)
 			"must be greater than 0 seconds");
 }
 
-static bool is_bind(const struct nvb_cdi_mount *mount)
+bool nvb_cdi_is_bind(const struct nvb_cdi_mount *mount)
 {
 	if (!mount->type || !*mount->type || nvb_streq(mount->type, "bind") || nvb_streq(mount->type, "none"))
 		return true;
@@ -274,7 +274,7 @@ static bool is_bind(const struct nvb_cdi_mount *mount)
 static void check_mount(struct validator *v, const struct nvb_cdi_mount *mount)
 {
 	check_path(v, &mount->object, "containerPath", mount->container_path, NVB_CDI_RULE_MOUNT_PATH);
-	if (is_bind(mount))
+	if (nvb_cdi_is_bind(mount))
 		check_path(v, &mount->object, "hostPath", mount->host_path, NVB_CDI_RULE_MOUNT_PATH);
 	else if (mount->host_path && !*mount->host_path)
 		PROBLEM(v, field_node(&mount->object, "hostPath"), NVB_CDI_RULE_MOUNT_PATH,

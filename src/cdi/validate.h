@@ -8,6 +8,9 @@
 /* The rules about what fields say, for a spec that was decoded. */
 void nvb_cdi_validate(struct nvb_cdi_spec *spec, struct nvb_cdi_report *report);
 
+/* False for a mount of a file system (tmpfs, say), whose hostPath is no path of the host. */
+bool nvb_cdi_is_bind(const struct nvb_cdi_mount *mount);
+
 /*
  * Names. Each gives NULL when the name is good, else what is wrong with it ("begins with '-'"), a static
  * string. Source: the specification's "Kind" and "CDI Devices", and pkg/parser of the reference
