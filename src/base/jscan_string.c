@@ -141,13 +141,14 @@ struct decoder {
 	const unsigned char *p, *end;
 	unsigned char pending[4];
 	unsigned pending_count, pending_at;
+	bool escaped; /* else a backslash is one: texts of others are compared and hashed as they are */
 };
 
 static struct decoder decode(const struct nvb_json *string)
 {
 	const unsigned char *p = (const unsigned char *)string->text;
 
-	return (struct decoder){.p = p, .end = p + string->size};
+	return (struct decoder){.p = p, .end = p + string->size, .escaped = string->escaped};
 }
 
 static void decode_unicode(struct decoder *d)
@@ -184,7 +185,7 @@ static int decode_next(struct decoder *d)
 		return d->pending[d->pending_at++];
 	if (d->p >= d->end)
 		return -1;
-	if (*d->p != '\\')
+	if (*d->p != '\\' || !d->escaped)
 		return *d->p++;
 	if (d->p[1] == 'u') {
 		decode_unicode(d);

@@ -233,6 +233,18 @@ static void decodes_strings(void **state)
 	assert_false(nvb_json_starts(&s, "a\r", 2));
 }
 
+/* A string that is not JSON's but somebody's name: its backslashes are its own. */
+static void hashes_what_is_decoded(void **state)
+{
+	struct nvb_json raw = string("end\\\\"), plain = string("end\\\\");
+
+	(void)state;
+	plain.size--;
+	plain.escaped = false;
+	assert_int_equal(nvb_json_hash(&raw), nvb_json_hash(&plain));
+	assert_true(nvb_json_same(&raw, &plain));
+}
+
 static void reads_integers_whole_or_not_at_all(void **state)
 {
 	struct nvb_json max = {NVB_JSON_NUMBER, "18446744073709551615", 20, false};
@@ -266,6 +278,7 @@ int main(void)
 		cmocka_unit_test(names_both_types),
 		cmocka_unit_test(matches_names_and_refuses_case_variants),
 		cmocka_unit_test(decodes_strings),
+		cmocka_unit_test(hashes_what_is_decoded),
 		cmocka_unit_test(reads_integers_whole_or_not_at_all),
 	};
 

@@ -418,15 +418,12 @@ static char *random_config(unsigned *seed)
 		",\"user\":{\"additionalGids\":[44, 5]}", ",\"user\":null"};
 	static const char *const mounts[] = {"", ",\"mounts\":[]", ",\"mounts\":null",
 		",\"mounts\" : [ {\"destination\":\"/proc\"} ]",
-		",\"mounts\":[{\"destination\":\"/usr/lib64/libcuda.so.550.54.15\"},{\"destination\":\"/"
-		"x\"}]"};
+		",\"mounts\":[{\"destination\":\"/usr/lib64/libcuda.so.550.54.15\"}]"};
 	static const char *const devices[] = {"", "\"devices\":[]",
-		"\"devices\":[{\"path\":\"/dev/nvidia0\"}, "
-		"{\"path\":\"/dev/x\",\"n\":18446744073709551615}]"};
+		"\"devices\":[{\"path\":\"/dev/nvidia0\"}, {\"n\":18446744073709551615}]"};
 	static const char *const rules[] = {"", "\"resources\":{}",
 		"\"resources\":{\"devices\":[{\"allow\":false}]}",
-		"\"resources\":{\"devices\":[{\"allow\":true},{\"allow\":false,\"type\":\"c\",\"major\":195}]"
-		",\"memory\":{\"limit\":-1}}"};
+		"\"resources\":{\"devices\":[{\"allow\":true},{\"type\":\"c\",\"major\":195}],\"m\":-1}"};
 	static const char *const hooks[] = {"", ",\"hooks\":{}",
 		",\"hooks\":{\"createContainer\":[{\"path\":\"" HOOK "\"}]}",
 		",\"hooks\":{\"poststop\":[{\"path\":\"/p\"}]}"};
