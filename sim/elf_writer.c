@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "elf_writer.h"
+#include "sim/elf_writer.h"
 
 #include <elf.h>
 #include <stdbool.h>

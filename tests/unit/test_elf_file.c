@@ -8,7 +8,7 @@
 #include "base/elf_file.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "elf_writer.h"
+#include "sim/elf_writer.h"
 
 static int file_of(const char *data, size_t size)
 {

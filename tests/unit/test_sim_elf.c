@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmocka_all.h"
-#include "elf_writer.h"
+#include "sim/elf_writer.h"
 
 static char directory[] = "/tmp/nvb-elf-XXXXXX";
 
