@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hook's command line as written and read, and the state a runtime hands to it. */
+#include "cmocka_all.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "container/hook_args.h"
+#include "container/hook_state.h"
+
+static struct nvb_edit link_edit(int scope, const char *path, const char *target)
+{
+	return (struct nvb_edit){
+		.kind = NVB_EDIT_LINK, .scope = scope, .link = {.path = path, .target = target}};
+}
+
+static struct nvb_edit directory_edit(int scope, const char *directory)
+{
+	return (struct nvb_edit){
+		.kind = NVB_EDIT_LDCACHE, .scope = scope, .ldcache = {.directory = directory}};
+}
+
+static void what_is_written_is_read(void **state _unused_)
+{
+	struct nvb_edit edits[] = {
+		link_edit(NVB_SCOPE_COMMON, "/usr/lib64/libcuda.so.1", "libcuda.so.550.54.15"),
+		link_edit(NVB_SCOPE_COMMON, "/with space/and=equals", "../a:b"),
+		directory_edit(NVB_SCOPE_COMMON, "/usr/lib64"),
+		directory_edit(NVB_SCOPE_COMMON, "/usr/lib"),
+		directory_edit(NVB_SCOPE_COMMON, "/usr/lib64"),
+		{.kind = NVB_EDIT_ENV, .scope = NVB_SCOPE_COMMON},
+		link_edit(0, "/dev/dri/by-path/pci-0000:3b:00.0-card", "../card0"),
+	};
+	struct nvb_plan plan = {.edits = edits, .edit_count = NVB_ELEMENTS(edits)};
+	_cleanup_hook_command_ struct nvb_hook_command c = {0};
+	_cleanup_strv_ char **argv = NULL;
+
+	assert_int_equal(nvb_hook_arguments(&plan, INT_MAX, &argv, NULL), 0);
+	assert_string_equal(argv[0], "nvbind-hook");
+	assert_int_equal(nvb_hook_parse(&c, (int)nvb_strv_length(argv), argv, NULL), 0);
+	assert_int_equal(c.verb, NVB_HOOK_APPLY);
+	assert_int_equal(c.work.link_count, 3);
+	assert_string_equal(c.work.links[0].path, "/usr/lib64/libcuda.so.1");
+	assert_string_equal(c.work.links[0].target, "libcuda.so.550.54.15");
+	assert_string_equal(c.work.links[1].path, "/with space/and=equals");
+	assert_string_equal(c.work.links[1].target, "../a:b");
+	assert_string_equal(c.work.links[2].path, "/dev/dri/by-path/pci-0000:3b:00.0-card");
+	assert_int_equal(c.work.directory_count, 2);
+	assert_string_equal(c.work.directories[0], "/usr/lib64");
+	assert_string_equal(c.work.directories[1], "/usr/lib");
+	assert_false(c.work.may_mount);
+}
+
+static void scopes_are_apart(void **state _unused_)
+{
+	struct nvb_edit edits[] = {
+		link_edit(NVB_SCOPE_COMMON, "/a", "common"),
+		link_edit(0, "/b", "first"),
+		link_edit(1, "/c", "second"),
+	};
+	struct nvb_plan plan = {.edits = edits, .edit_count = NVB_ELEMENTS(edits)};
+	_cleanup_strv_ char **common = NULL, **second = NULL, **none = NULL;
+
+	assert_int_equal(nvb_hook_arguments(&plan, NVB_SCOPE_COMMON, &common, NULL), 0);
+	assert_int_equal(nvb_strv_length(common), 4);
+	assert_string_equal(common[3], "common::/a");
+	assert_int_equal(nvb_hook_arguments(&plan, 1, &second, NULL), 0);
+	assert_int_equal(nvb_strv_length(second), 4);
+	assert_string_equal(second[3], "second::/c");
+	assert_int_equal(nvb_hook_arguments(&plan, 2, &none, NULL), 0);
+	assert_null(none);
+}
+
+static void what_could_be_misread_is_not_written(void **state _unused_)
+{
+	const struct nvb_edit bad[] = {
+		link_edit(NVB_SCOPE_COMMON, "/a", "x::y"),
+		link_edit(NVB_SCOPE_COMMON, "/a", "x:"),
+		link_edit(NVB_SCOPE_COMMON, "/a", ""),
+		link_edit(NVB_SCOPE_COMMON, "a", "x"),
+		directory_edit(NVB_SCOPE_COMMON, "usr/lib"),
+	};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
+		struct nvb_edit edit = bad[i];
+		struct nvb_plan plan = {.edits = &edit, .edit_count = 1};
+		_cleanup_strv_ char **argv = NULL;
+
+		assert_int_equal(nvb_hook_arguments(&plan, INT_MAX, &argv, NULL), -NVB_ERR_INVALID);
+		assert_null(argv);
+	}
+}
+
+static void malformed_command_lines(void **state _unused_)
+{
+	static const struct {
+		const char *argv[6], *message;
+	} bad[] = {
+		{{"nvbind-hook"}, "a verb is missing"},
+		{{"nvbind-hook", "frobnicate"}, "frobnicate: unknown verb"},
+		{{"nvbind-hook", "apply", "--link"}, "--link: its value is missing"},
+		{{"nvbind-hook", "apply", "--link", "a:/b"}, "not of the form TARGET::PATH"},
+		{{"nvbind-hook", "apply", "--link", "::/b"}, "not of the form TARGET::PATH"},
+		{{"nvbind-hook", "apply", "--link=a::b"}, "must be absolute"},
+		{{"nvbind-hook", "apply", "--link", "a::/b/"}, "must be absolute and name a file"},
+		{{"nvbind-hook", "apply", "--library-directory", "lib"}, "not an absolute path"},
+		{{"nvbind-hook", "apply", "--log-level", "loud"}, "must be error, warning, info or debug"},
+		{{"nvbind-hook", "apply", "--linked", "x"}, "--linked: unknown argument"},
+		{{"nvbind-hook", "apply", "--mount"}, "only together with --root"},
+		{{"nvbind-hook", "apply", "--root", ""}, "name is empty"},
+		{{"nvbind-hook", "apply", "stray"}, "stray: unknown argument"},
+	};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
+		_cleanup_hook_command_ struct nvb_hook_command c = {.log_level = NVB_LOG_DEBUG};
+		_cleanup_error_ nvb_error *err = NULL;
+		char *const *argv = (char *const *)(uintptr_t)bad[i].argv;
+
+		assert_int_equal(
+			nvb_hook_parse(&c, (int)nvb_strv_length(argv), argv, &err), -NVB_ERR_INVALID);
+		if (!strstr(nvb_error_message(err), bad[i].message))
+			fail_msg("\"%s\" instead of \"%s\"", nvb_error_message(err), bad[i].message);
+		assert_int_equal(c.log_level, NVB_LOG_DEBUG);
+	}
+}
+
+static int parse_state(const char *json, struct nvb_hook_state *state)
+{
+	return nvb_hook_state_parse(state, json, strlen(json), NULL);
+}
+
+static void states(void **state _unused_)
+{
+	_cleanup_hook_state_ struct nvb_hook_state s = {0};
+
+	assert_int_equal(
+		parse_state("{\"ociVersion\":\"1.0.2\",\"id\":\"x\",\"status\":\"creating\",\"pid\":4242,"
+			    "\"bundle\":\"/run/a\\u0062\",\"annotations\":{\"bundle\":\"/no\"}}",
+			&s),
+		0);
+	assert_string_equal(s.bundle, "/run/ab");
+	assert_int_equal(s.pid, 4242);
+	assert_int_equal(parse_state("", &s), -NVB_ERR_CORRUPT);
+	assert_int_equal(parse_state("{}", &s), -NVB_ERR_CORRUPT);
+	assert_int_equal(parse_state("{\"bundle\":\"relative\"}", &s), -NVB_ERR_CORRUPT);
+	assert_int_equal(parse_state("{\"bundle\":7}", &s), -NVB_ERR_CORRUPT);
+	assert_int_equal(parse_state("{\"bundle\":\"/a\",\"bundle\":\"/b\"}", &s), -NVB_ERR_CORRUPT);
+	assert_int_equal(parse_state("{\"bundle\":\"/a\",\"pid\":1.5}", &s), -NVB_ERR_CORRUPT);
+	assert_int_equal(parse_state("{\"bundle\":\"/a\"", &s), -NVB_ERR_CORRUPT);
+	assert_string_equal(s.bundle, "/run/ab");
+}
+
+static int root_path(const char *json, char **path)
+{
+	return nvb_hook_root_path(json, strlen(json), path, NULL);
+}
+
+static void roots(void **state _unused_)
+{
+	_cleanup_free_ char *path = NULL;
+
+	assert_int_equal(root_path("{\"process\":{\"root\":{\"path\":\"/no\"}},"
+				   "\"root\":{\"readonly\":true,\"path\":\"rootfs\"},\"hooks\":[]}",
+				 &path),
+		0);
+	assert_string_equal(path, "rootfs");
+	assert_int_equal(root_path("{\"root\":{}}", &path), -NVB_ERR_CORRUPT);
+	assert_int_equal(root_path("{\"root\":\"rootfs\"}", &path), -NVB_ERR_CORRUPT);
+	assert_int_equal(root_path("{\"root\":{\"path\":\"\"}}", &path), -NVB_ERR_CORRUPT);
+	assert_int_equal(root_path("[]", &path), -NVB_ERR_CORRUPT);
+	assert_string_equal(path, "rootfs");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(scopes_are_apart),
+		cmocka_unit_test(what_could_be_misread_is_not_written),
+		cmocka_unit_test(malformed_command_lines),
+		cmocka_unit_test(states),
+		cmocka_unit_test(roots),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
