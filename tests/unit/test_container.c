@@ -14,7 +14,7 @@
 #include "container/container.h"
 #include "container/links.h"
 #include "container/musl.h"
-#include "elf_writer.h"
+#include "sim/elf_writer.h"
 
 static char base[] = "/tmp/nvb-test-container-XXXXXX";
 static unsigned warnings;
