@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOOLS_NVBIND_H
+#define TOOLS_NVBIND_H
+
+#include "cli/options.h"
+#include "inventory/inventory.h"
+#include "request/request.h"
+
+/* The verbs of nvbind, a file each; main.c has the table. */
+extern const struct nvb_option_group plan_groups[];
+int verb_plan(int argc, char **argv, nvb_error **err);
+
+/* The inventory of the roots in force, its MIG and GPU UUIDs filled in where `request` (or NULL) needs them.
+ */
+int load_inventory(const struct nvb_request *request, struct nvb_inventory **inventory, nvb_error **err);
+
+static inline void nvb_inventory_freep(struct nvb_inventory **inventory)
+{
+	nvb_inventory_free(*inventory);
+}
+
+static inline void nvb_request_freep(struct nvb_request **request)
+{
+	nvb_request_free(*request);
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/logging.h"
+#include "cli/output.h"
+#include "nvbind.h"
+#include "plan/plan.h"
+
+/* nvbind plan: what a container would get, as a table or as JSON. */
+
+static char **gpus, **docker_gpus;
+static const char *capabilities;
+static int format = NVB_FORMAT_TABLE;
+
+static const struct nvb_option options[] = {
+	{"gpu", 0, NVB_OPTION_LIST("GPU", &gpus),
+		"index, UUID, MIG device (0:1), PCI address, all or none (repeatable; without it: all)"},
+	{"gpus", 0, NVB_OPTION_LIST("GPUS", &docker_gpus),
+		"as docker's --gpus: all, a count, or \"device=0,1\""},
+	{"capabilities", 0, NVB_OPTION_STRING("LIST", &capabilities),
+		"compute, utility, graphics, video, display, ngx, compat32 or all (compute,utility)"},
+	{"format", 0, NVB_OPTION_CHOICE("FORMAT", nvb_format_choices, &format), "table or json"},
+	{NULL},
+};
+const struct nvb_option_group plan_groups[] = {{"Options", options}, {NULL}};
+
+static int make_request(struct nvb_request **out, nvb_error **err)
+{
+	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
+	int rc = nvb_request_new(&request, err);
+
+	if (rc == 0 && capabilities)
+		rc = nvb_request_set_capabilities(request, capabilities, err);
+	nvb_strv_foreach (gpu, gpus)
+		if (rc == 0)
+			rc = nvb_request_add_gpus(request, *gpu, err);
+	nvb_strv_foreach (value, docker_gpus)
+		if (rc == 0)
+			rc = nvb_request_add_docker_gpus(request, *value, err);
+	if (rc == 0 && !gpus && !docker_gpus)
+		rc = nvb_request_add_gpus(request, "all", err);
+	if (rc == 0)
+		*out = NVB_TAKE_PTR(request);
+	return rc;
+}
+
+/* What the edit does, on one line: where it lands and what it comes from. */
+static void describe(struct nvb_table *table, const struct nvb_edit *edit)
+{
+	switch (edit->kind) {
+	case NVB_EDIT_DEVICE:
+		nvb_table_cellf(table, "%s (%s)", edit->device.container, edit->device.access);
+		break;
+	case NVB_EDIT_MOUNT:
+		nvb_table_cell(table, edit->mount.container);
+		break;
+	case NVB_EDIT_LINK:
+		nvb_table_cellf(table, "%s -> %s", edit->link.path, edit->link.target);
+		break;
+	case NVB_EDIT_LDCACHE:
+		nvb_table_cell(table, edit->ldcache.directory);
+		break;
+	case NVB_EDIT_ENV:
+		nvb_table_cellf(table, "%s=%s", edit->env.name, edit->env.value);
+		break;
+	case NVB_EDIT_HOOK:
+		nvb_table_cellf(table, "%s at %s", edit->hook.path, edit->hook.when);
+		break;
+	case NVB_EDIT_GID:
+		nvb_table_cellf(table, "%u", edit->gid);
+		break;
+	}
+}
+
+static int print_table(const struct nvb_plan *plan, nvb_error **err)
+{
+	static const struct nvb_column columns[] = {
+		{"KIND"}, {"FOR"}, {"WHAT"}, {"NEEDED"}, {"ENFORCED BY"}, {"REASON"}, {NULL}};
+	_cleanup_table_ struct nvb_table table = {.columns = columns};
+	char names[NVB_CAPABILITIES_TEXT];
+	int rc;
+
+	for (size_t i = 0; i < plan->device_count; i++) {
+		const struct nvb_plan_device *d = &plan->devices[i];
+
+		printf("%s %s: %s%s%s\n", d->is_mig ? "MIG device" : "GPU", d->name,
+			d->model ? d->model : "unknown model", d->uuid ? ", " : "", d->uuid ? d->uuid : "");
+	}
+	printf("driver %s, capabilities %s\n\n", plan->driver_version ? plan->driver_version : "unknown",
+		nvb_capabilities_format(plan->capabilities, names));
+	for (size_t i = 0; i < plan->edit_count; i++) {
+		const struct nvb_edit *edit = &plan->edits[i];
+
+		nvb_table_cell(&table, nvb_edit_kind_name(edit->kind));
+		nvb_table_cell(
+			&table, edit->scope == NVB_SCOPE_COMMON ? "all" : plan->devices[edit->scope].name);
+		describe(&table, edit);
+		nvb_table_cell(&table, edit->required ? "required" : "optional");
+		nvb_table_cell(&table, edit->enforcement == NVB_ENFORCED_NA
+					       ? NULL
+					       : nvb_enforcement_name(edit->enforcement));
+		nvb_table_cell(&table, edit->reason);
+	}
+	rc = nvb_table_print(&table, stdout, err);
+	return rc < 0 ? rc : nvb_stdout_flush(err);
+}
+
+static int print_json(const struct nvb_plan *plan, nvb_error **err)
+{
+	_cleanup_free_ char *json = NULL;
+	int rc = nvb_plan_to_json(plan, &json, err);
+
+	if (rc < 0)
+		return rc;
+	fputs(json, stdout);
+	return nvb_stdout_flush(err);
+}
+
+int verb_plan(int argc, char **argv, nvb_error **err)
+{
+	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
+	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
+	struct nvb_plan *plan = NULL;
+	int rc = make_request(&request, err);
+
+	(void)argc;
+	(void)argv;
+	if (rc == 0)
+		rc = load_inventory(request, &inventory, err);
+	if (rc == 0)
+		rc = nvb_planner_make(request, inventory,
+			&(struct nvb_plan_options){
+				.size = sizeof(struct nvb_plan_options), .log = nvb_logging()},
+			&plan, err);
+	if (rc == 0)
+		rc = format == NVB_FORMAT_JSON ? print_json(plan, err) : print_table(plan, err);
+	nvb_plan_free(plan);
+	return rc;
+}
