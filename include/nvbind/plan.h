@@ -25,6 +25,8 @@ struct nvb_plan_options {
 	size_t size;
 	enum nvb_layout layout;
 	const char *tree; /* host path of the driver tree for the layouts that use one; see nvb_tree_ensure */
+	const char *const *cdi_directories; /* NULL-terminated; where CDI names are looked up, later ones win;
+					     * NULL: /etc/cdi, /var/run/cdi */
 	const struct nvb_log *log;
 };
 

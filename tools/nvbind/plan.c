@@ -10,7 +10,7 @@
 
 /* nvbind plan: what a container would get, as a table or as JSON. */
 
-static char **gpus, **docker_gpus;
+static char **gpus, **docker_gpus, **cdi_devices;
 static const char *capabilities;
 static int format = NVB_FORMAT_TABLE;
 
@@ -19,6 +19,8 @@ static const struct nvb_option options[] = {
 		"index, UUID, MIG device (0:1), PCI address, all or none (repeatable; without it: all)"},
 	{"gpus", 0, NVB_OPTION_LIST("GPUS", &docker_gpus),
 		"as docker's --gpus: all, a count, or \"device=0,1\""},
+	{"device", 0, NVB_OPTION_LIST("NAME", &cdi_devices),
+		"a CDI device, such as nvidia.com/gpu=0 (repeatable)"},
 	{"capabilities", 0, NVB_OPTION_STRING("LIST", &capabilities),
 		"compute, utility, graphics, video, display, ngx, compat32 or all (compute,utility)"},
 	{"format", 0, NVB_OPTION_CHOICE("FORMAT", nvb_format_choices, &format), "table or json"},
@@ -39,7 +41,10 @@ static int make_request(struct nvb_request **out, nvb_error **err)
 	nvb_strv_foreach (value, docker_gpus)
 		if (rc == 0)
 			rc = nvb_request_add_docker_gpus(request, *value, err);
-	if (rc == 0 && !gpus && !docker_gpus)
+	nvb_strv_foreach (name, cdi_devices)
+		if (rc == 0)
+			rc = nvb_request_add_cdi_device(request, *name, err);
+	if (rc == 0 && !gpus && !docker_gpus && !cdi_devices)
 		rc = nvb_request_add_gpus(request, "all", err);
 	if (rc == 0)
 		*out = NVB_TAKE_PTR(request);
@@ -122,6 +127,11 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
 	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
+	const struct nvb_plan_options plan_options = {
+		.size = sizeof(plan_options),
+		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
+		.log = nvb_logging(),
+	};
 	struct nvb_plan *plan = NULL;
 	int rc = make_request(&request, err);
 
@@ -130,10 +140,7 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 	if (rc == 0)
 		rc = load_inventory(request, &inventory, err);
 	if (rc == 0)
-		rc = nvb_planner_make(request, inventory,
-			&(struct nvb_plan_options){
-				.size = sizeof(struct nvb_plan_options), .log = nvb_logging()},
-			&plan, err);
+		rc = nvb_plan_make(request, inventory, &plan_options, &plan, err);
 	if (rc == 0)
 		rc = format == NVB_FORMAT_JSON ? print_json(plan, err) : print_table(plan, err);
 	nvb_plan_free(plan);
