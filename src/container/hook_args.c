@@ -39,38 +39,62 @@ static bool in_scope(const struct nvb_edit *edit, int scope)
 	return scope == INT_MAX || edit->scope == scope;
 }
 
-static int add_link(char ***argv, const struct nvb_link *link, nvb_error **err)
+/* On the way of every container start: room for all is made once. */
+struct arguments {
+	char **v; /* NULL-terminated */
+	size_t count;
+};
+
+static bool take(struct arguments *args, char *argument)
+{
+	args->v[args->count] = argument;
+	args->count += argument != NULL;
+	return argument;
+}
+
+static char *join_link(const struct nvb_link *link)
+{
+	size_t target = strlen(link->target), path = strlen(link->path);
+	char *joined = malloc(target + sizeof(SEPARATOR) + path), *p = joined;
+
+	if (!joined)
+		return NULL;
+	p = mempcpy(p, link->target, target);
+	p = mempcpy(p, SEPARATOR, sizeof(SEPARATOR) - 1);
+	memcpy(p, link->path, path + 1);
+	return joined;
+}
+
+static int add_link(struct arguments *args, const struct nvb_link *link, nvb_error **err)
 {
 	if (strstr(link->target, SEPARATOR) || nvb_ends_with(link->target, ":") || !*link->target ||
 		link->path[0] != '/')
 		return nvb_fail(err, NVB_ERR_INVALID, "link %s to %s cannot be handed to nvbind-hook",
 			link->path, link->target);
-	if (!nvb_strv_add(argv, link_option) ||
-		!nvb_strv_addf(argv, "%s" SEPARATOR "%s", link->target, link->path))
+	if (!take(args, strdup(link_option)) || !take(args, join_link(link)))
 		return nvb_fail_oom(err);
 	return 0;
 }
 
-static int add_directory(char ***argv, const char *directory, nvb_error **err)
+static int add_directory(struct arguments *args, const char *directory, nvb_error **err)
 {
-	size_t n = nvb_strv_length(*argv);
-
 	if (directory[0] != '/')
 		return nvb_fail(err, NVB_ERR_INVALID, "library directory %s is not absolute", directory);
-	for (size_t i = 1; i < n; i++)
-		if (nvb_streq((*argv)[i - 1], directory_option) && nvb_streq((*argv)[i], directory))
+	for (size_t i = 1; i < args->count; i++)
+		if (nvb_streq(args->v[i - 1], directory_option) && nvb_streq(args->v[i], directory))
 			return 0;
-	if (!nvb_strv_add(argv, directory_option) || !nvb_strv_add(argv, directory))
+	if (!take(args, strdup(directory_option)) || !take(args, strdup(directory)))
 		return nvb_fail_oom(err);
 	return 0;
 }
 
 int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err)
 {
-	_cleanup_strv_ char **args = NULL;
+	_cleanup_strv_ char **v = calloc(2 * plan->edit_count + 3, sizeof(*v));
+	struct arguments args = {.v = v};
 	int rc = 0;
 
-	if (!nvb_strv_add(&args, "nvbind-hook") || !nvb_strv_add(&args, "apply"))
+	if (!v || !take(&args, strdup("nvbind-hook")) || !take(&args, strdup("apply")))
 		return nvb_fail_oom(err);
 	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++) {
 		const struct nvb_edit *edit = &plan->edits[i];
@@ -82,7 +106,7 @@ int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb
 	}
 	if (rc < 0)
 		return rc;
-	*argv = nvb_strv_length(args) > 2 ? NVB_TAKE_PTR(args) : NULL;
+	*argv = args.count > 2 ? NVB_TAKE_PTR(v) : NULL;
 	return 0;
 }
 
