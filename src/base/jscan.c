@@ -252,7 +252,6 @@ static int push_key(struct nvb_jscan *js, const struct nvb_json *key, nvb_error 
 	js->keys[js->key_count++] = (struct nvb_jscan_key){
 		.at = (uint32_t)(key->text - js->text),
 		.size = (uint32_t)key->size,
-		.hash = nvb_json_hash(key),
 		.escaped = key->escaped,
 	};
 	return 0;
@@ -260,23 +259,22 @@ static int push_key(struct nvb_jscan *js, const struct nvb_json *key, nvb_error 
 
 static bool same_key(const struct nvb_jscan *js, const struct nvb_jscan_key *a, const struct nvb_jscan_key *b)
 {
-	struct nvb_json left = key_json(js, a), right = key_json(js, b);
+	struct nvb_json left, right;
 
-	return a->hash == b->hash && nvb_json_same(&left, &right);
+	if (a->size != b->size && !a->escaped && !b->escaped)
+		return false;
+	left = key_json(js, a);
+	right = key_json(js, b);
+	return nvb_json_same(&left, &right);
 }
 
 static int compare_keys(const void *pa, const void *pb, void *data)
 {
 	const struct nvb_jscan_key *a = pa, *b = pb;
 	const struct nvb_jscan *js = data;
-	struct nvb_json left, right;
-	int order;
+	struct nvb_json left = key_json(js, a), right = key_json(js, b);
+	int order = nvb_jstring_compare(&left, &right);
 
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	left = key_json(js, a);
-	right = key_json(js, b);
-	order = nvb_jstring_compare(&left, &right);
 	return order ? order : (a->at > b->at) - (a->at < b->at);
 }
 
@@ -287,7 +285,7 @@ static const struct nvb_jscan_key *find_duplicate(
 	if (count <= FEW_KEYS) {
 		for (uint32_t i = 1; i < count; i++)
 			for (uint32_t j = 0; j < i; j++)
-				if (keys[i].hash == keys[j].hash && same_key(js, &keys[i], &keys[j]))
+				if (same_key(js, &keys[i], &keys[j]))
 					return &keys[i];
 		return NULL;
 	}

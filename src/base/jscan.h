@@ -13,7 +13,7 @@
  * nothing is allocated until a document has more than NVB_JSCAN_INLINE_KEYS keys in its open objects.
  *
  * Strict is RFC 8259 and what its section 8 leaves to "unpredictable" refused: a key that stands twice in one
- * object (compared decoded, in n log n also when every hash collides), lone surrogates, \u0000, bytes that
+ * object (compared decoded, in n log n), lone surrogates, \u0000, bytes that
  * are not UTF-8, a byte order mark, anything behind the value, more than NVB_JSCAN_DEPTH levels. What two
  * parsers could read differently is not read at all: what we edit is what the runtime behind us sees.
  *
@@ -60,7 +60,6 @@ struct nvb_json {
 
 struct nvb_jscan_key {
 	uint32_t at, size; /* the raw key behind its quote */
-	uint32_t hash;	   /* of the decoded key */
 	bool escaped;
 };
 
@@ -138,6 +137,8 @@ bool nvb_json_equals(const struct nvb_json *string, const char *s, size_t size);
 bool nvb_json_same(const struct nvb_json *a, const struct nvb_json *b);
 /* True when the decoded string starts with those bytes. */
 bool nvb_json_starts(const struct nvb_json *string, const char *s, size_t size);
+/* How many bytes at the start of `s` stand for themselves in a JSON string: ASCII that needs no escape. */
+size_t nvb_json_plain(const char *s, size_t size);
 /* A hash of the decoded string. */
 uint32_t nvb_json_hash(const struct nvb_json *string);
 /* The decoded string, NUL-terminated, malloc'd; NULL without memory. Its text holds no NUL. */

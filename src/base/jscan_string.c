@@ -14,13 +14,40 @@ static inline uint64_t zero_bytes(uint64_t x)
 	return (x - ONES) & ~x & HIGHS;
 }
 
-/* True when one of eight bytes ends a run of plain ASCII: a quote, a backslash, a control, or beyond ASCII.
+/*
+ * Marks the bytes of a word that end a run of plain ASCII: a quote, a backslash, a control, or beyond ASCII.
+ * Only the lowest mark is exact; borrows may set some above it.
  */
-static inline bool needs_a_look(uint64_t w)
+static inline uint64_t marks(uint64_t w)
 {
 	uint64_t controls = (w - ONES * 0x20) & ~w; /* below 0x20 */
 
 	return ((controls | w) & HIGHS) | zero_bytes(w ^ (ONES * '"')) | zero_bytes(w ^ (ONES * '\\'));
+}
+
+/* The first byte of [p, end) that does not stand for itself in a string, or end. */
+static inline const char *plain_run(const char *p, const char *end)
+{
+	uint64_t word, marked;
+
+	for (; end - p >= 8; p += 8) {
+		memcpy(&word, p, 8);
+		marked = marks(le64toh(word));
+		if (marked)
+			return p + (__builtin_ctzll(marked) >> 3);
+	}
+	for (; p < end; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+			break;
+	}
+	return p;
+}
+
+size_t nvb_json_plain(const char *s, size_t size)
+{
+	return (size_t)(plain_run(s, s + size) - s);
 }
 
 static int hex_digit(unsigned char c)
@@ -99,11 +126,9 @@ const char *nvb_jstring_scan(const char *p, const char *end, bool *escaped, cons
 
 	*escaped = false;
 	for (;;) {
-		uint64_t word;
 		unsigned char c;
 
-		while (end - p >= 8 && (memcpy(&word, p, 8), !needs_a_look(word)))
-			p += 8;
+		p = plain_run(p, end);
 		*at = p;
 		if (p == end) {
 			*why = "string without an end";
@@ -210,15 +235,13 @@ uint32_t nvb_json_hash(const struct nvb_json *string)
 	int c;
 
 	if (!string->escaped) {
-		const char *p = string->text;
-		size_t left = string->size;
-
-		for (; left >= 8; p += 8, left -= 8) {
-			memcpy(&word, p, 8);
+		for (; d.end - d.p >= 8; d.p += 8) {
+			memcpy(&word, d.p, 8);
 			hash = hash_word(hash, le64toh(word));
 		}
-		d.p = (const unsigned char *)p;
 		word = 0;
+		for (; d.p < d.end; shift += 8)
+			word |= (uint64_t)*d.p++ << shift;
 	}
 	while ((c = decode_next(&d)) >= 0) {
 		word |= (uint64_t)c << shift;

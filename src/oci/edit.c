@@ -287,14 +287,15 @@ static void find_own_hook(const struct oci_document *document, struct oci_items 
 			items->items[document->matches[i].item].found = true;
 }
 
-/* Bytes that an item takes at most, nearly: so that the output is allocated once. */
-enum { ITEM_BYTES = 300 };
+/* Bytes that an item and an argument of our hook take, nearly: so that the output is allocated once. */
+enum { ITEM_BYTES = 260, ARGUMENT_BYTES = 100 };
 
 static int edit_document(const struct oci_document *document, struct oci_items *items, char **out,
 	size_t *out_size, nvb_error **err)
 {
 	struct splicer splicer = {.document = document, .items = items, .unit = ""};
-	size_t room = document->size + items->count * ITEM_BYTES + 1024;
+	size_t room = document->size + items->count * ITEM_BYTES +
+		      nvb_strv_length(items->hook_args) * ARGUMENT_BYTES + 1024;
 
 	splicer.writer.spaced = document->spaced;
 	splicer.writer.out.s = malloc(room);

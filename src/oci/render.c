@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/render.h"
 
-static void add(struct oci_writer *writer, const char *s, size_t n)
+/* The room was estimated beforehand, so this is nearly always a copy. */
+static inline void add(struct oci_writer *writer, const char *s, size_t n)
 {
-	nvb_sb_addn(&writer->out, s, n);
+	struct nvb_strbuf *out = &writer->out;
+
+	if (out->capacity - out->len <= n || out->failed) {
+		nvb_sb_addn(out, s, n);
+		return;
+	}
+	memcpy(out->s + out->len, s, n);
+	out->len += n;
 }
+
+static inline void add_char(struct oci_writer *writer, char c)
+{
+	add(writer, &c, 1);
+}
+
 #define ADD_LITERAL(writer, s) add(writer, s, sizeof(s) - 1)
+/* A key of ours, which needs no escapes, and its colon. */
+#define ADD_KEY(writer, name)	   add(writer, "\"" name "\": ", sizeof("\"" name "\":") - !(writer)->spaced)
+#define ADD_NEXT_KEY(writer, name) (add_comma(writer), ADD_KEY(writer, name))
 
 static void add_escaped(struct oci_writer *writer, unsigned char c)
 {
@@ -25,29 +42,35 @@ static void add_escaped(struct oci_writer *writer, unsigned char c)
 /* The inside of a JSON string, in runs: most of it is plain paths. */
 static void add_text(struct oci_writer *writer, const char *s)
 {
-	const char *run = s, *start = s;
-	bool beyond_ascii = false;
+	size_t left = strlen(s), n = nvb_json_plain(s, left);
+	bool checked = false;
 
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		beyond_ascii |= c >= 0x80;
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		add(writer, run, (size_t)(s - run));
-		add_escaped(writer, c);
-		run = s + 1;
+	for (;;) {
+		add(writer, s, n);
+		s += n;
+		left -= n;
+		if (!left)
+			return;
+		if ((unsigned char)*s < 0x80) {
+			add_escaped(writer, (unsigned char)*s);
+		} else {
+			/* From the first such byte on, once: what is between is ASCII. */
+			if (!checked && !nvb_utf8_valid(s, left))
+				writer->not_utf8 = true;
+			checked = true;
+			add_char(writer, *s);
+		}
+		s++;
+		left--;
+		n = nvb_json_plain(s, left);
 	}
-	add(writer, run, (size_t)(s - run));
-	if (beyond_ascii && !nvb_utf8_valid(start, (size_t)(s - start)))
-		writer->not_utf8 = true;
 }
 
 static void add_string(struct oci_writer *writer, const char *s)
 {
-	nvb_sb_addc(&writer->out, '"');
+	add_char(writer, '"');
 	add_text(writer, s);
-	nvb_sb_addc(&writer->out, '"');
+	add_char(writer, '"');
 }
 
 static void add_number(struct oci_writer *writer, uint32_t value)
@@ -62,41 +85,35 @@ static void add_number(struct oci_writer *writer, uint32_t value)
 	add(writer, text + at, sizeof(text) - at);
 }
 
+static void add_comma(struct oci_writer *writer)
+{
+	add(writer, ", ", writer->spaced ? 2 : 1);
+}
+
 void oci_write_key(struct oci_writer *writer, const char *name)
 {
 	add_string(writer, name);
 	add(writer, ": ", writer->spaced ? 2 : 1);
 }
 
-static void add_comma(struct oci_writer *writer)
-{
-	add(writer, ", ", writer->spaced ? 2 : 1);
-}
-
-static void add_next_key(struct oci_writer *writer, const char *name)
-{
-	add_comma(writer);
-	oci_write_key(writer, name);
-}
-
 static void add_strings(struct oci_writer *writer, const char *const *strings)
 {
-	nvb_sb_addc(&writer->out, '[');
+	add_char(writer, '[');
 	for (size_t i = 0; strings && strings[i]; i++) {
 		if (i)
 			add_comma(writer);
 		add_string(writer, strings[i]);
 	}
-	nvb_sb_addc(&writer->out, ']');
+	add_char(writer, ']');
 }
 
 static void write_env(struct oci_writer *writer, const struct nvb_edit *edit)
 {
-	nvb_sb_addc(&writer->out, '"');
+	add_char(writer, '"');
 	add_text(writer, edit->env.name);
-	nvb_sb_addc(&writer->out, '=');
+	add_char(writer, '=');
 	add_text(writer, edit->env.value);
-	nvb_sb_addc(&writer->out, '"');
+	add_char(writer, '"');
 }
 
 static bool says_bind(const char *const *options)
@@ -107,43 +124,65 @@ static bool says_bind(const char *const *options)
 	return false;
 }
 
-static void write_bind(struct oci_writer *writer, const char *host, const char *container, const char *type,
-	const char *const *options)
+/* `shared`: the array outlives this call, so that the next mount may have the same one. */
+static void add_options(struct oci_writer *writer, const char *const *options, bool shared)
 {
-	nvb_sb_addc(&writer->out, '{');
-	oci_write_key(writer, "destination");
-	add_string(writer, container);
-	add_next_key(writer, "type");
-	add_string(writer, type);
-	add_next_key(writer, "source");
-	add_string(writer, host);
-	add_next_key(writer, "options");
+	struct nvb_strbuf *out = &writer->out;
+	size_t at = out->len;
+
+	if (shared && options && options == writer->options &&
+		out->capacity - out->len > writer->options_size) {
+		add(writer, out->s + writer->options_at, writer->options_size);
+		return;
+	}
 	add_strings(writer, options);
-	nvb_sb_addc(&writer->out, '}');
+	writer->options = shared && !out->failed ? options : NULL;
+	writer->options_at = at;
+	writer->options_size = out->len - at;
+}
+
+static void write_bind(struct oci_writer *writer, const char *host, const char *container, const char *type,
+	const char *const *options, bool shared)
+{
+	add_char(writer, '{');
+	ADD_KEY(writer, "destination");
+	add_string(writer, container);
+	ADD_NEXT_KEY(writer, "type");
+	add_string(writer, type);
+	ADD_NEXT_KEY(writer, "source");
+	add_string(writer, host);
+	ADD_NEXT_KEY(writer, "options");
+	add_options(writer, options, shared);
+	add_char(writer, '}');
 }
 
 static void write_mount(struct oci_writer *writer, const struct nvb_edit *edit)
 {
 	/* What a device node may be, seen by itself, where the runtime cannot make one. */
 	static const char *const node_options[] = {"bind", "nosuid", "noexec", "rprivate", NULL};
+	const char *type = edit->kind == NVB_EDIT_DEVICE || !edit->mount.type || !*edit->mount.type
+				   ? "bind"
+				   : edit->mount.type;
 	/* runc takes a mount for a bind mount by this option, whatever its type. */
-	const char *const *options = edit->mount.options;
 	const char *with_bind[32];
+	const char *const *options;
+	bool bind = nvb_streq(type, "bind");
 	size_t n = 0;
 
 	if (edit->kind == NVB_EDIT_DEVICE) {
-		write_bind(writer, edit->device.host, edit->device.container, "bind", node_options);
+		write_bind(writer, edit->device.host, edit->device.container, type, node_options, true);
 		return;
 	}
-	if ((!edit->mount.type || nvb_streq(edit->mount.type, "bind")) && !says_bind(options)) {
+	options = edit->mount.options;
+	if (bind && (!options || options != writer->options) && !says_bind(options)) {
 		for (; options && options[n] && n < NVB_ELEMENTS(with_bind) - 2; n++)
 			with_bind[n] = options[n];
 		with_bind[n++] = "bind";
 		with_bind[n] = NULL;
 		options = with_bind;
 	}
-	write_bind(writer, edit->mount.host, edit->mount.container,
-		edit->mount.type && *edit->mount.type ? edit->mount.type : "bind", options);
+	write_bind(writer, edit->mount.host, edit->mount.container, type, options,
+		bind && options == edit->mount.options);
 }
 
 static void write_device(struct oci_writer *writer, const struct oci_item *item)
@@ -151,30 +190,30 @@ static void write_device(struct oci_writer *writer, const struct oci_item *item)
 	const struct nvb_edit *edit = item->edit;
 	const char type[] = {oci_item_device_type(item), '\0'};
 
-	nvb_sb_addc(&writer->out, '{');
-	oci_write_key(writer, "path");
+	add_char(writer, '{');
+	ADD_KEY(writer, "path");
 	add_string(writer, edit->device.container);
-	add_next_key(writer, "type");
+	ADD_NEXT_KEY(writer, "type");
 	add_string(writer, type);
 	if (*type != 'p') {
-		add_next_key(writer, "major");
+		ADD_NEXT_KEY(writer, "major");
 		add_number(writer, item->major);
-		add_next_key(writer, "minor");
+		ADD_NEXT_KEY(writer, "minor");
 		add_number(writer, item->minor);
 	}
 	if (edit->device.has_mode) {
-		add_next_key(writer, "fileMode");
+		ADD_NEXT_KEY(writer, "fileMode");
 		add_number(writer, edit->device.mode);
 	}
 	if (edit->device.has_uid) {
-		add_next_key(writer, "uid");
+		ADD_NEXT_KEY(writer, "uid");
 		add_number(writer, edit->device.uid);
 	}
 	if (edit->device.has_gid) {
-		add_next_key(writer, "gid");
+		ADD_NEXT_KEY(writer, "gid");
 		add_number(writer, edit->device.gid);
 	}
-	nvb_sb_addc(&writer->out, '}');
+	add_char(writer, '}');
 }
 
 static void write_rule(struct oci_writer *writer, const struct oci_item *item)
@@ -190,18 +229,18 @@ static void write_rule(struct oci_writer *writer, const struct oci_item *item)
 	if (item->access & OCI_MKNOD)
 		access[n++] = 'm';
 	access[n] = '\0';
-	nvb_sb_addc(&writer->out, '{');
-	oci_write_key(writer, "allow");
+	add_char(writer, '{');
+	ADD_KEY(writer, "allow");
 	ADD_LITERAL(writer, "true");
-	add_next_key(writer, "type");
+	ADD_NEXT_KEY(writer, "type");
 	add_string(writer, type);
-	add_next_key(writer, "major");
+	ADD_NEXT_KEY(writer, "major");
 	add_number(writer, item->major);
-	add_next_key(writer, "minor");
+	ADD_NEXT_KEY(writer, "minor");
 	add_number(writer, item->minor);
-	add_next_key(writer, "access");
+	ADD_NEXT_KEY(writer, "access");
 	add_string(writer, access);
-	nvb_sb_addc(&writer->out, '}');
+	add_char(writer, '}');
 }
 
 /*
@@ -211,20 +250,20 @@ static void write_rule(struct oci_writer *writer, const struct oci_item *item)
 static void write_hook(struct oci_writer *writer, const char *path, const char *const *args,
 	const char *const *env, int timeout)
 {
-	nvb_sb_addc(&writer->out, '{');
-	oci_write_key(writer, "path");
+	add_char(writer, '{');
+	ADD_KEY(writer, "path");
 	add_string(writer, path);
 	if (args) {
-		add_next_key(writer, "args");
+		ADD_NEXT_KEY(writer, "args");
 		add_strings(writer, args);
 	}
-	add_next_key(writer, "env");
+	ADD_NEXT_KEY(writer, "env");
 	add_strings(writer, env);
 	if (timeout > 0) {
-		add_next_key(writer, "timeout");
+		ADD_NEXT_KEY(writer, "timeout");
 		add_number(writer, (uint32_t)timeout);
 	}
-	nvb_sb_addc(&writer->out, '}');
+	add_char(writer, '}');
 }
 
 void oci_write_item(struct oci_writer *writer, const struct oci_items *items, const struct oci_item *item)
