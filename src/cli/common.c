@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/common.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/logging.h"
@@ -122,22 +124,31 @@ int nvb_common_prepare(const struct nvb_program *program, nvb_error **err)
 	return 0;
 }
 
+/* Another user than root cannot write /run/nvbind; its own runtime directory ends with its session. */
+static const char *user_cache(void)
+{
+	static char directory[4096];
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+
+	if (geteuid() == 0 || !runtime || *runtime != '/' || !nvb_streq(settings.roots.driver, "/") ||
+		!nvb_streq(settings.roots.dev, "/") || !nvb_streq(settings.roots.proc, "/") ||
+		!nvb_streq(settings.roots.sys, "/") ||
+		(size_t)snprintf(directory, sizeof(directory), "%s/nvbind", runtime) >= sizeof(directory))
+		return NULL;
+	return directory;
+}
+
 void nvb_common_inventory_options(struct nvb_inventory_options *options)
 {
-	const char *driver = settings.roots.driver;
-	bool one_root = nvb_streq(driver, settings.roots.dev) && nvb_streq(driver, settings.roots.proc) &&
-			nvb_streq(driver, settings.roots.sys);
-
 	*options = (struct nvb_inventory_options){
 		.size = sizeof(*options),
-		.root = one_root ? driver : NULL,
-		.driver_root = driver,
+		.driver_root = settings.roots.driver,
 		.dev_root = settings.roots.dev,
 		.proc_root = settings.roots.proc,
 		.sys_root = settings.roots.sys,
-		/* Without one root the library would take the host's cache for these trees'. */
-		.no_cache = !one_root,
 		.library_path = (const char *const *)settings.roots.library_path,
+		/* NULL: the library's own choice, /run/nvbind for this host's roots and no other. */
+		.cache_directory = settings.cache.directory ? settings.cache.directory : user_cache(),
 		.log = nvb_logging(),
 	};
 }

@@ -77,6 +77,7 @@ void nvb_config_release(struct nvb_config *config)
 	free(config->hook.path);
 	nvb_strv_free(config->runtime.runtimes);
 	nvb_strv_free(config->cdi.directories);
+	free(config->cache.directory);
 	free(config->file);
 	*config = (struct nvb_config){0};
 }

@@ -46,6 +46,10 @@ struct nvb_config {
 		char **directories; /* of CDI specs; a later one wins over an earlier one; NULL: the
 				       standard's */
 	} cdi;
+	struct {
+		char *directory; /* of the inventory between runs; NULL: /run/nvbind for this host's own
+				    roots, none for others */
+	} cache;
 	char *file; /* the file that was read; NULL when there is none */
 };
 

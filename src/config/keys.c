@@ -21,6 +21,8 @@ const struct config_key nvb_config_table[] = {
 	{"runtime", "runtimes", CONFIG_PROGRAMS, AT(runtime.runtimes), "OCI runtimes to try, in this order"},
 	{"cdi", "directories", CONFIG_DIRECTORIES, AT(cdi.directories),
 		"where CDI specs are, the last directory wins"},
+	{"cache", "directory", CONFIG_DIRECTORY, AT(cache.directory),
+		"where the inventory is kept between runs, also for other roots than this host's"},
 };
 const size_t nvb_config_table_size = NVB_ELEMENTS(nvb_config_table);
 

@@ -5,6 +5,20 @@
 
 static const struct nvb_verb verbs[] = {
 	{
+		.name = "info",
+		.summary = "show driver, GPUs, device nodes and the driver's files",
+		.description = "Everything is read from /proc, /sys, /dev and the driver's files. What only "
+			       "NVIDIA's "
+			       "management library knows (memory, compute capability, UUIDs of MIG devices) "
+			       "is asked "
+			       "of it with --nvml.",
+		.examples = "  nvbind info\n"
+			    "  nvbind info --json --nvml\n"
+			    "  nvbind info --driver-check && echo fit\n",
+		.groups = info_groups,
+		.run = verb_info,
+	},
+	{
 		.name = "plan",
 		.summary = "say what a container would get, and why",
 		.description = "Prints every edit with its reason, whether it is required, and who enforces "
@@ -20,19 +34,20 @@ static const struct nvb_verb verbs[] = {
 
 int load_inventory(const struct nvb_request *request, struct nvb_inventory **inventory, nvb_error **err)
 {
+	_cleanup_(nvb_inventory_freep) struct nvb_inventory *loaded = NULL;
 	struct nvb_inventory_options options;
-	struct nvb_inventory *loaded = NULL;
 	int rc;
 
 	nvb_common_inventory_options(&options);
 	rc = nvb_inventory_load(&options, &loaded, err);
-	(void)request;
-	if (rc < 0) {
-		nvb_inventory_free(loaded);
-		return rc;
-	}
-	*inventory = loaded;
-	return 0;
+	if (rc == -NVB_ERR_NOT_FOUND)
+		return nvb_hint(
+			err, rc, "check --root and its relatives, NVBIND_ROOT and the configuration file");
+	if (rc == 0 && request && nvb_request_needs_nvml(request, loaded))
+		rc = nvb_inventory_ask_nvml(loaded, options.log, err);
+	if (rc == 0)
+		*inventory = NVB_TAKE_PTR(loaded);
+	return rc;
 }
 
 int main(int argc, char **argv)

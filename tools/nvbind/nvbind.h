@@ -7,6 +7,8 @@
 #include "request/request.h"
 
 /* The verbs of nvbind, a file each; main.c has the table. */
+extern const struct nvb_option_group info_groups[];
+int verb_info(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group plan_groups[];
 int verb_plan(int argc, char **argv, nvb_error **err);
 
