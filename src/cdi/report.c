@@ -52,7 +52,8 @@ void nvb_cdi_report_release(struct nvb_cdi_report *report)
 	*report = (struct nvb_cdi_report){0};
 }
 
-static const char *format(struct nvb_cdi_report *report, const char *fmt, va_list ap)
+static const char *__attribute__((format(printf, 2, 0)))
+format(struct nvb_cdi_report *report, const char *fmt, va_list ap)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *kept;
