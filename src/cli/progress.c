@@ -13,7 +13,7 @@ enum {
 	WIDEST_BAR = 40,
 	NARROWEST_BAR = 8,
 	LONGEST_LABEL = 40,
-	NUMBERS_COLUMNS = 52, /* amount, rate and time left at their widest */
+	NUMBERS_COLUMNS = 54, /* brackets, percentage, amount, rate and time left at their widest */
 };
 static const uint64_t second = 1000000000, redraw_after = 100000000;
 
@@ -76,35 +76,38 @@ static void add_numbers(struct nvb_strbuf *line, const struct nvb_progress *p, u
 		add_time_left(line, (double)(p->total - p->done) / rate);
 }
 
-/* Cut to the terminal, since a line that wraps cannot be wiped. Only the label can hold wide characters. */
-static void add_label(struct nvb_strbuf *line, const char *label, size_t columns)
+/* Only the label can hold wide characters. */
+static void cut(struct nvb_strbuf *text, size_t columns)
 {
-	_cleanup_strbuf_ struct nvb_strbuf text = {0};
-
-	nvb_sb_add_visible(&text, label);
-	if (!text.s)
-		return;
-	while (nvb_text_width(text.s) > columns) {
-		while ((text.s[--text.len] & 0xc0) == 0x80)
+	while (text->len && nvb_text_width(text->s) > columns) {
+		while ((text->s[--text->len] & 0xc0) == 0x80)
 			;
-		text.s[text.len] = '\0';
+		text->s[text->len] = '\0';
 	}
-	nvb_sb_addf(line, "%s  ", text.s);
 }
 
+/* Label, bar where there is room for one, numbers: never wider than the terminal, since a line that wraps
+ * cannot be wiped. */
 static void draw(struct nvb_progress *p, uint64_t time)
 {
-	size_t width = nvb_terminal_width(stderr);
-	size_t room = width > NUMBERS_COLUMNS ? width - NUMBERS_COLUMNS : 0;
-	size_t label = room / 2 < LONGEST_LABEL ? room / 2 : LONGEST_LABEL;
-	size_t bar = room - label < WIDEST_BAR ? room - label : WIDEST_BAR;
-	_cleanup_strbuf_ struct nvb_strbuf line = {0};
+	_cleanup_strbuf_ struct nvb_strbuf line = {0}, label = {0}, numbers = {0};
+	size_t width = nvb_terminal_width(stderr) - 1, used;
+	bool bar;
 
-	nvb_sb_add(&line, "\r\x1b[K");
-	add_label(&line, p->label, label);
-	if (p->total && bar >= NARROWEST_BAR)
-		add_bar(&line, p, bar);
-	add_numbers(&line, p, time);
+	nvb_sb_add_visible(&label, p->label);
+	add_numbers(&numbers, p, time);
+	if (!label.s || !numbers.s)
+		return;
+	cut(&label, LONGEST_LABEL);
+	cut(&numbers, width);
+	used = nvb_text_width(label.s) + NUMBERS_COLUMNS;
+	bar = p->total && width >= used + NARROWEST_BAR;
+	if (!bar)
+		cut(&label, width > numbers.len + 2 ? width - numbers.len - 2 : 0);
+	nvb_sb_addf(&line, "\r\x1b[K%s  ", label.s);
+	if (bar)
+		add_bar(&line, p, width - used < WIDEST_BAR ? width - used : WIDEST_BAR);
+	nvb_sb_add(&line, numbers.s);
 	if (line.failed)
 		return;
 	nvb_write_all(STDERR_FILENO, line.s, line.len);
