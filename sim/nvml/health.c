@@ -97,7 +97,7 @@ API(nvmlDeviceGetDefaultEccMode, nvml_device device, uint32_t *mode)
 /* Errors counted; `aggregate` 0 since the last boot, 1 over the life of the card. */
 static nvml_return ecc_count(nvml_device device, uint32_t uncorrected, uint32_t aggregate, uint64_t *count)
 {
-	ENTER(device, FOR_GPU, count && uncorrected <= 1 && aggregate <= 1);
+	ENTER(device, FOR_BOTH, count && uncorrected <= 1 && aggregate <= 1);
 	if (!(gpu.features & SIM_HAS_ECC) || !gpu.ecc.mode)
 		return NVML_NOT_SUPPORTED;
 	*count = uncorrected ? gpu.ecc.uncorrected[aggregate] : gpu.ecc.corrected[aggregate];

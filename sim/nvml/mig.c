@@ -214,11 +214,12 @@ API(nvmlDeviceGetGpuInstanceRemainingCapacity, nvml_device device, uint32_t id, 
 	struct sim_gi_profile profile;
 
 	ENTER(device, FOR_GPU, count);
-	if (!gpu.mig.mode)
+	if (!sim_mig_max(&gpu))
 		return NVML_NOT_SUPPORTED;
 	if (!sim_gi_profile_by_id(&gpu, id, &profile))
 		return NVML_INVALID_ARGUMENT;
-	*count = sim_gi_capacity(&gpu, &profile);
+	/* Nothing can be made while the mode is off, but the card's profiles can be listed. */
+	*count = gpu.mig.mode ? sim_gi_capacity(&gpu, &profile) : 0;
 	return NVML_OK;
 }
 

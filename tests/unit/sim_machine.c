@@ -33,8 +33,13 @@ static void fill_common(struct sim_gpu *gpu, uint32_t index)
 		.application = {1980, 1980, 2619, 0},
 		.application_default = {1980, 1980, 2619, 0}};
 	gpu->thermal = (struct sim_thermal){.gpu = 31, .shutdown = 92, .slowdown = 89, .gpu_max = 87};
-	gpu->pcie = (struct sim_pcie){.gen = 5, .gen_max = 5, .gen_max_device = 5, .width = 16, .width_max = 16,
-		.tx_kbps = 500, .rx_kbps = 700};
+	gpu->pcie = (struct sim_pcie){.gen = 5,
+		.gen_max = 5,
+		.gen_max_device = 5,
+		.width = 16,
+		.width_max = 16,
+		.tx_kbps = 500,
+		.rx_kbps = 700};
 }
 
 static void fill_h100(struct sim_gpu *gpu, uint32_t index)
@@ -60,7 +65,8 @@ static void fill_h100(struct sim_gpu *gpu, uint32_t index)
 	gpu->mig.family = SIM_MIG_H100_80;
 	gpu->link_count = SIM_LINK_MAX;
 	for (int i = 0; i < SIM_LINK_MAX; i++)
-		gpu->link[i] = (struct sim_link){.active = 1, .version = 4, .remote_type = 2, .speed_mbps = 26562};
+		gpu->link[i] =
+			(struct sim_link){.active = 1, .version = 4, .remote_type = 2, .speed_mbps = 26562};
 }
 
 static void fill_4090(struct sim_gpu *gpu, uint32_t index)
@@ -155,7 +161,8 @@ bool sim_machine_node(const struct sim_machine_dir *machine, const char *node, b
 	       nvb_file_write(AT_FDCWD, path, "", 0, 0666, NULL) == 0;
 }
 
-bool sim_machine_mig_nodes(const struct sim_machine_dir *machine, uint32_t minor, uint32_t gi, uint32_t ci, bool there)
+bool sim_machine_mig_nodes(
+	const struct sim_machine_dir *machine, uint32_t minor, uint32_t gi, uint32_t ci, bool there)
 {
 	char gi_node[64], ci_node[64];
 

@@ -24,6 +24,7 @@ void sim_machine_remove(struct sim_machine_dir *machine);
 /* Makes or removes a node ("nvidia0", "nvidia-caps/nvidia-cap3"). */
 bool sim_machine_node(const struct sim_machine_dir *machine, const char *node, bool there);
 /* The capability nodes of one MIG device. */
-bool sim_machine_mig_nodes(const struct sim_machine_dir *machine, uint32_t minor, uint32_t gi, uint32_t ci, bool there);
+bool sim_machine_mig_nodes(
+	const struct sim_machine_dir *machine, uint32_t minor, uint32_t gi, uint32_t ci, bool there);
 
 #endif
