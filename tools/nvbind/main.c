@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cdi_verbs.h"
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "nvbind.h"
@@ -17,6 +18,11 @@ static const struct nvb_verb verbs[] = {
 			    "  nvbind info --driver-check && echo fit\n",
 		.groups = info_groups,
 		.run = verb_info,
+	},
+	{
+		.name = "cdi",
+		.summary = "generate, list, show and check CDI specs",
+		.verbs = nvbind_cdi_verbs,
 	},
 	{
 		.name = "plan",

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "cdi/write.h"
+#include "cdi_verbs.h"
+#include "cli/common.h"
+#include "cli/logging.h"
+#include "cli/output.h"
+#include "container/tree.h"
+#include "nvbind.h"
+#include "nvbind/cdi.h"
+#include "plan/plan.h"
+
+/*
+ * Trees that specs name are kept apart from those of bolt: a spec needs its tree for as long as it stands,
+ * whether a container uses it or not.
+ */
+#define TREE_DIRECTORY "/var/lib/nvbind/cdi"
+
+enum { FORMAT_UNSET = -1 };
+
+static struct {
+	const char *output, *vendor, *class, *version, *hook, *capabilities, *tree_directory;
+	int format, layout;
+	unsigned naming;
+} opt = {.format = FORMAT_UNSET, .capabilities = "all", .tree_directory = TREE_DIRECTORY};
+
+static int add_naming(const struct nvb_option *option, const char *value, nvb_error **err)
+{
+	static const struct nvb_choice strategies[] = {
+		{"index", NVB_CDI_NAME_INDEX}, {"uuid", NVB_CDI_NAME_UUID}, {NULL, 0}};
+	_cleanup_strv_ char **words = nvb_strv_split(value, ",");
+	int bit, rc;
+
+	if (!words)
+		return nvb_fail_oom(err);
+	if (!words[0])
+		return nvb_fail(err, NVB_ERR_INVALID, "option '--%s' is empty", option->name);
+	nvb_strv_foreach (word, words) {
+		rc = nvb_choice_parse(strategies, *word, "option '--device-name-strategy'", &bit, err);
+		if (rc < 0)
+			return rc;
+		opt.naming |= (unsigned)bit;
+	}
+	return 0;
+}
+
+static const struct nvb_choice layouts[] = {
+	{"files", NVB_LAYOUT_FILES},
+	{"tree", NVB_LAYOUT_TREE},
+	{NULL, 0},
+};
+
+const struct nvb_option nvbind_cdi_generate_options[] = {
+	{"output", 'o', NVB_OPTION_STRING("FILE|DIR/|-", &opt.output),
+		"write to this file, or into this directory as VENDOR-CLASS.yaml (standard output)"},
+	{"format", 0, NVB_OPTION_CHOICE("FORMAT", nvbind_cdi_format_choices, &opt.format),
+		"format of the spec (by the file's name, else yaml)"},
+	{"vendor", 0, NVB_OPTION_STRING("NAME", &opt.vendor), "vendor of the devices (nvidia.com)"},
+	{"class", 0, NVB_OPTION_STRING("NAME", &opt.class), "class of the devices (gpu)"},
+	{"device-name-strategy", 0, NVB_OPTION_CALLBACK("STRATEGY", add_naming, NULL),
+		"how devices are named: index, uuid, or both (index,uuid)"},
+	{"cdi-version", 0, NVB_OPTION_STRING("VERSION", &opt.version),
+		"version of the spec (the lowest that has the fields it needs)"},
+	{"layout", 0, NVB_OPTION_CHOICE("LAYOUT", layouts, &opt.layout),
+		"mount the driver's files one by one, or as one tree"},
+	{"tree-dir", 0, NVB_OPTION_STRING("DIR", &opt.tree_directory),
+		"where driver trees are kept (" TREE_DIRECTORY ")"},
+	{"hook-path", 0, NVB_OPTION_STRING("FILE", &opt.hook),
+		"nvbind-hook as the container runtime finds it"},
+	{"capabilities", 0, NVB_OPTION_STRING("LIST", &opt.capabilities),
+		"what the driver is wanted for: compute, utility, graphics, video, display, ngx, compat32 "
+		"(all)"},
+	{NULL},
+};
+
+static void free_plan(struct nvb_plan **plan)
+{
+	nvb_plan_free(*plan);
+}
+
+static int make_plan(struct nvb_plan **plan, nvb_error **err)
+{
+	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
+	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
+	_cleanup_free_ char *tree = NULL;
+	struct nvb_inventory_options where;
+	struct nvb_plan_options how = {
+		.size = sizeof(how), .layout = (enum nvb_layout)opt.layout, .log = nvb_logging()};
+	int rc = nvb_request_new(&request, err);
+
+	if (rc == 0)
+		rc = nvb_request_add_gpus(request, "all", err);
+	if (rc == 0)
+		rc = nvb_request_set_capabilities(request, opt.capabilities, err);
+	if (rc < 0)
+		return rc;
+	nvb_common_inventory_options(&where);
+	rc = nvb_inventory_load(&where, &inventory, err);
+	if (rc == 0 && opt.layout == NVB_LAYOUT_TREE && inventory->driver.version)
+		rc = nvb_tree_ensure(
+			inventory, request->capabilities, opt.tree_directory, &tree, nvb_logging(), err);
+	how.tree = tree;
+	return rc < 0 ? rc : nvb_plan_make(request, inventory, &how, plan, err);
+}
+
+/* --hook-path, the configuration, the hook beside this program, the place it is installed to. malloc'd. */
+static int find_hook(char **path, nvb_error **err)
+{
+	const char *chosen = opt.hook ? opt.hook : nvb_common_config()->hook.path;
+	_cleanup_free_ char *found = NULL;
+	char self[4096], *slash;
+	ssize_t n;
+
+	if (!chosen) {
+		n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+		self[n > 0 ? n : 0] = '\0';
+		slash = strrchr(self, '/');
+		if (slash && asprintf(&found, "%.*s/nvbind-hook", (int)(slash - self), self) < 0)
+			return nvb_fail_oom(err);
+		if (found && access(found, X_OK) == 0) {
+			*path = NVB_TAKE_PTR(found);
+			return 0;
+		}
+		chosen = nvb_cdi_default_hook;
+	}
+	*path = strdup(chosen);
+	if (!*path)
+		return nvb_fail_oom(err);
+	if (access(chosen, X_OK) < 0)
+		nvb_report_warning("nvbind",
+			"%s: %s; containers with this spec do not start until it is there", chosen,
+			strerrordesc_np(errno));
+	return 0;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return nvb_ends_with(path, "/") || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+/* The file to write, NULL for standard output, and with it the format. */
+static int choose_output(char **path, enum nvb_cdi_format *format, nvb_error **err)
+{
+	const char *output = opt.output;
+	bool json;
+
+	*format = opt.format == FORMAT_UNSET ? NVB_CDI_YAML : (enum nvb_cdi_format)opt.format;
+	if (!output || !*output || nvb_streq(output, "-"))
+		return 0;
+	if (is_directory(output)) {
+		if (asprintf(path, "%s%s%s-%s.%s", output, nvb_ends_with(output, "/") ? "" : "/",
+			    opt.vendor ? opt.vendor : "nvidia.com", opt.class ? opt.class : "gpu",
+			    *format == NVB_CDI_JSON ? "json" : "yaml") < 0) {
+			*path = NULL;
+			return nvb_fail_oom(err);
+		}
+		return 0;
+	}
+	json = nvb_ends_with(output, ".json");
+	if (json && opt.format == NVB_CDI_YAML)
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: YAML in a file whose name says JSON", output);
+	if (json)
+		*format = NVB_CDI_JSON;
+	else if (!nvb_ends_with(output, ".yaml"))
+		nvb_report_warning(
+			"nvbind", "%s: engines read files that end in .yaml or .json only", output);
+	*path = strdup(output);
+	return *path ? 0 : nvb_fail_oom(err);
+}
+
+/* Another spec beside the new one that names the same devices makes both useless: say so now. */
+static void warn_of_rivals(const char *path)
+{
+	_cleanup_cdi_registry_ struct nvb_cdi_registry registry = {0};
+	_cleanup_free_ char *directory = strndup(path, (size_t)(strrchr(path, '/') - path));
+	const char *directories[] = {directory, NULL};
+	size_t specs = 0, rivals = 0;
+	struct dirent *entry;
+	DIR *dir = directory ? opendir(*directory ? directory : "/") : NULL;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		specs += nvb_ends_with(entry->d_name, ".yaml") || nvb_ends_with(entry->d_name, ".json");
+	closedir(dir);
+	if (specs < 2 || nvb_cdi_registry_load(&registry, directories, NULL, NULL) < 0)
+		return;
+	for (size_t i = 0; i < registry.entry_count; i++) {
+		const struct nvb_cdi_entry *e = &registry.entries[i];
+
+		if (!e->rival || (!nvb_streq(e->source->path, path) && !nvb_streq(e->rival->path, path)))
+			continue;
+		if (!rivals++)
+			nvb_report_warning("nvbind",
+				"%s has %s too: engines refuse a device that stands in two specs; remove one",
+				nvb_streq(e->source->path, path) ? e->rival->path : e->source->path, e->name);
+	}
+}
+
+static int write_spec(const char *path, const char *text, size_t size, nvb_error **err)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	_cleanup_free_ char *directory = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+	int rc = 0;
+
+	if (!path) {
+		fwrite(text, 1, size, stdout);
+		return nvb_stdout_flush(err);
+	}
+	if (directory)
+		rc = nvb_file_mkdirs(AT_FDCWD, directory, 0755, err);
+	if (rc == 0)
+		rc = nvb_file_write(AT_FDCWD, path, text, size, 0644, err);
+	if (rc == 0 && slash)
+		warn_of_rivals(path);
+	return rc;
+}
+
+int nvbind_cdi_generate(int argc, char **argv, nvb_error **err)
+{
+	_cleanup_free_ char *path = NULL, *hook = NULL, *text = NULL;
+	_cleanup_(free_plan) struct nvb_plan *plan = NULL;
+	struct nvb_cdi_options options = {
+		.size = sizeof(options),
+		.vendor = opt.vendor,
+		.device_class = opt.class,
+		.version = opt.version,
+	};
+	size_t size;
+	int rc;
+
+	(void)argc;
+	(void)argv;
+	if (!opt.naming)
+		opt.naming = NVB_CDI_NAME_INDEX | NVB_CDI_NAME_UUID;
+	options.naming = opt.naming;
+	rc = choose_output(&path, &options.format, err);
+	if (rc == 0)
+		rc = make_plan(&plan, err);
+	if (rc == 0)
+		rc = find_hook(&hook, err);
+	options.hook_path = hook;
+	if (rc == 0)
+		rc = nvb_cdi_write(plan, &options, &text, &size, err);
+	return rc < 0 ? rc : write_spec(path, text, size, err);
+}
