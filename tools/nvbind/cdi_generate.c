@@ -83,6 +83,40 @@ static void free_plan(struct nvb_plan **plan)
 	nvb_plan_free(*plan);
 }
 
+static bool uuids_missing(const struct nvb_inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->gpu_count; i++) {
+		const struct nvb_gpu *gpu = &inventory->gpus[i];
+
+		if (!gpu->mig_count && !gpu->uuid)
+			return true;
+		for (size_t j = 0; j < gpu->mig_count; j++)
+			if (!gpu->migs[j].uuid)
+				return true;
+	}
+	return false;
+}
+
+/* UUIDs of MIG devices are NVML's alone. Where devices have another name too, a spec without them is better
+ * than none. */
+static int find_uuids(struct nvb_inventory *inventory, nvb_error **err)
+{
+	_cleanup_error_ nvb_error *why = NULL;
+	int rc;
+
+	if (!(opt.naming & NVB_CDI_NAME_UUID) || !uuids_missing(inventory))
+		return 0;
+	rc = nvb_inventory_ask_nvml(inventory, nvb_logging(), &why);
+	if (rc < 0 && !(opt.naming & NVB_CDI_NAME_INDEX)) {
+		nvb_error_move(err, NVB_TAKE_PTR(why));
+		return nvb_wrap(err, rc, "finding UUIDs");
+	}
+	if (rc < 0)
+		nvb_report_warning("nvbind", "devices without a known UUID are named by index alone: %s",
+			nvb_error_message(why));
+	return 0;
+}
+
 static int make_plan(struct nvb_plan **plan, nvb_error **err)
 {
 	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
@@ -101,6 +135,8 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 		return rc;
 	nvb_common_inventory_options(&where);
 	rc = nvb_inventory_load(&where, &inventory, err);
+	if (rc == 0)
+		rc = find_uuids(inventory, err);
 	if (rc == 0 && opt.layout == NVB_LAYOUT_TREE && inventory->driver.version)
 		rc = nvb_tree_ensure(
 			inventory, request->capabilities, opt.tree_directory, &tree, nvb_logging(), err);
