@@ -230,8 +230,8 @@ static int show(int argc, char **argv, nvb_error **err)
 	(void)argv;
 	(void)err;
 	nvb_common_inventory_options(&o);
-	printf("%s %s %s %s %s|root %s|", c->roots.driver, c->roots.dev, c->roots.proc, c->roots.sys,
-		c->roots.library_path ? c->roots.library_path[0] : "-", o.root ? o.root : "-");
+	printf("%s %s %s %s %s|dev %s|", c->roots.driver, c->roots.dev, c->roots.proc, c->roots.sys,
+		c->roots.library_path ? c->roots.library_path[0] : "-", o.dev_root);
 	printf("%s %s\n", nvb_choice_name(nvb_log_level_choices, (int)nvb_logging()->level),
 		nvb_choice_name(nvb_log_format_choices, (int)c->log.format));
 	return 0;
@@ -264,13 +264,13 @@ static void flags_win_over_environment_over_file(void **state)
 	unsetenv("NVBIND_ROOT");
 	unsetenv("NVBIND_LOG");
 	scratch_write("c.toml", "[roots]\nroot = '/file'\nlibrary-path = ['/l']\n[log]\nlevel = 'info'\n");
-	assert_shows("", "/file /file /file /file /l|root /file|info text\n");
-	assert_shows("--dev-root /dev2", "/file /dev2 /file /file /l|root -|info text\n");
+	assert_shows("", "/file /file /file /file /l|dev /file|info text\n");
+	assert_shows("--dev-root /dev2", "/file /dev2 /file /file /l|dev /dev2|info text\n");
 	setenv("NVBIND_ROOT", "/env", 1);
 	setenv("NVBIND_LOG", "error,json", 1);
-	assert_shows("", "/env /env /env /env /l|root /env|error json\n");
+	assert_shows("", "/env /env /env /env /l|dev /env|error json\n");
 	assert_shows("--root /flag --sys-root /s --log-level debug --library-path /a:/b",
-		"/flag /flag /flag /s /a|root -|debug json\n");
+		"/flag /flag /flag /s /a|dev /flag|debug json\n");
 	unsetenv("NVBIND_ROOT");
 	unsetenv("NVBIND_LOG");
 	scratch_write("c.toml", "[log]\nlvel = 'info'\n");
@@ -280,9 +280,19 @@ static void flags_win_over_environment_over_file(void **state)
 		child.err, "prog: configuration /nonexistent/c.toml: No such file or directory\n");
 }
 
-static void count_key(const struct nvb_config_key_info *key, void *data)
+/* Every key that is listed is one that a file may have: of another type it is refused by its name. */
+static void try_key(const struct nvb_config_key_info *key, void *data)
 {
-	assert_true(key->section && key->name && key->type && key->help);
+	_cleanup_config_ struct nvb_config config = {0};
+	_cleanup_error_ nvb_error *err = NULL;
+	char text[256], wanted[128];
+
+	assert_true(key->type && key->help);
+	snprintf(text, sizeof(text), "[%s]\n%s = 1979-05-27\n", key->section, key->name);
+	snprintf(wanted, sizeof(wanted), "'%s' wants ", key->name);
+	assert_int_equal(nvb_config_init(&config, NULL), 0);
+	assert_int_equal(parse(&config, text, &err), -NVB_ERR_INVALID);
+	assert_non_null(strstr(nvb_error_message(err), wanted));
 	++*(unsigned *)data;
 }
 
@@ -291,8 +301,8 @@ static void the_keys_can_be_listed(void **state)
 	unsigned count = 0;
 
 	(void)state;
-	nvb_config_keys(count_key, &count);
-	assert_int_equal(count, 11);
+	nvb_config_keys(try_key, &count);
+	assert_true(count >= 11);
 }
 
 int main(void)
