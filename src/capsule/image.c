@@ -149,10 +149,11 @@ static int read_layers(const struct reader *reader, const struct nvb_store *stor
 	return 0;
 }
 
-static int read_config(const struct reader *reader, const struct nvb_store *store, const char *text)
+int nvb_image_read_config(struct nvb_image *image, const struct nvb_store *store, const char *name,
+	const char *text, nvb_error **err)
 {
 	_cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
-	struct nvb_image *image = reader->image;
+	const struct reader reading = {.image = image, .name = name, .err = err}, *reader = &reading;
 	struct json_object *config;
 	int rc;
 
@@ -197,7 +198,6 @@ static int lock_image(const struct nvb_store *store, const char *id, const char 
 int nvb_image_open(const struct nvb_store *store, const char *name, struct nvb_image *out, nvb_error **err)
 {
 	struct nvb_image image = {.lock = -1};
-	const struct reader reader = {.image = &image, .name = name, .err = err};
 	_cleanup_close_ int lock = nvb_store_lock(store, NVB_STORE_SHARED, err);
 	_cleanup_free_ char *reference = NULL, *text = NULL;
 	char id[NVB_DIGEST_HEX + 1], path[96];
@@ -214,7 +214,7 @@ int nvb_image_open(const struct nvb_store *store, const char *name, struct nvb_i
 	if (!image.id || !image.reference)
 		rc = nvb_fail_oom(err);
 	if (rc == 0)
-		rc = read_config(&reader, store, text);
+		rc = nvb_image_read_config(&image, store, name, text, err);
 	if (rc == 0)
 		rc = image.lock = lock_image(store, id, name, err);
 	if (rc < 0) {

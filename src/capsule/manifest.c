@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manifest.h"
+#include "capsule/manifest.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "bolt-image.h"
 
 enum { LAYERS_MOST = 500 };
 
-void manifest_release(struct manifest *manifest)
+static void json_putp(struct json_object **json)
+{
+	json_object_put(*json);
+}
+
+void nvb_manifest_release(struct nvb_manifest *manifest)
 {
 	free(manifest->layers);
-	*manifest = (struct manifest){0};
+	*manifest = (struct nvb_manifest){0};
 }
 
 static int bad(nvb_error **err, const char *what)
@@ -40,7 +45,7 @@ static struct json_object *member(struct json_object *object, const char *key)
 		       : NULL;
 }
 
-int manifest_of_index(const char *text, char digest[static NVB_DIGEST_HEX + 1], nvb_error **err)
+int nvb_manifest_of_index(const char *text, char digest[static NVB_DIGEST_HEX + 1], nvb_error **err)
 {
 	_cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
 	struct json_object *manifests = member(root, "manifests");
@@ -51,7 +56,7 @@ int manifest_of_index(const char *text, char digest[static NVB_DIGEST_HEX + 1], 
 	return 0;
 }
 
-static int read_layers(struct json_object *layers, struct manifest *manifest, nvb_error **err)
+static int read_layers(struct json_object *layers, struct nvb_manifest *manifest, nvb_error **err)
 {
 	size_t n = json_object_array_length(layers);
 
@@ -74,11 +79,11 @@ static int read_layers(struct json_object *layers, struct manifest *manifest, nv
 	return 0;
 }
 
-int manifest_read(const char *text, struct manifest *manifest, nvb_error **err)
+int nvb_manifest_read(const char *text, struct nvb_manifest *manifest, nvb_error **err)
 {
 	_cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
 	struct json_object *layers = member(root, "layers");
-	_cleanup_(manifest_release) struct manifest read = {0};
+	_cleanup_(nvb_manifest_release) struct nvb_manifest read = {0};
 	int rc;
 
 	if (!take_digest(member(member(root, "config"), "digest"), read.config))
@@ -89,11 +94,11 @@ int manifest_read(const char *text, struct manifest *manifest, nvb_error **err)
 	if (rc < 0)
 		return rc;
 	*manifest = read;
-	read = (struct manifest){0};
+	read = (struct nvb_manifest){0};
 	return 0;
 }
 
-int manifest_read_config(struct manifest *manifest, const char *text, nvb_error **err)
+int nvb_manifest_read_config(struct nvb_manifest *manifest, const char *text, nvb_error **err)
 {
 	_cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
 	struct json_object *ids = member(member(root, "rootfs"), "diff_ids");

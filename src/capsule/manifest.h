@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TOOLS_BOLT_IMAGE_MANIFEST_H
-#define TOOLS_BOLT_IMAGE_MANIFEST_H
+#ifndef NVB_CAPSULE_MANIFEST_H
+#define NVB_CAPSULE_MANIFEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,27 +14,27 @@
  * for its form, every number for its range, before anything is opened by it. Source: OCI image specification.
  */
 
-struct manifest_layer {
+struct nvb_manifest_layer {
 	char blob[NVB_DIGEST_HEX + 1];	  /* digest of the archive as it was moved */
 	char diff_id[NVB_DIGEST_HEX + 1]; /* digest of its uncompressed bytes */
 	uint64_t size;			  /* of the archive */
 };
 
-struct manifest {
-	char config[NVB_DIGEST_HEX + 1]; /* the image id */
-	struct manifest_layer *layers;	 /* malloc'd */
+struct nvb_manifest {
+	char config[NVB_DIGEST_HEX + 1];   /* the image id */
+	struct nvb_manifest_layer *layers; /* malloc'd */
 	size_t layer_count;
 };
 
 /* The digest of the one manifest that an OCI layout's index.json names. */
-int manifest_of_index(const char *text, char digest[static NVB_DIGEST_HEX + 1], nvb_error **err);
+int nvb_manifest_of_index(const char *text, char digest[static NVB_DIGEST_HEX + 1], nvb_error **err);
 
 /* Reads a manifest: config and layers, diff ids still empty. */
-int manifest_read(const char *text, struct manifest *manifest, nvb_error **err);
+int nvb_manifest_read(const char *text, struct nvb_manifest *manifest, nvb_error **err);
 
 /* Fills the diff ids in from the image's config; their number must be that of the layers. */
-int manifest_read_config(struct manifest *manifest, const char *text, nvb_error **err);
+int nvb_manifest_read_config(struct nvb_manifest *manifest, const char *text, nvb_error **err);
 
-void manifest_release(struct manifest *manifest);
+void nvb_manifest_release(struct nvb_manifest *manifest);
 
 #endif

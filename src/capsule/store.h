@@ -59,6 +59,11 @@ int nvb_image_localise(const char *name, char **reference, nvb_error **err);
 /* 64 lower-case hexadecimal digits. */
 bool nvb_is_digest(const char *s);
 
+/* Fills in what an image's config says; `name` is for messages. Every layer it names must be unpacked in the
+ * store. */
+int nvb_image_read_config(struct nvb_image *image, const struct nvb_store *store, const char *name,
+	const char *text, nvb_error **err);
+
 /* Unpacked size of a layer in bytes; 0 when it is not known. */
 uint64_t nvb_store_layer_size(const struct nvb_store *store, const char *digest);
 

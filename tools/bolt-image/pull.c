@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "bolt-image.h"
+#include "capsule/manifest.h"
 #include "cli/progress.h"
-#include "manifest.h"
 #include "skopeo.h"
 
 /*
@@ -47,7 +47,7 @@ struct pull {
 	struct nvb_workplace workplace;
 	const char *reference; /* how the image will be called here */
 	char *source;	       /* as skopeo names it */
-	struct manifest manifest;
+	struct nvb_manifest manifest;
 	char *manifest_text, *config_text;
 	size_t manifest_size, config_size;
 };
@@ -55,7 +55,7 @@ struct pull {
 static void pull_release(struct pull *pull)
 {
 	nvb_workplace_remove(pull->store, &pull->workplace);
-	manifest_release(&pull->manifest);
+	nvb_manifest_release(&pull->manifest);
 	free(pull->manifest_text);
 	free(pull->config_text);
 	free(pull->source);
@@ -153,14 +153,14 @@ static int read_documents(struct pull *pull, nvb_error **err)
 	snprintf(path, sizeof(path), "%s/layout/index.json", pull->workplace.name);
 	rc = nvb_file_read(pull->store->fd, path, DOCUMENT_LARGEST, &index, NULL, err);
 	if (rc == 0)
-		rc = manifest_of_index(index, digest, err);
+		rc = nvb_manifest_of_index(index, digest, err);
 	if (rc == 0)
 		rc = read_document(pull, digest, &pull->manifest_text, &pull->manifest_size, err);
 	if (rc == 0)
-		rc = manifest_read(pull->manifest_text, &pull->manifest, err);
+		rc = nvb_manifest_read(pull->manifest_text, &pull->manifest, err);
 	if (rc == 0)
 		rc = read_document(pull, pull->manifest.config, &pull->config_text, &pull->config_size, err);
-	return rc < 0 ? rc : manifest_read_config(&pull->manifest, pull->config_text, err);
+	return rc < 0 ? rc : nvb_manifest_read_config(&pull->manifest, pull->config_text, err);
 }
 
 static bool listed(const struct layer_job *jobs, size_t count, const char *diff_id)
@@ -178,7 +178,7 @@ static bool listed(const struct layer_job *jobs, size_t count, const char *diff_
 static int plan_jobs(struct pull *pull, struct layer_job *jobs, size_t *count, bool *again, nvb_error **err)
 {
 	for (size_t i = 0; i < pull->manifest.layer_count; i++) {
-		const struct manifest_layer *layer = &pull->manifest.layers[i];
+		const struct nvb_manifest_layer *layer = &pull->manifest.layers[i];
 		struct layer_job *job = &jobs[*count];
 		char path[160];
 		struct stat st;

@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "bolt-image.h"
+#include "capsule/manifest.h"
 #include "cli/output.h"
-#include "manifest.h"
 
 /*
  * bolt image rm and prune. Names go first, then images that no name leads to, then layers that no image uses:
@@ -60,7 +60,7 @@ static int add_used(
 	const struct nvb_store *store, const char *id, char ***layers, char ***blobs, nvb_error **err)
 {
 	_cleanup_(json_putp) struct json_object *root = NULL;
-	_cleanup_(manifest_release) struct manifest manifest = {0};
+	_cleanup_(nvb_manifest_release) struct nvb_manifest manifest = {0};
 	_cleanup_free_ char *config = NULL, *text = NULL;
 	struct json_object *rootfs, *ids;
 	char path[96];
@@ -84,7 +84,7 @@ static int add_used(
 	}
 	snprintf(path, sizeof(path), "images/%s/manifest.json", id);
 	if (nvb_file_read(store->fd, path, 8 << 20, &text, NULL, NULL) < 0 ||
-		manifest_read(text, &manifest, NULL) < 0)
+		nvb_manifest_read(text, &manifest, NULL) < 0)
 		return 0;
 	for (size_t i = 0; i < manifest.layer_count; i++)
 		if (!nvb_strv_add(blobs, manifest.layers[i].blob))
