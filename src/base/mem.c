@@ -14,13 +14,15 @@ enum { ARENA_FIRST = 4096, ARENA_LARGEST = 256 * 1024 };
 
 bool nvb_grow(void **array, size_t count, size_t *capacity, size_t element_size)
 {
-	size_t wanted;
+	size_t wanted, bytes;
 	void *grown;
 
 	if (count < *capacity)
 		return true;
 	wanted = *capacity ? *capacity * 2 : 8;
-	grown = reallocarray(*array, wanted, element_size);
+	if (__builtin_mul_overflow(wanted, element_size, &bytes) || bytes > PTRDIFF_MAX)
+		return false;
+	grown = realloc(*array, bytes);
 	if (!grown)
 		return false;
 	*array = grown;
@@ -38,7 +40,7 @@ static struct nvb_arena_block *new_block(const struct nvb_arena *arena, size_t s
 		room = arena->blocks->size < ARENA_LARGEST ? arena->blocks->size * 2 : ARENA_LARGEST;
 	if (room < size)
 		room = size;
-	if (room > SIZE_MAX - sizeof(*block))
+	if (room > PTRDIFF_MAX - sizeof(*block))
 		return NULL;
 	block = malloc(sizeof(*block) + room);
 	if (block)
