@@ -2,6 +2,8 @@
 #include "captured.h"
 #include "scratch.h"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -134,6 +136,53 @@ static void entries_follow_the_native_protocol(void **state)
 	assert_memory_equal(received, expected, sizeof(expected) - 1);
 }
 
+/* A process as journald would start it, with a journald of our own: the socket has one name only, so /run is
+ * replaced in a mount namespace. 77 where that cannot be had. */
+static int log_as_a_service(void *data)
+{
+	static const char expected[] =
+		"PRIORITY=4\nSYSLOG_IDENTIFIER=bolt\nMESSAGE=hello\nNVBIND_CAPSULE=c1\n";
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = NVB_JOURNAL_SOCKET};
+	char stream[64], received[256];
+	struct stat st;
+	int server;
+
+	(void)data;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
+		return 77;
+	nvb_file_mkdirs(AT_FDCWD, "/run/systemd/journal", 0755, NULL);
+	server = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (bind(server, (struct sockaddr *)&address, sizeof(address)) < 0 || fstat(STDERR_FILENO, &st) < 0)
+		return 1;
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		(unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	nvb_logging_start("bolt", NVB_LOG_WARNING, NVB_LOG_TEXT);
+	nvb_logging_field("capsule", "c1");
+	nvb_warning(nvb_logging(), "hello");
+	if (recv(server, received, sizeof(received), 0) != sizeof(expected) - 1 ||
+		memcmp(received, expected, sizeof(expected) - 1) != 0)
+		return 2;
+	/* With stderr led elsewhere, and once journald is gone, messages go to stderr. */
+	close(server);
+	nvb_warning(nvb_logging(), "journald is gone");
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	nvb_logging_start("bolt", NVB_LOG_WARNING, NVB_LOG_TEXT);
+	nvb_warning(nvb_logging(), "not a service");
+	return 0;
+}
+
+static void a_service_logs_to_the_journal(void **state)
+{
+	(void)state;
+	capture(&child, log_as_a_service, NULL);
+	if (child.status == 77)
+		skip();
+	assert_int_equal(child.status, 0);
+	assert_string_equal(child.err, "bolt: warning: journald is gone\nbolt: warning: not a service\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +191,7 @@ int main(void)
 		cmocka_unit_test(the_environment_says_level_and_format),
 		scratch_test(the_journal_is_known_by_device_and_inode),
 		scratch_test(entries_follow_the_native_protocol),
+		cmocka_unit_test(a_service_logs_to_the_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
