@@ -21,7 +21,7 @@ struct nvb_attachment {
 	bool terminal, interactive;
 	sigset_t old_mask;
 	bool masked;
-	int signals; /* signalfd */
+	int signals;  /* signalfd */
 	int given[3]; /* the container's ends, closed once the runtime has them */
 	struct nvb_stream in, out, error;
 	struct nvb_terminal tty;
@@ -37,8 +37,8 @@ struct nvb_attachment {
  * the kernel sends about ourselves, nor job control of a shell. */
 static void forwarded(sigset_t *set)
 {
-	static const int kept[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
-		SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGKILL, SIGSTOP, SIGPROF};
+	static const int kept[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
+		SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGKILL, SIGSTOP, SIGPROF};
 
 	sigfillset(set);
 	for (size_t i = 0; i < NVB_ELEMENTS(kept); i++)

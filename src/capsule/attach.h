@@ -9,16 +9,16 @@
 #include "capsule/runtime.h"
 
 /*
- * The caller's standard streams, signals and terminal, tied to a container's. Without a terminal the container
- * gets pipes, as from docker: its programs can open /dev/stdout whoever they run as, nothing of the host's
- * (a terminal, a file) is handed inside, and the runtime's own error messages can be told from the program's.
- * With one it gets a pseudo-terminal whose master comes through a socket.
+ * The caller's standard streams, signals and terminal, tied to a container's. Without a terminal the
+ * container gets pipes, as from docker: its programs can open /dev/stdout whoever they run as, nothing of the
+ * host's (a terminal, a file) is handed inside, and the runtime's own error messages can be told from the
+ * program's. With one it gets a pseudo-terminal whose master comes through a socket.
  */
 struct nvb_attachment;
 
 /* Makes pipes or the socket (below `directory`). Signals are held back from here on until close. */
-int nvb_attach_open(bool terminal, bool interactive, const char *directory, struct nvb_attachment **out,
-	nvb_error **err);
+int nvb_attach_open(
+	bool terminal, bool interactive, const char *directory, struct nvb_attachment **out, nvb_error **err);
 /* Puts the terminal and the signals back as they were. */
 void nvb_attach_close(struct nvb_attachment *attachment);
 

@@ -114,7 +114,8 @@ static void add_rlimits(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 		if (!may_raise && getrlimit((__rlimit_resource_t)limit.resource, &own) == 0 &&
 			limit.hard > own.rlim_max) {
 			nvb_warning(bundle->log,
-				"%s: the limit asked for is above bolt's own, which it may not raise; %llu is used",
+				"%s: the limit asked for is above bolt's own, which it may not raise; %llu "
+				"is used",
 				limit.name, (unsigned long long)own.rlim_max);
 			limit.hard = own.rlim_max;
 			if (limit.soft > limit.hard)
@@ -136,7 +137,8 @@ static void add_process(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 	add_key(out, "terminal");
 	nvb_sb_add(out, bundle->spec->terminal ? "true" : "false");
 	if (bundle->spec->terminal && bundle->rows)
-		nvb_sb_addf(out, ",\"consoleSize\":{\"height\":%u,\"width\":%u}", bundle->rows, bundle->columns);
+		nvb_sb_addf(
+			out, ",\"consoleSize\":{\"height\":%u,\"width\":%u}", bundle->rows, bundle->columns);
 	add_key(out, "args");
 	nvb_bundle_add_strings(out, (const char *const *)process->args);
 	add_key(out, "env");
@@ -195,8 +197,7 @@ static bool is_unified(void)
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-static void add_id_maps(
-	struct nvb_strbuf *out, const char *key, const struct nvb_id_map *maps, size_t count)
+static void add_id_maps(struct nvb_strbuf *out, const char *key, const struct nvb_id_map *maps, size_t count)
 {
 	add_key(out, key);
 	nvb_sb_addc(out, '[');
@@ -208,7 +209,8 @@ static void add_id_maps(
 
 static void add_namespaces(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 {
-	nvb_sb_add(out, "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\"},{\"type\":\"ipc\"}");
+	nvb_sb_add(out, "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\"},{"
+			"\"type\":\"ipc\"}");
 	if (bundle->spec->network == NVB_NETWORK_NONE)
 		nvb_sb_add(out, ",{\"type\":\"network\"}");
 	if (is_unified() && !bundle->spec->privileged)
@@ -230,7 +232,8 @@ static int add_linux(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 	add_key(out, "linux");
 	nvb_sb_addc(out, '{');
 	add_namespaces(bundle, out);
-	/* As docker for a network of the container's own: any program may bind any port and send echo requests. */
+	/* As docker for a network of the container's own: any program may bind any port and send echo
+	 * requests. */
 	if (spec->network == NVB_NETWORK_NONE && !bundle->user_namespace)
 		nvb_sb_add(out, ",\"sysctl\":{\"net.ipv4.ip_unprivileged_port_start\":\"0\","
 				"\"net.ipv4.ping_group_range\":\"0 2147483647\"}");

@@ -19,13 +19,13 @@ struct nvb_bundle {
 	const struct nvb_process *process;
 	const struct nvb_plan *plan; /* or NULL */
 	const char *hostname;
-	const char *cgroup;   /* "/bolt/<id>", or NULL for none */
+	const char *cgroup;	     /* "/bolt/<id>", or NULL for none */
 	const char *hosts_directory; /* host directory of the files hosts, hostname, resolv.conf; or NULL */
 	uint64_t capabilities;
 	bool user_namespace; /* rootless: `id_maps` says how */
 	const struct nvb_id_map *uid_maps, *gid_maps;
 	size_t uid_map_count, gid_map_count;
-	const char *seccomp; /* linux.seccomp as JSON, NULL for none */
+	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */
 	unsigned short rows, columns; /* of the terminal; 0 unknown */
 	const struct nvb_log *log;
 };

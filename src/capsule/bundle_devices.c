@@ -61,8 +61,8 @@ static bool node_of(const struct stat *st, const char *access, struct node *node
 }
 
 /* The node as it is now, not as it was when the plan was made: the driver may have gone since. */
-static int add_planned(const struct nvb_bundle *bundle, const struct nvb_edit *edit, struct node_list *list,
-	nvb_error **err)
+static int add_planned(
+	const struct nvb_bundle *bundle, const struct nvb_edit *edit, struct node_list *list, nvb_error **err)
 {
 	const char *access = *edit->device.access ? edit->device.access : "rwm";
 	struct node node;
@@ -89,8 +89,8 @@ static int add_planned(const struct nvb_bundle *bundle, const struct nvb_edit *e
  * Every device node below a directory, to the same place below `inside`. /dev/pts, shm and mqueue are the
  * container's own; the terminal it gets as /dev/console is, too.
  */
-static int add_directory(const char *host, const char *inside, const char *access, struct node_list *list,
-	nvb_error **err)
+static int add_directory(
+	const char *host, const char *inside, const char *access, struct node_list *list, nvb_error **err)
 {
 	static const char *const own[] = {"/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/console", "/dev/fd"};
 	_cleanup_closedir_ DIR *dir = opendir(host);
@@ -169,13 +169,15 @@ int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 
 		nvb_sb_add(out, i ? ",{\"path\":" : "{\"path\":");
 		nvb_sb_add_json(out, n->path);
-		nvb_sb_addf(out, ",\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"fileMode\":%u,\"uid\":%u,\"gid\":%u}",
+		nvb_sb_addf(out,
+			",\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"fileMode\":%u,\"uid\":%u,\"gid\":%u}",
 			n->type, n->major, n->minor, n->mode, n->uid, n->gid);
 	}
 	nvb_sb_addf(out, "],\"resources\":{\"devices\":[{\"allow\":%s,\"access\":\"rwm\"}",
 		bundle->spec->privileged ? "true" : "false");
 	for (size_t i = 0; i < list.count && !bundle->spec->privileged; i++)
-		nvb_sb_addf(out, ",{\"allow\":true,\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"access\":\"%s\"}",
+		nvb_sb_addf(out,
+			",{\"allow\":true,\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"access\":\"%s\"}",
 			list.nodes[i].type, list.nodes[i].major, list.nodes[i].minor, list.nodes[i].access);
 	nvb_sb_add(out, "]}");
 	return 0;

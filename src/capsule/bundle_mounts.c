@@ -122,13 +122,16 @@ static int collect(const struct nvb_bundle *bundle, struct extra_list *list, nvb
 
 	for (size_t i = 0; rc == 0 && bundle->hosts_directory && i < NVB_ELEMENTS(files); i++)
 		if (!is_users(spec, files[i]))
-			rc = push(list, (struct extra){.target = files[i], .file = strrchr(files[i], '/')}, err);
+			rc = push(list, (struct extra){.target = files[i], .file = strrchr(files[i], '/')},
+				err);
 	for (size_t i = 0; rc == 0 && bundle->plan && i < bundle->plan->edit_count; i++)
 		rc = push_edit(bundle, &bundle->plan->edits[i], list, err);
 	for (size_t i = 0; rc == 0 && i < spec->tmpfs_count; i++)
-		rc = push(list, (struct extra){.target = spec->tmpfs[i].target, .tmpfs = &spec->tmpfs[i]}, err);
+		rc = push(
+			list, (struct extra){.target = spec->tmpfs[i].target, .tmpfs = &spec->tmpfs[i]}, err);
 	for (size_t i = 0; rc == 0 && i < spec->volume_count; i++)
-		rc = push(list, (struct extra){.target = spec->volumes[i].target, .volume = &spec->volumes[i]}, err);
+		rc = push(list,
+			(struct extra){.target = spec->volumes[i].target, .volume = &spec->volumes[i]}, err);
 	if (rc == 0)
 		qsort(list->extras, list->count, sizeof(*list->extras), by_depth);
 	return rc;
@@ -168,8 +171,8 @@ static bool add_extra(const struct nvb_bundle *bundle, struct nvb_strbuf *out, c
 	if (extra->tmpfs)
 		return add_tmpfs(out, extra->tmpfs);
 	if (edit)
-		add_mount(out, edit->mount.container, edit->mount.type ? edit->mount.type : "bind", edit->mount.host,
-			edit->mount.options);
+		add_mount(out, edit->mount.container, edit->mount.type ? edit->mount.type : "bind",
+			edit->mount.host, edit->mount.options);
 	else
 		add_mount(out, volume->target, "bind", volume->source,
 			OPTIONS("rbind", volume->propagation, volume->read_only ? "ro" : "rw"));

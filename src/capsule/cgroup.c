@@ -110,6 +110,11 @@ int nvb_cgroup_remove(const char *path, bool kill, nvb_error **err)
 		if (entry->d_type != DT_DIR || *entry->d_name == '.')
 			continue;
 		snprintf(hierarchy, sizeof(hierarchy), "%s/%s", CGROUP_ROOT, entry->d_name);
+		/* The v2 mount of a hybrid host, covered by nvb_mounts_private(): what lies there goes with
+		 * it. */
+		if (statfs(hierarchy, &fs) < 0 ||
+			(fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
+			continue;
 		one = remove_from_hierarchy(hierarchy, path, kill, rc < 0 ? NULL : err);
 		if (rc == 0)
 			rc = one;

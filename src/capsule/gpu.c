@@ -54,8 +54,6 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	if (asks_for_nothing(request))
 		return 0;
 	rc = nvb_inventory_load(host->inventory, &gpu->inventory, err);
-	if (rc == 0 && nvb_request_needs_nvml(request, gpu->inventory))
-		rc = nvb_inventory_ask_nvml(gpu->inventory, host->log, err);
 	if (rc == 0)
 		rc = nvb_plan_make(request, gpu->inventory, &options, &gpu->plan, err);
 	if (rc == 0 && wants_tree(gpu->plan))

@@ -47,7 +47,8 @@ int nvb_hosts_write(const char *directory, enum nvb_network network, const char 
 	_cleanup_free_ char *line = NULL, *hosts = NULL;
 	int rc;
 
-	if (asprintf(&line, "%s\n", hostname) < 0 || asprintf(&hosts, "%s127.0.0.1\t%s\n", own_hosts, hostname) < 0)
+	if (asprintf(&line, "%s\n", hostname) < 0 ||
+		asprintf(&hosts, "%s127.0.0.1\t%s\n", own_hosts, hostname) < 0)
 		return nvb_fail_oom(err);
 	rc = write_one(directory, "hostname", line, err);
 	if (rc == 0)

@@ -49,9 +49,9 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 
 	if (asprintf(&log, "%s/log", launch->bundle) < 0 || asprintf(&pid_file, "%s/pid", launch->bundle) < 0)
 		return nvb_fail_oom(err);
-	for (const char *const *a = (const char *const[]){entry->runtime, "--root", entry->runtime_root, "--log",
-		     log, "--log-format", "json", "run", "--detach", "--bundle", launch->bundle, "--pid-file",
-		     pid_file, NULL};
+	for (const char *const *a = (const char *const[]){entry->runtime, "--root", entry->runtime_root,
+		     "--log", log, "--log-format", "json", "run", "--detach", "--bundle", launch->bundle,
+		     "--pid-file", pid_file, NULL};
 		*a; a++)
 		argv[n++] = *a;
 	if (launch->console) {
@@ -95,7 +95,8 @@ static char *logged_error(const char *bundle)
 	if (asprintf(&path, "%s/log", bundle) < 0 ||
 		nvb_file_read(AT_FDCWD, path, LARGEST_LOG, &text, NULL, NULL) < 0)
 		return NULL;
-	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+		line = strtok_r(NULL, "\n", &save)) {
 		json_object *object = json_tokener_parse(line), *level = NULL, *message = NULL;
 
 		if (json_object_is_type(object, json_type_object) &&
@@ -124,7 +125,8 @@ static int classify(const char *message)
 {
 	static const char *const about_program[] = {"exec:", "executable", "exec user process", NULL};
 	static const char *const absent[] = {"not found", "no such file", NULL};
-	static const char *const refused[] = {"permission denied", "is a directory", "exec format", NULL};
+	static const char *const refused[] = {
+		"permission denied", "not permitted", "is a directory", "exec format", NULL};
 
 	if (!contains(message, about_program))
 		return 125;
@@ -143,8 +145,8 @@ int nvb_launch_failure(const struct nvb_launch *launch, int wait_status, const c
 	else if (status == 126)
 		nvb_fail(err, NVB_ERR_PERMISSION, "'%s' cannot be executed in the container: %s", program,
 			strcasestr(message, "is a directory") ? "it is a directory"
-			: strcasestr(message, "exec format") ? "it is not a program for this machine"
-							       : "permission denied");
+			: strcasestr(message, "exec format")  ? "it is not a program for this machine"
+							      : "permission denied");
 	else if (message)
 		nvb_fail(err, NVB_ERR_SYSTEM, "%s: %s", runtime, message);
 	else if (WIFSIGNALED(wait_status))

@@ -137,8 +137,8 @@ static int mount_by_string(const struct nvb_overlay *overlay, const char *target
 	else if (failed)
 		rc = nvb_fail_errno(err, failed, "opening the layers");
 	else if (overlay->lower_count > NVB_ELEMENTS(fds) - 2 || options.len >= 4096)
-		rc = nvb_fail(err, NVB_ERR_UNSUPPORTED, "%zu layers are more than this kernel mounts (before 6.5)",
-			overlay->lower_count);
+		rc = nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"%zu layers are more than this kernel mounts (before 6.5)", overlay->lower_count);
 	else if (sys_mount("overlay", target, "overlay", overlay->upper ? 0 : MS_RDONLY, options.s) < 0)
 		rc = nvb_fail_errno(err, errno, "mounting the overlay");
 	for (size_t i = 0; i < count; i++)

@@ -48,7 +48,8 @@ static int write_program(const char *path, nvb_error **err)
 	} file = {
 		.header =
 			{
-				.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+				.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+					EV_CURRENT},
 				.e_type = ET_EXEC,
 				.e_machine = MACHINE,
 				.e_version = EV_CURRENT,
@@ -136,8 +137,8 @@ static int run_probe(const char *bundle_path, const struct nvb_entry *entry, nvb
 	while (waitpid(init, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "%s: a program that ends at once ended with status %d",
-			entry->runtime, status);
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"%s: a program that ends at once ended with status %d", entry->runtime, status);
 	return 0;
 }
 
@@ -150,8 +151,8 @@ int nvb_runtime_probe(
 	struct nvb_entry entry = NVB_ENTRY_INIT;
 	int rc;
 
-	if (asprintf(&bundle, "%s/probe", state->workspace) < 0 || asprintf(&rootfs, "%s/rootfs", bundle) < 0 ||
-		asprintf(&program, "%s/probe", rootfs) < 0)
+	if (asprintf(&bundle, "%s/probe", state->workspace) < 0 ||
+		asprintf(&rootfs, "%s/rootfs", bundle) < 0 || asprintf(&program, "%s/probe", rootfs) < 0)
 		return nvb_fail_oom(err);
 	nvb_file_remove_tree(AT_FDCWD, bundle, NULL);
 	rc = nvb_file_mkdirs(AT_FDCWD, rootfs, 0755, err);

@@ -98,7 +98,8 @@ static int make_arguments(const struct nvb_capsule_spec *spec, const struct nvb_
 	struct nvb_process *process, nvb_error **err)
 {
 	const char *const own[] = {spec->entrypoint, NULL};
-	const char *const *entrypoint = spec->entrypoint ? (*spec->entrypoint ? own : NULL) : image->entrypoint;
+	const char *const *entrypoint =
+		spec->entrypoint ? (*spec->entrypoint ? own : NULL) : image->entrypoint;
 	const char *const *command = (const char *const *)spec->command;
 
 	if (!command || !*command)

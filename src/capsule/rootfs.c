@@ -155,12 +155,78 @@ bool nvb_rootfs_takes_layer(const struct nvb_rootfs *rootfs, const struct nvb_pl
 	return each_tree_directory(plan, layer_fits, (void *)rootfs);
 }
 
-int nvb_rootfs_apply_plan(struct nvb_rootfs *rootfs, const struct nvb_plan *plan, const struct nvb_log *log,
+static void release_work(struct nvb_container_work *work)
+{
+	free((void *)work->links);
+	free((void *)work->directories);
+	free((void *)work->libraries);
+}
+
+/* Of one mounted directory that holds linker directories (the tree under NVB_LAYOUT_TREE): the libraries in
+ * them, wherever the mount will put them. */
+static int list_mounted(const struct nvb_edit *mount, const struct nvb_container_work *work,
+	struct nvb_arena *arena, struct nvb_container_library **libraries, size_t *count, size_t *capacity,
 	nvb_error **err)
 {
-	_cleanup_free_ struct nvb_link *links = calloc(plan->edit_count + 1, sizeof(*links));
-	_cleanup_free_ const char **directories = calloc(plan->edit_count + 1, sizeof(*directories));
-	struct nvb_container_work work = {.links = links, .directories = directories};
+	for (size_t i = 0; i < work->directory_count; i++) {
+		const char *inside = work->directories[i], *rest = nvb_after(inside, mount->mount.container);
+		_cleanup_closedir_ DIR *dir = NULL;
+		const struct dirent *entry;
+		const char *host;
+
+		if (!rest || (*rest && *rest != '/'))
+			continue;
+		host = nvb_arena_printf(arena, "%s%s", mount->mount.host, rest);
+		dir = host ? opendir(host) : NULL;
+		while (dir && (entry = readdir(dir))) {
+			struct nvb_container_library library;
+
+			if (entry->d_type != DT_REG || !strstr(entry->d_name, ".so"))
+				continue;
+			library.path = nvb_arena_printf(arena, "%s/%s", inside, entry->d_name);
+			library.host = nvb_arena_printf(arena, "%s/%s", host, entry->d_name);
+			if (!library.path || !library.host || !NVB_GROW(*libraries, *count, *capacity))
+				return nvb_fail_oom(err);
+			(*libraries)[(*count)++] = library;
+		}
+	}
+	return 0;
+}
+
+/* The libraries that the plan's mounts will bring: the root does not show them before it runs. */
+static int list_libraries(const struct nvb_plan *plan, struct nvb_container_work *work,
+	struct nvb_arena *arena, nvb_error **err)
+{
+	struct nvb_container_library *libraries = NULL;
+	size_t count = 0, capacity = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++) {
+		const struct nvb_edit *edit = &plan->edits[i];
+
+		if (edit->kind != NVB_EDIT_MOUNT)
+			continue;
+		if (edit->mount.file_kind == NVB_FILE_DIRECTORY)
+			rc = list_mounted(edit, work, arena, &libraries, &count, &capacity, err);
+		else if (!NVB_GROW(libraries, count, capacity))
+			rc = nvb_fail_oom(err);
+		else
+			libraries[count++] =
+				(struct nvb_container_library){edit->mount.container, edit->mount.host};
+	}
+	work->libraries = libraries;
+	work->library_count = count;
+	return rc;
+}
+
+int nvb_rootfs_apply_plan(
+	struct nvb_rootfs *rootfs, const struct nvb_plan *plan, const struct nvb_log *log, nvb_error **err)
+{
+	struct nvb_link *links = calloc(plan->edit_count + 1, sizeof(*links));
+	const char **directories = calloc(plan->edit_count + 1, sizeof(*directories));
+	_cleanup_(release_work) struct nvb_container_work work = {.links = links, .directories = directories};
+	struct nvb_arena arena = {0};
+	int rc = 0;
 
 	if (!links || !directories)
 		return nvb_fail_oom(err);
@@ -172,9 +238,12 @@ int nvb_rootfs_apply_plan(struct nvb_rootfs *rootfs, const struct nvb_plan *plan
 		else if (edit->kind == NVB_EDIT_LDCACHE)
 			directories[work.directory_count++] = edit->ldcache.directory;
 	}
-	if (!work.link_count && !work.directory_count)
-		return 0;
-	return nvb_container_apply_layer(&rootfs->view, &rootfs->top, &work, log, err);
+	if (work.directory_count)
+		rc = list_libraries(plan, &work, &arena, err);
+	if (rc == 0 && (work.link_count || work.directory_count))
+		rc = nvb_container_apply_layer(&rootfs->view, &rootfs->top, &work, log, err);
+	nvb_arena_release(&arena);
+	return rc;
 }
 
 /*
@@ -305,8 +374,8 @@ static int mirror_one(const struct nvb_rootfs *rootfs, int fd, const char *path,
 	if (rc < 0)
 		return nvb_fail_errno(err, -rc, "%s in the image", path);
 	if (!S_ISDIR(st.st_mode))
-		return nvb_fail(err, NVB_ERR_CONFLICT, "%s: the image has something there that is no directory",
-			path);
+		return nvb_fail(err, NVB_ERR_CONFLICT,
+			"%s: the image has something there that is no directory", path);
 	/* The owner first: changing it clears set-id bits. */
 	if ((st.st_uid || st.st_gid) && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
 		return nvb_fail_errno(err, errno, "owner of %s", path);
@@ -315,8 +384,8 @@ static int mirror_one(const struct nvb_rootfs *rootfs, int fd, const char *path,
 	return 0;
 }
 
-static int mirror_tree(const struct nvb_rootfs *rootfs, int parent, const char *name, const char *path,
-	nvb_error **err)
+static int mirror_tree(
+	const struct nvb_rootfs *rootfs, int parent, const char *name, const char *path, nvb_error **err)
 {
 	_cleanup_close_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -332,7 +401,8 @@ static int mirror_tree(const struct nvb_rootfs *rootfs, int parent, const char *
 	if (!dir)
 		return rc < 0 ? rc : nvb_fail_errno(err, errno, "%s", path);
 	while (rc == 0 && (entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR || nvb_streq(entry->d_name, ".") || nvb_streq(entry->d_name, ".."))
+		if (entry->d_type != DT_DIR || nvb_streq(entry->d_name, ".") ||
+			nvb_streq(entry->d_name, ".."))
 			continue;
 		if ((size_t)snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) >= sizeof(child))
 			return nvb_fail(err, NVB_ERR_INVALID, "%s: path too long", path);
@@ -380,8 +450,8 @@ int nvb_rootfs_mirror(struct nvb_rootfs *rootfs, const struct nvb_plan *plan, nv
 }
 
 /* The root directory's own owner and mode come from the upper directory. */
-static int make_upper(const struct nvb_rootfs *rootfs, const char *base, char **upper, char **work,
-	nvb_error **err)
+static int make_upper(
+	const struct nvb_rootfs *rootfs, const char *base, char **upper, char **work, nvb_error **err)
 {
 	_cleanup_free_ char *u = NULL, *w = NULL;
 	_cleanup_close_ int fd = -1;
@@ -412,7 +482,8 @@ int nvb_rootfs_mount(const struct nvb_rootfs *rootfs, const struct nvb_image *im
 	_cleanup_free_ char *target = NULL, *upper = NULL, *work = NULL, *top = below(rootfs, "top");
 	size_t ours = tree ? 2 : 1;
 	_cleanup_free_ const char **lower = lower_directories(image, ours);
-	struct nvb_overlay overlay = {.lower = lower, .lower_count = ours + image->layer_count, .discard = discard};
+	struct nvb_overlay overlay = {
+		.lower = lower, .lower_count = ours + image->layer_count, .discard = discard};
 	int rc;
 
 	if (!top || !lower)

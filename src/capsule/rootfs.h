@@ -27,8 +27,8 @@ struct nvb_rootfs {
 	struct nvb_root view; /* the image as it is, read-only */
 	struct nvb_root top;  /* the top layer, filled by us */
 };
-#define NVB_ROOTFS_INIT                                    \
-	{                                                  \
+#define NVB_ROOTFS_INIT                                     \
+	{                                                   \
 		.view = NVB_ROOT_INIT, .top = NVB_ROOT_INIT \
 	}
 
@@ -45,15 +45,14 @@ void nvb_rootfs_close(struct nvb_rootfs *rootfs);
 bool nvb_rootfs_takes_layer(const struct nvb_rootfs *rootfs, const struct nvb_plan *plan);
 
 /* The plan's links and library directories, done in the top layer. */
-int nvb_rootfs_apply_plan(struct nvb_rootfs *rootfs, const struct nvb_plan *plan, const struct nvb_log *log,
-	nvb_error **err);
+int nvb_rootfs_apply_plan(
+	struct nvb_rootfs *rootfs, const struct nvb_plan *plan, const struct nvb_log *log, nvb_error **err);
 
 /*
  * Makes sure that something can be mounted at `path` (a directory or a file): what the image lacks is made
  * in the top layer, where the image's links lead. NVB_ERR_CONFLICT when something of the other kind is there.
  */
-int nvb_rootfs_mount_point(
-	struct nvb_rootfs *rootfs, const char *path, bool directory, nvb_error **err);
+int nvb_rootfs_mount_point(struct nvb_rootfs *rootfs, const char *path, bool directory, nvb_error **err);
 
 /* Gives the top layer's directories, which stand above the image's, their owners and modes. */
 int nvb_rootfs_mirror(struct nvb_rootfs *rootfs, const struct nvb_plan *plan, nvb_error **err);

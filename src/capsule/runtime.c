@@ -179,7 +179,8 @@ int nvb_runtime_choose(const struct nvb_state *state, char *const *candidates, c
 		nvb_sb_addf(&failures, "%s%s", failures.len ? "; " : "", reason);
 	}
 	if (failures.len)
-		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "no OCI runtime works on this host: %s", failures.s);
+		return nvb_fail(
+			err, NVB_ERR_UNSUPPORTED, "no OCI runtime works on this host: %s", failures.s);
 	return nvb_hint(err,
 		nvb_fail(err, NVB_ERR_NOT_FOUND, "no OCI runtime found (looked for %s)",
 			absent.len ? absent.s : "none"),

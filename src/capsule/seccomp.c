@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-
 /*
  * Docker's documentation ("Seccomp security profiles for Docker") lists what its default profile keeps out
  * and why; the table says what is left, by purpose. Names that an architecture or an older libseccomp does
@@ -109,9 +108,10 @@ static const struct {
 	const char *calls;
 } with_capability[] = {
 	{CAP_DAC_READ_SEARCH, "open_by_handle_at"},
-	{CAP_SYS_ADMIN, "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount "
-			"mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
-			"sethostname setns syslog umount umount2 unshare"},
+	{CAP_SYS_ADMIN,
+		"bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount "
+		"mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
+		"sethostname setns syslog umount umount2 unshare"},
 	{CAP_SYS_BOOT, "reboot"},
 	{CAP_SYS_CHROOT, "chroot"},
 	{CAP_SYS_MODULE, "delete_module finit_module init_module"},
@@ -165,7 +165,8 @@ void nvb_seccomp_default(struct nvb_strbuf *out, uint64_t capabilities)
 {
 	bool first = true;
 
-	nvb_sb_addf(out, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":%d,\"architectures\":[", EPERM);
+	nvb_sb_addf(out, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":%d,\"architectures\":[",
+		EPERM);
 	for (size_t i = 0; architectures[i]; i++)
 		nvb_sb_addf(out, "%s\"%s\"", i ? "," : "", architectures[i]);
 	nvb_sb_add(out, "],\"syscalls\":[{\"names\":[");
@@ -178,19 +179,22 @@ void nvb_seccomp_default(struct nvb_strbuf *out, uint64_t capabilities)
 
 	/* Sockets to the hypervisor reach services that trust the whole guest. */
 	begin_rule(out, "socket");
-	nvb_sb_addf(out, "],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":%d,\"op\":"
-			 "\"SCMP_CMP_NE\"}]}",
+	nvb_sb_addf(out,
+		"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":%d,\"op\":"
+		"\"SCMP_CMP_NE\"}]}",
 		AF_VSOCK);
 	for (size_t i = 0; i < NVB_ELEMENTS(personalities); i++) {
 		begin_rule(out, "personality");
-		nvb_sb_addf(out, "],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":%lu,\"op\":"
-				 "\"SCMP_CMP_EQ\"}]}",
+		nvb_sb_addf(out,
+			"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":%lu,\"op\":"
+			"\"SCMP_CMP_EQ\"}]}",
 			personalities[i]);
 	}
 	if (!may(capabilities, CAP_SYS_ADMIN)) {
 		begin_rule(out, "clone");
-		nvb_sb_addf(out, "],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":%lu,"
-				 "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}",
+		nvb_sb_addf(out,
+			"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":%lu,"
+			"\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}",
 			namespace_flags);
 		begin_rule(out, "clone3");
 		nvb_sb_addf(out, "],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":%d}", ENOSYS);

@@ -120,8 +120,7 @@ static bool rule_holds(const struct conversion *c, json_object *rule)
 
 static void add_value(struct conversion *c, const char *key, json_object *value)
 {
-	nvb_sb_addf(c->out, ",\"%s\":%s", key,
-		json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+	nvb_sb_addf(c->out, ",\"%s\":%s", key, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
 }
 
 static int add_rule(struct conversion *c, json_object *rule, bool *first)
@@ -162,15 +161,18 @@ static void add_architectures(struct conversion *c, json_object *profile)
 		add_value(c, "architectures", plain);
 		return;
 	}
-	for (size_t i = 0; json_object_is_type(map, json_type_array) && i < json_object_array_length(map); i++) {
-		json_object *entry = json_object_array_get_idx(map, i), *others = get(entry, "subArchitectures");
+	for (size_t i = 0; json_object_is_type(map, json_type_array) && i < json_object_array_length(map);
+		i++) {
+		json_object *entry = json_object_array_get_idx(map, i),
+			    *others = get(entry, "subArchitectures");
 		const char *own = get_string(entry, "architecture");
 
 		if (!own || strcmp(own, nvb_seccomp_native()) != 0)
 			continue;
 		nvb_sb_addf(c->out, ",\"architectures\":[\"%s\"", own);
 		for (size_t j = 0;
-			json_object_is_type(others, json_type_array) && j < json_object_array_length(others); j++) {
+			json_object_is_type(others, json_type_array) && j < json_object_array_length(others);
+			j++) {
 			const char *name = json_object_get_string(json_object_array_get_idx(others, j));
 
 			nvb_sb_addc(c->out, ',');
@@ -185,7 +187,8 @@ int nvb_seccomp_file(struct nvb_strbuf *out, const char *json, size_t size, cons
 {
 	struct conversion c = {.out = out, .name = name, .capabilities = capabilities, .err = err};
 	json_tokener *tokener = size <= INT32_MAX ? json_tokener_new() : NULL;
-	_cleanup_json_ json_object *profile = tokener ? json_tokener_parse_ex(tokener, json, (int)size) : NULL;
+	_cleanup_json_ json_object *profile =
+		tokener ? json_tokener_parse_ex(tokener, json, (int)size) : NULL;
 	json_object *rules, *errno_value;
 	const char *action;
 	bool first = true;

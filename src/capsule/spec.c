@@ -84,7 +84,8 @@ static int parse_target(
 		return nvb_fail(err, NVB_ERR_INVALID,
 			"%s: the path inside the container must be absolute and without '..'", what);
 	if (nvb_streq(path, "/"))
-		return nvb_fail(err, NVB_ERR_INVALID, "%s: the container's root cannot be mounted over", what);
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "%s: the container's root cannot be mounted over", what);
 	*out = path;
 	return 0;
 }
@@ -99,8 +100,8 @@ static int volume_option(struct nvb_volume *volume, const char *option, const ch
 	}
 	/* Labels for SELinux, which bolt does not set, and hints of docker's file sharing: nothing to do, as
 	 * docker does on a host without either. */
-	for (const char *const *known = (const char *const[]){"z", "Z", "nocopy", "cached", "consistent",
-		     "delegated", NULL};
+	for (const char *const *known =
+			(const char *const[]){"z", "Z", "nocopy", "cached", "consistent", "delegated", NULL};
 		*known; known++)
 		if (nvb_streq(option, *known))
 			return 0;
@@ -116,8 +117,8 @@ static int volume_option(struct nvb_volume *volume, const char *option, const ch
 		"ro, rw, or one of private, rprivate, slave, rslave");
 }
 
-static int volume_source(
-	struct nvb_capsule_spec *spec, const char *source, const char *text, const char **out, nvb_error **err)
+static int volume_source(struct nvb_capsule_spec *spec, const char *source, const char *text,
+	const char **out, nvb_error **err)
 {
 	char cwd[PATH_MAX];
 	const char *joined = source;
@@ -126,7 +127,8 @@ static int volume_source(
 		return nvb_fail(err, NVB_ERR_INVALID, "volume '%s': the host path is empty", text);
 	if (*source != '/' && *source != '.')
 		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_UNSUPPORTED, "volume '%s': bolt keeps no volumes by name", text),
+			nvb_fail(
+				err, NVB_ERR_UNSUPPORTED, "volume '%s': bolt keeps no volumes by name", text),
 			"give a host path: an absolute one, or ./%s", source);
 	if (*source == '.') {
 		if (!getcwd(cwd, sizeof(cwd)))
@@ -147,8 +149,7 @@ int nvb_spec_add_volume(struct nvb_capsule_spec *spec, const char *text, nvb_err
 	int rc;
 
 	if (!colon)
-		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_INVALID, "volume '%s': there is no ':'", text),
+		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "volume '%s': there is no ':'", text),
 			"-v HOST-PATH:CONTAINER-PATH[:ro]");
 	if (!source || !target)
 		return nvb_fail_oom(err);
@@ -168,8 +169,8 @@ int nvb_spec_add_volume(struct nvb_capsule_spec *spec, const char *text, nvb_err
 		return rc;
 	for (size_t i = 0; i < spec->volume_count; i++)
 		if (nvb_streq(spec->volumes[i].target, volume.target))
-			return nvb_fail(err, NVB_ERR_CONFLICT, "volume '%s': something is mounted at %s already",
-				text, volume.target);
+			return nvb_fail(err, NVB_ERR_CONFLICT,
+				"volume '%s': something is mounted at %s already", text, volume.target);
 	if (!NVB_GROW(spec->volumes, spec->volume_count, spec->volume_capacity))
 		return nvb_fail_oom(err);
 	spec->volumes[spec->volume_count++] = volume;
@@ -211,20 +212,22 @@ int nvb_spec_add_device(struct nvb_capsule_spec *spec, const char *text, nvb_err
 		return nvb_fail_oom(err);
 	if (n == 0 || n > 3 || *parts[0] != '/')
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "device '%s': not a device", text),
-			"a path such as /dev/fuse[:PATH-INSIDE][:rwm], or a CDI name such as nvidia.com/gpu=0");
+			"a path such as /dev/fuse[:PATH-INSIDE][:rwm], or a CDI name such as "
+			"nvidia.com/gpu=0");
 	if (n > 1 && is_access(parts[n - 1])) {
 		memcpy(device.access, parts[n - 1], strlen(parts[n - 1]) + 1);
 		n--;
 	} else if (n == 3) {
-		return nvb_fail(err, NVB_ERR_INVALID, "device '%s': access '%s' is not made of r, w and m", text,
-			parts[2]);
+		return nvb_fail(err, NVB_ERR_INVALID, "device '%s': access '%s' is not made of r, w and m",
+			text, parts[2]);
 	}
 	device.host = normalise(&spec->arena, parts[0], &oom);
 	device.container = normalise(&spec->arena, parts[n > 1], &oom);
 	if (oom)
 		return nvb_fail_oom(err);
 	if (!device.host || !device.container)
-		return nvb_fail(err, NVB_ERR_INVALID, "device '%s': paths must be absolute and without '..'", text);
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "device '%s': paths must be absolute and without '..'", text);
 	if (!NVB_GROW(spec->devices, spec->device_count, spec->device_capacity))
 		return nvb_fail_oom(err);
 	spec->devices[spec->device_count++] = device;
@@ -279,17 +282,21 @@ int nvb_spec_add_ulimit(struct nvb_capsule_spec *spec, const char *text, nvb_err
 		r++;
 	if (!value || r == NVB_ELEMENTS(rlimits))
 		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_INVALID, value ? "ulimit '%s': there is no such limit" : "ulimit '%s': there is no '='",
+			nvb_fail(err, NVB_ERR_INVALID,
+				value ? "ulimit '%s': there is no such limit"
+				      : "ulimit '%s': there is no '='",
 				text),
-			"--ulimit NAME=SOFT[:HARD]; names are those of getrlimit(2) such as nofile, nproc, memlock");
+			"--ulimit NAME=SOFT[:HARD]; names are those of getrlimit(2) such as nofile, nproc, "
+			"memlock");
 	hard = strchr(value, ':');
 	if (hard)
 		*hard++ = '\0';
 	if (!parse_limit(value, &limit.soft) || !parse_limit(hard ? hard : value, &limit.hard))
-		return nvb_fail(err, NVB_ERR_INVALID,
-			"ulimit '%s': a limit is a number, -1 or unlimited", text);
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "ulimit '%s': a limit is a number, -1 or unlimited", text);
 	if (limit.soft > limit.hard)
-		return nvb_fail(err, NVB_ERR_INVALID, "ulimit '%s': the soft limit is above the hard one", text);
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "ulimit '%s': the soft limit is above the hard one", text);
 	limit.name = rlimits[r].oci;
 	limit.resource = rlimits[r].resource;
 	while (slot < spec->ulimit_count && spec->ulimits[slot].resource != limit.resource)
@@ -307,8 +314,8 @@ int nvb_spec_add_env(struct nvb_capsule_spec *spec, const char *text, nvb_error 
 	if (!*text || equals == text)
 		return nvb_fail(err, NVB_ERR_INVALID, "environment '%s': the name is empty", text);
 	if (!nvb_utf8_valid(text, strlen(text)))
-		return nvb_fail(err, NVB_ERR_INVALID,
-			"environment '%.*s': config.json can only carry UTF-8", (int)strcspn(text, "="), text);
+		return nvb_fail(err, NVB_ERR_INVALID, "environment '%.*s': config.json can only carry UTF-8",
+			(int)strcspn(text, "="), text);
 	if (equals) {
 		ok = nvb_strv_add(&spec->env, text);
 	} else {
@@ -395,7 +402,8 @@ int nvb_spec_add_capability(uint64_t *set, const char *text, nvb_error **err)
 	}
 	number = nvb_capability_number(text);
 	if (number < 0)
-		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "capability '%s': there is no such", text),
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_INVALID, "capability '%s': there is no such", text),
 			"names are those of capabilities(7), with or without CAP_, or ALL");
 	*set |= UINT64_C(1) << number;
 	return 0;
@@ -410,7 +418,8 @@ int nvb_spec_set_name(struct nvb_capsule_spec *spec, const char *text, nvb_error
 		good = isalnum((unsigned char)text[i]) || strchr("_.-", text[i]);
 	if (!good)
 		return nvb_fail(err, NVB_ERR_INVALID,
-			"name '%s': 2 to 128 letters, digits and _.- that start with a letter or digit", text);
+			"name '%s': 2 to 128 letters, digits and _.- that start with a letter or digit",
+			text);
 	spec->name = nvb_arena_strdup(&spec->arena, text);
 	return spec->name ? 0 : nvb_fail_oom(err);
 }
@@ -424,7 +433,8 @@ int nvb_spec_set_hostname(struct nvb_capsule_spec *spec, const char *text, nvb_e
 		good = isalnum((unsigned char)text[i]) || strchr("_.-", text[i]);
 	if (!good)
 		return nvb_fail(err, NVB_ERR_INVALID,
-			"hostname '%s': at most 63 letters, digits and -._ that start with neither - nor .", text);
+			"hostname '%s': at most 63 letters, digits and -._ that start with neither - nor .",
+			text);
 	spec->hostname = nvb_arena_strdup(&spec->arena, text);
 	return spec->hostname ? 0 : nvb_fail_oom(err);
 }

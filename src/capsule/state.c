@@ -213,7 +213,8 @@ static int claim_name(const struct nvb_state *state, const struct nvb_entry *ent
 	n = readlink(path, holder, sizeof(holder) - 1);
 	holder[n > 0 ? n : 0] = '\0';
 	return nvb_hint(err,
-		nvb_fail(err, NVB_ERR_CONFLICT, "the name '%s' belongs to capsule %.12s", entry->name, holder),
+		nvb_fail(
+			err, NVB_ERR_CONFLICT, "the name '%s' belongs to capsule %.12s", entry->name, holder),
 		"choose another, or remove that one: bolt capsule rm %s", entry->name);
 }
 
@@ -322,7 +323,8 @@ static bool keep_record(const struct nvb_entry *entry, int status, const struct 
 void nvb_entry_end(
 	const struct nvb_state *state, struct nvb_entry *entry, int status, const struct nvb_log *log)
 {
-	_cleanup_free_ char *runtime_state = entry->runtime_root ? join(entry->runtime_root, entry->id) : NULL;
+	_cleanup_free_ char *runtime_state =
+		entry->runtime_root ? join(entry->runtime_root, entry->id) : NULL;
 	nvb_error *err = NULL;
 
 	if (!entry->run)
@@ -366,7 +368,8 @@ static void kill_init(const struct nvb_entry *entry)
 		sscanf(text, "%d %llu", &pid, &started) != 2 || pid <= 1)
 		return;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	/* The number may be another process's by now; once the descriptor is open it cannot change any more. */
+	/* The number may be another process's by now; once the descriptor is open it cannot change any more.
+	 */
 	if (pidfd >= 0 && start_time(pid) == started)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
@@ -385,8 +388,8 @@ static void delete_by_runtime(const struct nvb_entry *entry, const struct nvb_lo
 
 		if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
 			_exit(125);
-		execl(entry->runtime, entry->runtime, "--root", entry->runtime_root, "delete", "--force", entry->id,
-			NULL);
+		execl(entry->runtime, entry->runtime, "--root", entry->runtime_root, "delete", "--force",
+			entry->id, NULL);
 		_exit(127);
 	}
 	if (pid > 0 && waitpid(pid, NULL, 0) == pid)

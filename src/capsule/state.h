@@ -65,7 +65,8 @@ int nvb_entry_started(const struct nvb_entry *entry, pid_t init, nvb_error **err
  * Removes what the capsule had: control groups, the runtime's state, directories; of one that is kept the
  * upper directory stays, with `status` recorded. Leftovers that resist are logged. Releases the entry.
  */
-void nvb_entry_end(const struct nvb_state *state, struct nvb_entry *entry, int status, const struct nvb_log *log);
+void nvb_entry_end(
+	const struct nvb_state *state, struct nvb_entry *entry, int status, const struct nvb_log *log);
 
 /* Ends what dead bolts left behind. Call in a private mount namespace. */
 void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log);

@@ -12,14 +12,14 @@
  * when poll says so, and no more than is sure to fit.
  */
 struct nvb_stream {
-	int from, to; /* -1: none (yet, or any more) */
+	int from, to;		   /* -1: none (yet, or any more) */
 	bool close_from, close_to; /* ours to close */
 	bool held;		   /* not to be copied yet */
 	size_t begin, end;	   /* what has been read and not written */
 	char buffer[16384];
 };
-#define NVB_STREAM_INIT        \
-	{                      \
+#define NVB_STREAM_INIT              \
+	{                            \
 		.from = -1, .to = -1 \
 	}
 

@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "capsule/stream.h"
 
-/* A container's pseudo-terminal and, where the caller has one, the caller's terminal made transparent to it. */
+/* A container's pseudo-terminal and, where the caller has one, the caller's terminal made transparent to it.
+ */
 struct nvb_terminal {
 	char *socket_path; /* the runtime sends the master through it */
 	int listener, master;
@@ -30,8 +31,8 @@ void nvb_terminal_close(struct nvb_terminal *terminal);
 nfds_t nvb_terminal_poll(const struct nvb_terminal *terminal, struct pollfd *fds);
 
 /*
- * Takes the master once the runtime has sent it: sizes it as the caller's terminal, sets that one raw when its
- * input is handed on, and ties both streams to it.
+ * Takes the master once the runtime has sent it: sizes it as the caller's terminal, sets that one raw when
+ * its input is handed on, and ties both streams to it.
  */
 int nvb_terminal_pump(struct nvb_terminal *terminal, bool interactive, struct nvb_stream *in,
 	struct nvb_stream *out, nvb_error **err);

@@ -71,8 +71,8 @@ static int read_table(const struct nvb_root *root, const char *path, char **text
 }
 
 /* Fills uid, gid and home from passwd(5); *name gets the user's name when there is one. */
-static int find_user(const struct nvb_root *root, const char *wanted, struct nvb_user *user, char **name,
-	nvb_error **err)
+static int find_user(
+	const struct nvb_root *root, const char *wanted, struct nvb_user *user, char **name, nvb_error **err)
 {
 	_cleanup_free_ char *text = NULL;
 	char *fields[7], *rest;
@@ -96,7 +96,8 @@ static int find_user(const struct nvb_root *root, const char *wanted, struct nvb
 	}
 	if (!numeric)
 		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_NOT_FOUND, "user '%s' is not in the image's /etc/passwd", wanted),
+			nvb_fail(err, NVB_ERR_NOT_FOUND, "user '%s' is not in the image's /etc/passwd",
+				wanted),
 			"a number needs no entry there");
 	user->uid = number;
 	user->gid = 0;
@@ -145,7 +146,8 @@ static int find_groups(const struct nvb_root *root, const char *group, const cha
 		return 0;
 	if (!numeric)
 		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_NOT_FOUND, "group '%s' is not in the image's /etc/group", group),
+			nvb_fail(
+				err, NVB_ERR_NOT_FOUND, "group '%s' is not in the image's /etc/group", group),
 			"a number needs no entry there");
 	user->gid = number;
 	return 0;
