@@ -9,7 +9,7 @@
 
 const struct sim_library sim_libraries[] = {
 	/* compute */
-	{"libcuda", "1", L32 | LDEV, NULL, NULL, {NULL}, 0, 0},
+	{"libcuda", "1", L32 | LDEV | SIM_LIB_REAL, NULL, NULL, {NULL}, 0, 0},
 	{"libnvidia-ml", "1", L32 | LDEV | SIM_LIB_REAL, NULL, NULL, {NULL}, 0, 0},
 	{"libnvidia-ptxjitcompiler", "1", L32 | LDEV, NULL, NULL, {NULL}, 0, 0},
 	{"libnvidia-nvvm", "4", L32 | LDEV, NULL, NULL, {NULL}, 470, 0},
@@ -152,7 +152,7 @@ const struct sim_wsl_file sim_wsl_files[] = {
 	{"libdxcore.so", "libdxcore.so", 0, false, NULL, true, NULL},
 	{"libd3d12.so", "libd3d12.so", 0, false, NULL, true, NULL},
 	{"libd3d12core.so", "libd3d12core.so", 0, false, NULL, true, NULL},
-	{"libcuda.so.1.1", "libcuda.so.1", 0, true, "libcuda.so.1", true, NULL},
+	{"libcuda.so.1.1", "libcuda.so.1", 0, true, "libcuda.so.1", true, "libcuda"},
 	{"libcuda_loader.so", "libcuda.so.1", 0, true, NULL, false, NULL},
 	{"libnvidia-ml.so.1", "libnvidia-ml.so.1", 0, true, NULL, true, "libnvidia-ml"},
 	{"libnvidia-ml_loader.so", "libnvidia-ml.so.1", 0, true, NULL, false, NULL},

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_CUDA_DRIVER_H
+#define SIM_CUDA_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sim/client.h"
+#include "sim/cuda/abi.h"
+
+/*
+ * The simulated libcuda from inside. One lock guards all of it: what runs on the "GPU" runs on the calling
+ * thread anyway. Functions named cuda_* are for the other files and expect the lock to be held.
+ */
+
+/* Part of the device's memory; the pointer programs get is its address here. */
+struct allocation {
+	char *address;
+	uint64_t offset, size; /* in the device's memory */
+	struct context *context;
+};
+
+/* What of a device's memory this process has. */
+struct memory {
+	int fd;				/* memfd that the daemon holds; -1 before the first allocation */
+	uint64_t allocated;		/* bytes, all allocations */
+	struct allocation *allocations; /* by offset */
+	size_t count, capacity;
+};
+
+/* A GPU or MIG device that this process may use, numbered as programs see it. */
+struct device {
+	uint32_t gpu, gi, ci; /* in the state; SIM_NO_INSTANCE without MIG */
+	char name[160];
+	CUuuid uuid, parent; /* the same without MIG */
+	uint32_t sms;
+	uint64_t size; /* of its memory, without what the driver keeps */
+	unsigned contexts;
+	struct context *primary;
+	unsigned primary_users, primary_flags;
+	struct memory memory;
+};
+
+struct context {
+	struct device *device;
+	unsigned flags;
+	CUresult broken; /* an error that stays, as an illegal address does */
+	struct context *next;
+};
+
+struct driver {
+	bool ready;
+	pid_t pid; /* where cuInit was called: a child of fork has no driver */
+	struct sim_client client;
+	struct device device[SIM_GPU_MAX];
+	int count;
+	struct context *contexts;
+};
+
+/*
+ * Enters the library: takes the lock and checks that cuInit was called in this process. Leave by cuda_leave,
+ * which returns what it is given, in every case.
+ */
+CUresult cuda_enter(struct driver **driver);
+CUresult cuda_leave(CUresult result);
+
+/* The thread's current context: CUDA_ERROR_INVALID_CONTEXT when it has none, its error when it is broken. */
+CUresult cuda_current(const struct driver *driver, struct context **context);
+/* The device of a number; CUDA_ERROR_INVALID_DEVICE. */
+CUresult cuda_device(struct driver *driver, CUdevice number, struct device **device);
+
+/* Finds the devices: driver.client is attached. */
+CUresult cuda_find_devices(struct driver *driver);
+
+/* Whether the hardware behind a device works now. */
+CUresult cuda_device_health(const struct driver *driver, const struct device *device);
+
+/* Tells the daemon what this process uses of a device: contexts and allocations. Errors as programs see them.
+ */
+CUresult cuda_report_use(struct driver *driver, struct device *device, uint64_t allocated);
+
+/* Opens and closes the connection that stands for the open device. */
+CUresult cuda_connect(struct driver *driver);
+void cuda_disconnect(struct driver *driver);
+
+/* Everything that a context allocated. */
+void cuda_free_all(struct driver *driver, struct context *context);
+
+/* Whether size bytes from an address lie within one allocation of any device. */
+bool cuda_is_device_memory(const struct driver *driver, CUdeviceptr pointer, uint64_t size);
+
+/* 0 or a negated errno of the protocol as a CUresult. */
+CUresult cuda_from_errno(int rc);
+
+#endif
