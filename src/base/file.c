@@ -99,8 +99,9 @@ static bool temporary_name(const char *path, char *name, size_t size)
 	return (size_t)snprintf(name, size, "%.*s.nvb-%016llx", dir, path, (unsigned long long)token) < size;
 }
 
+/* `owner` may be NULL: whoever we are. */
 static int write_and_rename(int dirfd, const char *path, const char *temporary, const void *data, size_t size,
-	mode_t mode, nvb_error **err)
+	mode_t mode, const struct stat *owner, nvb_error **err)
 {
 	_cleanup_close_ int fd =
 		openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -109,6 +110,8 @@ static int write_and_rename(int dirfd, const char *path, const char *temporary, 
 	if (fd < 0)
 		return nvb_fail_errno(err, errno, "writing %s", path);
 	rc = nvb_write_all(fd, data, size);
+	if (rc == 0 && owner && fchown(fd, owner->st_uid, owner->st_gid) < 0)
+		rc = -errno;
 	if (rc == 0 && fchmod(fd, mode) < 0)
 		rc = -errno;
 	if (rc == 0 && fsync(fd) < 0)
@@ -128,7 +131,21 @@ int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, m
 
 	if (!temporary_name(path, temporary, sizeof(temporary)))
 		return nvb_fail(err, NVB_ERR_INVALID, "%s: path too long", path);
-	return write_and_rename(dirfd, path, temporary, data, size, mode, err);
+	return write_and_rename(dirfd, path, temporary, data, size, mode, NULL, err);
+}
+
+int nvb_file_replace(int dirfd, const char *path, const void *data, size_t size, nvb_error **err)
+{
+	char temporary[PATH_MAX];
+	struct stat st;
+
+	if (!temporary_name(path, temporary, sizeof(temporary)))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: path too long", path);
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return nvb_fail_errno(err, errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s is not a regular file", path);
+	return write_and_rename(dirfd, path, temporary, data, size, st.st_mode & 07777, &st, err);
 }
 
 int nvb_file_mkdirs(int dirfd, const char *path, mode_t mode, nvb_error **err)

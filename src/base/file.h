@@ -28,6 +28,9 @@ int nvb_file_read_fd(int fd, const char *name, size_t max, char **data, size_t *
  */
 int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, mode_t mode, nvb_error **err);
 
+/* The same for a regular file that is there: its mode and owner stay. */
+int nvb_file_replace(int dirfd, const char *path, const void *data, size_t size, nvb_error **err);
+
 /* mkdir -p: an existing directory is fine, anything else in the way is an error. */
 int nvb_file_mkdirs(int dirfd, const char *path, mode_t mode, nvb_error **err);
 

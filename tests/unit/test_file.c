@@ -108,6 +108,28 @@ static void replaces_a_link_and_not_its_target(void **state)
 	assert_string_equal(target, "old");
 }
 
+static void keeps_mode_and_owner_of_what_it_replaces(void **state)
+{
+	_cleanup_free_ char *data = NULL;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(nvb_file_replace(scratch.fd, "absent", "x", 1, NULL), -NVB_ERR_NOT_FOUND);
+	scratch_write("f", "old");
+	assert_int_equal(symlinkat("f", scratch.fd, "link"), 0);
+	assert_int_equal(nvb_file_replace(scratch.fd, "link", "x", 1, NULL), -NVB_ERR_INVALID);
+	assert_int_equal(fchmodat(scratch.fd, "f", 0640, 0), 0);
+	if (geteuid() == 0)
+		assert_int_equal(fchownat(scratch.fd, "f", 12, 34, 0), 0);
+	assert_int_equal(nvb_file_replace(scratch.fd, "f", "new", 3, NULL), 0);
+	assert_int_equal(nvb_file_read(scratch.fd, "f", 9, &data, NULL, NULL), 0);
+	assert_string_equal(data, "new");
+	assert_int_equal(fstatat(scratch.fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(st.st_uid, geteuid() == 0 ? 12 : geteuid());
+	assert_int_equal(entries(scratch.fd), 2);
+}
+
 static void a_failed_write_leaves_nothing(void **state)
 {
 	_cleanup_error_ nvb_error *err = NULL;
@@ -298,6 +320,7 @@ int main(void)
 		scratch_test(refuses_what_is_no_file),
 		scratch_test(writes_with_the_mode_asked_for),
 		scratch_test(replaces_a_link_and_not_its_target),
+		scratch_test(keeps_mode_and_owner_of_what_it_replaces),
 		scratch_test(a_failed_write_leaves_nothing),
 		scratch_test(a_full_disk_leaves_the_old_file),
 		scratch_test(a_reader_sees_old_or_new),
