@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -144,36 +143,6 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 	return rc < 0 ? rc : nvb_plan_make(request, inventory, &how, plan, err);
 }
 
-/* --hook-path, the configuration, the hook beside this program, the place it is installed to. malloc'd. */
-static int find_hook(char **path, nvb_error **err)
-{
-	const char *chosen = opt.hook ? opt.hook : nvb_common_config()->hook.path;
-	_cleanup_free_ char *found = NULL;
-	char self[4096], *slash;
-	ssize_t n;
-
-	if (!chosen) {
-		n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-		self[n > 0 ? n : 0] = '\0';
-		slash = strrchr(self, '/');
-		if (slash && asprintf(&found, "%.*s/nvbind-hook", (int)(slash - self), self) < 0)
-			return nvb_fail_oom(err);
-		if (found && access(found, X_OK) == 0) {
-			*path = NVB_TAKE_PTR(found);
-			return 0;
-		}
-		chosen = nvb_cdi_default_hook;
-	}
-	*path = strdup(chosen);
-	if (!*path)
-		return nvb_fail_oom(err);
-	if (access(chosen, X_OK) < 0)
-		nvb_report_warning("nvbind",
-			"%s: %s; containers with this spec do not start until it is there", chosen,
-			strerrordesc_np(errno));
-	return 0;
-}
-
 static bool is_directory(const char *path)
 {
 	struct stat st;
@@ -281,7 +250,7 @@ int nvbind_cdi_generate(int argc, char **argv, nvb_error **err)
 	if (rc == 0)
 		rc = make_plan(&plan, err);
 	if (rc == 0)
-		rc = find_hook(&hook, err);
+		rc = find_hook(opt.hook, &hook, err);
 	options.hook_path = hook;
 	if (rc == 0)
 		rc = nvb_cdi_write(plan, &options, &text, &size, err);

@@ -35,6 +35,21 @@ static const struct nvb_verb verbs[] = {
 		.groups = plan_groups,
 		.run = verb_plan,
 	},
+	{
+		.name = "inject",
+		.summary = "give a container's config.json its GPUs",
+		.description =
+			"Edits the config.json of an OCI bundle so that the container runc, crun or any "
+			"other "
+			"OCI runtime makes of it has the GPUs asked for. What is not about them stays byte "
+			"for "
+			"byte as it was. Doing it twice changes nothing more; what an earlier run with other "
+			"GPUs added stays.",
+		.examples = "  nvbind inject --bundle . --gpu 0\n"
+			    "  nvbind inject --file config.json --gpus all --output - | diff config.json -\n",
+		.groups = inject_groups,
+		.run = verb_inject,
+	},
 	{NULL},
 };
 

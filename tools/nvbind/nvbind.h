@@ -11,10 +11,22 @@ extern const struct nvb_option_group info_groups[];
 int verb_info(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group plan_groups[];
 int verb_plan(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group inject_groups[];
+int verb_inject(int argc, char **argv, nvb_error **err);
+
+/* Options that say what is asked for, and the request made of them; all GPUs where they say nothing. */
+extern const struct nvb_option request_options[];
+int make_request(struct nvb_request **request, nvb_error **err);
 
 /* The inventory of the roots in force, its MIG and GPU UUIDs filled in where `request` (or NULL) needs them.
  */
 int load_inventory(const struct nvb_request *request, struct nvb_inventory **inventory, nvb_error **err);
+
+/*
+ * Where a runtime will find nvbind-hook: `option` or NULL, else the configuration's, else the one beside this
+ * program, else where it is installed to. Warns where there is none. malloc'd.
+ */
+int find_hook(const char *option, char **path, nvb_error **err);
 
 static inline void nvb_inventory_freep(struct nvb_inventory **inventory)
 {

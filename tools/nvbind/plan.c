@@ -10,46 +10,14 @@
 
 /* nvbind plan: what a container would get, as a table or as JSON. */
 
-static char **gpus, **docker_gpus, **cdi_devices;
-static const char *capabilities;
 static int format = NVB_FORMAT_TABLE;
 
 static const struct nvb_option options[] = {
-	{"gpu", 0, NVB_OPTION_LIST("GPU", &gpus),
-		"index, UUID, MIG device (0:1), PCI address, all or none (repeatable; without it: all)"},
-	{"gpus", 0, NVB_OPTION_LIST("GPUS", &docker_gpus),
-		"as docker's --gpus: all, a count, or \"device=0,1\""},
-	{"device", 0, NVB_OPTION_LIST("NAME", &cdi_devices),
-		"a CDI device, such as nvidia.com/gpu=0 (repeatable)"},
-	{"capabilities", 0, NVB_OPTION_STRING("LIST", &capabilities),
-		"compute, utility, graphics, video, display, ngx, compat32 or all (compute,utility)"},
 	{"format", 0, NVB_OPTION_CHOICE("FORMAT", nvb_format_choices, &format), "table or json"},
 	{NULL},
 };
-const struct nvb_option_group plan_groups[] = {{"Options", options}, {NULL}};
-
-static int make_request(struct nvb_request **out, nvb_error **err)
-{
-	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
-	int rc = nvb_request_new(&request, err);
-
-	if (rc == 0 && capabilities)
-		rc = nvb_request_set_capabilities(request, capabilities, err);
-	nvb_strv_foreach (gpu, gpus)
-		if (rc == 0)
-			rc = nvb_request_add_gpus(request, *gpu, err);
-	nvb_strv_foreach (value, docker_gpus)
-		if (rc == 0)
-			rc = nvb_request_add_docker_gpus(request, *value, err);
-	nvb_strv_foreach (name, cdi_devices)
-		if (rc == 0)
-			rc = nvb_request_add_cdi_device(request, *name, err);
-	if (rc == 0 && !gpus && !docker_gpus && !cdi_devices)
-		rc = nvb_request_add_gpus(request, "all", err);
-	if (rc == 0)
-		*out = NVB_TAKE_PTR(request);
-	return rc;
-}
+const struct nvb_option_group plan_groups[] = {
+	{"What is asked for", request_options}, {"Options", options}, {NULL}};
 
 /* What the edit does, on one line: where it lands and what it comes from. */
 static void describe(struct nvb_table *table, const struct nvb_edit *edit)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CLI_SIBLING_H
+#define NVB_CLI_SIBLING_H
+
+/*
+ * Absolute path of another program of ours: beside the one that runs, as in a build tree and in most
+ * installations, else where it was to be installed. malloc'd; NULL without memory.
+ */
+char *nvb_sibling_program(const char *name, const char *installed_directory);
+
+#endif
