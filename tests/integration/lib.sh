@@ -274,5 +274,7 @@ run_bundle() {
 	id=nvb-test-$(basename "$T" | tr . -)-$BASHPID-$RANDOM
 	"$1" --root "$T/.$1" run --bundle "$2" "$id" </dev/null || status=$?
 	"$1" --root "$T/.$1" delete --force "$id" >/dev/null 2>&1 || true
+	# crun leaves its cgroup behind when it dies before the container is made.
+	find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} + 2>/dev/null || true
 	return "$status"
 }

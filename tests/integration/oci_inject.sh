@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# nvbind inject on real bundles: what runc and crun make of them under cgroup v1 and v2 sees its GPU and no other.
+. "$(dirname "$0")/lib.sh"
+need_root
+need nvbind nvbind-sim nvbind-hook jq python3 runc
+
+make_sim h200x8 "$T/host"
+lib=/usr/lib/x86_64-linux-gnu
+cuda=$(basename "$T/host$lib"/libcuda.so.*.*)
+major=$((0x$(stat -c %t "$T/host/dev/nvidia2")))
+
+# Runs inside: says what it sees, a line each.
+cat >"$T/look" <<'END'
+echo "nodes: $(cd /dev && echo nvidia*)"
+echo "own: $(cat /dev/nvidia2 2>&1)"
+echo "control: $(cat /dev/nvidiactl 2>&1)"
+mknod /other c "$1" 5 && echo "other: $(cat /other 2>&1)"
+echo "link: $(readlink "$2/libcuda.so.1")"
+echo "library: $(wc -c <"$2/$3")"
+echo "write: $(touch "$2/$3" 2>&1)"
+END
+
+# bundle DIR: may mknod, runs the script above.
+bundle() {
+	make_busybox_root "$1/rootfs"
+	make_bundle "$1" sh /look "$major" "$lib" "$cuda"
+	cp "$T/look" "$1/rootfs/look"
+	jq --tab '.process.capabilities[] += ["CAP_MKNOD"]' "$1/config.json" >"$1/new"
+	mv "$1/new" "$1/config.json"
+}
+
+look() { # RUNTIME v1|v2
+	local dir=$T/$1.$2 out
+	bundle "$dir"
+	nvbind inject --root "$T/host" --gpu 2 --bundle "$dir"
+	out=$("with_cgroup_$2" run_bundle "$1" "$dir" 2>&1) || true
+	like "$1 $2: its nodes and no other" '^nodes: nvidia-uvm nvidia-uvm-tools nvidia2 nvidiactl$' "$out"
+	# Allowed and without a driver behind it; a node that is not allowed would say so first.
+	like "$1 $2: its GPU may be opened" '^own: .*(No such device or address|ENXIO)' "$out"
+	like "$1 $2: the control node may be opened" '^control: .*No such device or address' "$out"
+	like "$1 $2: another GPU may not be opened" '^other: .*Operation not permitted' "$out"
+	like "$1 $2: the hook made the library's links" "^link: $cuda\$" "$out"
+	like "$1 $2: the library is the host's" "^library: $(wc -c <"$T/host$lib/$cuda")\$" "$out"
+	like "$1 $2: the library cannot be written" '^write: .*Read-only file system' "$out"
+}
+
+tried=0
+for runtime in runc crun; do
+	for world in v1 v2; do
+		if runtime_works "$runtime" "$world"; then
+			look "$runtime" "$world"
+			tried=$((tried + 1))
+		else
+			echo "# $runtime on cgroup $world does not work here: $(tail -n 1 "$T/.works.$runtime.$world")"
+		fi
+	done
+done
+[ "$tried" -gt 0 ] || skip "neither runc nor crun runs a container here"
+
+# In a user namespace nodes cannot be made: the host's must arrive by a mount, from where they are on the host.
+userns() { # RUNTIME
+	local dir=$T/userns.$1 out
+	bundle "$dir"
+	chown -R 100000:100000 "$dir/rootfs"
+	chmod 0755 "$T"
+	jq --tab '.linux.namespaces += [{type: "user"}]
+		| .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+		| .linux.gidMappings = .linux.uidMappings' "$dir/config.json" >"$dir/new"
+	mv "$dir/new" "$dir/config.json"
+	nvbind inject --root "$T/host" --gpu 2 --bundle "$dir"
+	is "$1, user namespace: no node is made" 0 "$(jq '.linux.devices | length' "$dir/config.json")"
+	out=$(with_cgroup_v1 run_bundle "$1" "$dir" 2>&1) || true
+	like "$1, user namespace: its GPU may be opened" '^own: .*No such device or address' "$out"
+	like "$1, user namespace: the hook made the links" "^link: $cuda\$" "$out"
+}
+for runtime in runc crun; do
+	! runtime_works "$runtime" v1 || userns "$runtime"
+done
+
+# The file: byte for byte but for what was added, mode and owner kept, twice is once.
+dir=$T/file
+bundle "$dir"
+chmod 0640 "$dir/config.json"
+chown 12:34 "$dir/config.json"
+cp "$dir/config.json" "$T/before.json"
+nvbind inject --root "$T/host" --gpu 1 --bundle "$dir"
+is 'mode and owner stay' '640 12 34' "$(stat -c '%a %u %g' "$dir/config.json")"
+is 'no line goes or changes but for a comma' 0 \
+	"$(diff <(sed 's/,$//' "$T/before.json") <(sed 's/,$//' "$dir/config.json") | grep -c '^<' || true)"
+cp -p "$dir/config.json" "$T/once.json"
+nvbind inject --root "$T/host" --gpu 1 --bundle "$dir"
+same_file 'a second time changes nothing' "$T/once.json" "$dir/config.json"
+nvbind inject --root "$T/host" --gpu 1 --file "$T/before.json" --output - >"$T/stdout.json"
+same_file 'standard output gets the same' "$T/once.json" "$T/stdout.json"
+ln -s file/config.json "$T/link.json"
+nvbind inject --root "$T/host" --gpu 0 --file "$T/link.json"
+check 'a link stays a link' test -L "$T/link.json"
+is 'and the file it leads to is edited' 2 \
+	"$(jq '[.linux.devices[] | select(.path | test("nvidia[0-9]+$"))] | length' "$dir/config.json")"
+is 'nothing is left beside it' $'config.json\nrootfs' "$(ls -A "$dir")"
+nvbind inject --root "$T/host" --gpu none --file "$T/before.json" --output "$T/none.json"
+same_file 'no GPU, no change' "$T/before.json" "$T/none.json"
+
+# Bad input: one line, the place, no change.
+cp "$T/before.json" "$dir/config.json"
+inject() { nvbind inject --root "$T/host" --bundle "$dir" "$@"; }
+refuses 'nothing to edit' 1 'nothing to edit: give --bundle' nvbind inject --root "$T/host" --gpu 0
+refuses 'no bundle' 1 'config.json: No such file or directory .*bundle' nvbind inject --gpu 0 --bundle "$T/absent"
+refuses 'no such GPU' 1 "'?9'?.*(0 to 7|0-7|8 GPUs|there )" inject --gpu 9
+refuses 'relative hook' 1 'must be absolute' inject --gpu 0 --hook-path nvbind-hook
+same_file 'refusals change nothing' "$T/before.json" "$dir/config.json"
+broken() { # WHAT REGEX, config on stdin
+	cat >"$dir/config.json"
+	refuses "$1" 1 "$2" inject --gpu 0
+}
+broken 'cut off' 'mounts: ends before its .\]. \(byte 32\)' <<<'{"ociVersion":"1","mounts":[{} '
+broken 'key twice' 'linux: the key "devices" stands twice \(byte 40\)' \
+	<<<'{"ociVersion":"1","linux":{"devices":[],"devices":[]}}'
+broken 'another case' 'differs from "linux" only in case' <<<'{"ociVersion":"1","LINUX":{}}'
+broken 'NUL' 'NUL character' <<<'{"ociVersion":"1","hostname":"\u0000"}'
+broken 'no config at all' 'ociVersion is missing' <<<'{"a":1}'
+broken 'empty' 'ends where a value should be' </dev/null
+python3 -c '
+import json
+keys = {"k%d" % i: "\u00e9" for i in range(700000)}
+print(json.dumps({"ociVersion": "1", "process": {}, "annotations": keys}))' >"$T/large.json"
+check 'a file of 12 MB is edited' nvbind inject --root "$T/host" --gpu 0 --file "$T/large.json"
+is 'and keeps its annotations' 700000 "$(jq '.annotations | length' "$T/large.json")"
+truncate -s 100M "$T/huge.json"
+refuses 'a file of 100 MB is none' 1 'huge.json' nvbind inject --root "$T/host" --gpu 0 --file "$T/huge.json"
+mkfifo "$T/fifo"
+refuses 'a FIFO is none' 1 'fifo' nvbind inject --root "$T/host" --gpu 0 --file "$T/fifo"
