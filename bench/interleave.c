@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * interleave ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND [ARG...]]...
+ *
+ * Runs every command once a round, in turn, so that a noisy moment hits all of them alike, and prints for
+ * each the wall-clock time of the whole process, from before it is spawned until it is reaped: label, median,
+ * 10th and 90th percentile in milliseconds, separated by tabs. Two rounds before the first are not counted.
+ * Output of the commands is thrown away; one that fails ends the run.
+ */
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+enum { COMMANDS = 16, WARM_UP = 2 };
+
+struct command {
+	const char *label;
+	char **argv;
+	double *times; /* milliseconds */
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static double run(const struct command *command)
+{
+	posix_spawn_file_actions_t actions;
+	double begin, end;
+	int status, rc;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	begin = now();
+	rc = posix_spawnp(&pid, command->argv[0], &actions, NULL, command->argv, environ);
+	if (rc != 0 || waitpid(pid, &status, 0) != pid) {
+		fprintf(stderr, "%s: %s\n", command->argv[0], strerror(rc));
+		exit(1);
+	}
+	end = now();
+	posix_spawn_file_actions_destroy(&actions);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fprintf(stderr, "%s: failed\n", command->label);
+		exit(1);
+	}
+	return end - begin;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static size_t parse(char **argv, struct command *commands)
+{
+	size_t count = 0;
+
+	while (*argv) {
+		if (count == COMMANDS || !argv[1]) {
+			fputs("usage: interleave ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND "
+			      "[ARG...]]...\n",
+				stderr);
+			exit(2);
+		}
+		commands[count].label = argv[0];
+		commands[count++].argv = argv + 1;
+		while (*argv && strcmp(*argv, "--") != 0)
+			argv++;
+		if (*argv)
+			*argv++ = NULL;
+	}
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	struct command commands[COMMANDS];
+	size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0, count;
+
+	if (argc < 4 || !rounds || rounds > 1000000) {
+		fputs("usage: interleave ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND [ARG...]]...\n",
+			stderr);
+		return 2;
+	}
+	count = parse(argv + 2, commands);
+	for (size_t c = 0; c < count; c++)
+		if (!(commands[c].times = calloc(rounds, sizeof(double))))
+			return 1;
+	for (size_t i = 0; i < rounds + WARM_UP; i++)
+		for (size_t c = 0; c < count; c++) {
+			double t = run(&commands[c]);
+
+			if (i >= WARM_UP)
+				commands[c].times[i - WARM_UP] = t;
+		}
+	for (size_t c = 0; c < count; c++) {
+		qsort(commands[c].times, rounds, sizeof(double), by_time);
+		printf("%s\t%.2f\t%.2f\t%.2f\n", commands[c].label, commands[c].times[rounds / 2],
+			commands[c].times[rounds / 10], commands[c].times[rounds - 1 - rounds / 10]);
+		free(commands[c].times);
+	}
+	return 0;
+}
