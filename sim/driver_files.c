@@ -109,7 +109,7 @@ const struct sim_file sim_files[] = {
 	{SIM_PLACE_ETC, "nvidia/nvidia-application-profiles-rc.d/50-site.conf", TEXT,
 		"{ \"rules\": [], \"profiles\": [] }\n", .graphics = true},
 
-	{SIM_PLACE_PROGRAMS, "nvidia-smi", PROGRAM, NULL},
+	{SIM_PLACE_PROGRAMS, "nvidia-smi", SIM_CONTENT_SMI, NULL},
 	{SIM_PLACE_PROGRAMS, "nvidia-debugdump", PROGRAM, NULL},
 	{SIM_PLACE_PROGRAMS, "nvidia-persistenced", PROGRAM, NULL},
 	{SIM_PLACE_PROGRAMS, "nvidia-cuda-mps-control", PROGRAM, NULL},
