@@ -369,7 +369,7 @@ int nvb_cache_decode(struct nvb_inventory *inventory, const char *data, size_t s
 	memcpy(&head, data, sizeof(head));
 	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0)
 		return nvb_fail(err, NVB_ERR_CORRUPT, "not an inventory cache");
-	if (head.layout != LAYOUT || head.pointer_size != sizeof(void *))
+	if (head.layout != LAYOUT || head.pointer_size != sizeof(void *) || head.pad)
 		return nvb_fail(err, NVB_ERR_STALE, "of another version of nvbind");
 	if (head.size != size - sizeof(head) ||
 		head.checksum != nvb_hash(NVB_HASH_START, data + sizeof(head), size - sizeof(head)))
