@@ -36,14 +36,17 @@ static void *allocate(struct writer *w, size_t count, size_t size)
 	return nvb_arena_alloc(&w->spec->arena, count * size + 1);
 }
 
-/* Puts options over defaults; fields beyond the caller's size are unset. */
+/* Puts options over defaults; fields that an older caller does not know are unset. */
 static int read_options(struct writer *w, const struct nvb_cdi_options *options)
 {
 	struct nvb_cdi_options *o = &w->options;
 	const char *wrong;
 
+	if (options && (options->size < sizeof(options->size) || options->size > sizeof(*o)))
+		return nvb_fail(w->err, NVB_ERR_INVALID, "nvb_cdi_options.size is %zu, this library's is %zu",
+			options->size, sizeof(*o));
 	if (options)
-		memcpy(o, options, options->size < sizeof(*o) ? options->size : sizeof(*o));
+		memcpy(o, options, options->size);
 	if (!o->vendor)
 		o->vendor = "nvidia.com";
 	if (!o->device_class)

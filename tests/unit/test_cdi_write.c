@@ -218,6 +218,11 @@ static void refuses_what_it_cannot_write(void **state)
 	options.hook_path = NULL;
 	options.version = "0.4.0";
 	refuses(plan, &options, NVB_ERR_INVALID, "CDI 0.4.0 has no device name '0'");
+	options.size = 0;
+	refuses(plan, &options, NVB_ERR_INVALID, "nvb_cdi_options.size is 0");
+	options.size = sizeof(options) + 8;
+	refuses(plan, &options, NVB_ERR_INVALID, "nvb_cdi_options.size");
+	options.size = sizeof(options);
 	options.version = "0.9.0";
 	refuses(plan, &options, NVB_ERR_INVALID, "there is no CDI version '0.9.0'");
 	options.version = NULL;
