@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "cli/complete.h"
 
 /* Words that are looked at, from argv[0] on; what turns out to be an argument moves to the front. */
 struct scan {
@@ -69,10 +70,11 @@ static int apply(struct scan *scan, const struct nvb_option *option, const char 
 	return rc;
 }
 
-static const struct nvb_option *find(const struct scan *scan, const char *name, size_t size, char letter)
+const struct nvb_option *nvb_option_find(
+	const struct nvb_option_group *const *groups, const char *name, size_t size, char letter)
 {
-	for (size_t i = 0; scan->groups[i]; i++)
-		for (const struct nvb_option_group *group = scan->groups[i]; group->options; group++)
+	for (size_t i = 0; groups[i]; i++)
+		for (const struct nvb_option_group *group = groups[i]; group->options; group++)
 			for (const struct nvb_option *o = group->options; o->name; o++)
 				if (letter ? o->letter == letter
 					   : strlen(o->name) == size && memcmp(o->name, name, size) == 0)
@@ -116,7 +118,7 @@ static int parse_long(struct scan *scan, const char *word)
 {
 	size_t size = strcspn(word, "=");
 	const char *value = word[size] ? word + size + 1 : NULL;
-	const struct nvb_option *option = find(scan, word, size, 0);
+	const struct nvb_option *option = nvb_option_find(scan->groups, word, size, 0);
 	int rc;
 
 	if (!option)
@@ -135,7 +137,7 @@ static int parse_long(struct scan *scan, const char *word)
 static int parse_letters(struct scan *scan, const char *letters)
 {
 	for (const char *p = letters; *p; p++) {
-		const struct nvb_option *option = find(scan, NULL, 0, *p);
+		const struct nvb_option *option = nvb_option_find(scan->groups, NULL, 0, *p);
 		const char *value = NULL;
 		int rc;
 

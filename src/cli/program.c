@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -195,6 +196,12 @@ static int show_help_or_version(const struct walk *w)
 	return 0;
 }
 
+static int complete(const struct walk *w)
+{
+	nvb_complete(stdout, w->program, program_groups, w->argc - 1, w->argv + 1);
+	return 0;
+}
+
 static int run(struct walk *w)
 {
 	int rc = w->program->prepare ? w->program->prepare(w->program, w->err) : 0;
@@ -203,6 +210,18 @@ static int run(struct walk *w)
 		return rc;
 	rc = w->verb->run(w->argc, w->argv, w->err);
 	return rc == USAGE ? usage_hint(w) : rc;
+}
+
+static int dispatch(struct walk *w)
+{
+	int rc;
+
+	if (w->argc > 0 && nvb_streq(w->argv[0], NVB_COMPLETE_VERB))
+		return complete(w);
+	rc = walk(w);
+	if (rc > 0)
+		return show_help_or_version(w);
+	return rc == 0 ? run(w) : rc;
 }
 
 /* A descriptor 0, 1 or 2 that is closed would be given to the first file we open, and messages or data would
@@ -226,11 +245,7 @@ int nvb_program_main(const struct nvb_program *program, int argc, char **argv)
 	snprintf(w.path, sizeof(w.path), "%s", program->name);
 	w.argc = argc > 0 ? argc - 1 : 0;
 	w.argv = argv + (argc > 0);
-	rc = walk(&w);
-	if (rc == 0)
-		rc = run(&w);
-	else if (rc > 0)
-		rc = show_help_or_version(&w);
+	rc = dispatch(&w);
 	failure = w.verb ? w.verb->failure : 0;
 	if (rc >= 0 && nvb_stdout_flush(&err) < 0)
 		rc = -1;

@@ -97,8 +97,9 @@ static int merge(const struct nvb_place *place, const struct nvb_container_work 
 	if (rc < 0)
 		return rc;
 	parsed = old.usable ? &old.parsed : NULL;
-	rc = nvb_libraries_find(
-		place->content, work->directories, work->directory_count, parsed, &ours, log, err);
+	rc = work->libraries ? nvb_libraries_known(work, &ours, log, err)
+			     : nvb_libraries_find(place->content, work->directories, work->directory_count,
+				       parsed, &ours, log, err);
 	if (rc == 0 && ours.count == 0) {
 		nvb_info(log, "no libraries to add to " CACHE_PATH);
 		return 0;

@@ -11,11 +11,21 @@
  * executed, every path goes through base/root.h, and every file that is read there is hostile input.
  */
 
+/* A library that the container will have at `path` by a mount or a layer which the root does not show yet. */
+struct nvb_container_library {
+	const char *path; /* inside */
+	const char *host; /* where it can be read now: a trusted path of the host */
+};
+
 struct nvb_container_work {
 	const struct nvb_link *links;
 	size_t link_count;
 	const char *const *directories; /* library directories for ld.so.cache, most important first */
 	size_t directory_count;
+	/* With these the directories are not searched: they, as far as they lie in one of `directories`, are all
+	 * that is added to the cache. NULL: what the root holds. */
+	const struct nvb_container_library *libraries;
+	size_t library_count;
 	/* A read-only root gets the new cache as a mount over the old one. Only for a caller that is in the
 	 * container's own mount namespace, as an OCI createContainer hook is. */
 	bool may_mount;

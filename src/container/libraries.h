@@ -5,6 +5,7 @@
 #include "base/ldcache.h"
 #include "base/mem.h"
 #include "base/root.h"
+#include "container/container.h"
 #include "nvbind/log.h"
 
 /* The driver has some hundred libraries; a directory that offers more than this is not believed. */
@@ -26,6 +27,10 @@ struct nvb_libraries {
 int nvb_libraries_find(const struct nvb_root *root, const char *const *directories, size_t count,
 	const struct nvb_ldcache *old, struct nvb_libraries *found, const struct nvb_log *log,
 	nvb_error **err);
+
+/* The same from the work's own list of libraries (see struct nvb_container_work). */
+int nvb_libraries_known(const struct nvb_container_work *work, struct nvb_libraries *found,
+	const struct nvb_log *log, nvb_error **err);
 
 void nvb_libraries_release(struct nvb_libraries *libraries);
 #define _cleanup_libraries_ _cleanup_(nvb_libraries_release)

@@ -303,6 +303,37 @@ static void help_comes_from_the_tables(void **state)
 	assert_ptr_equal(strstr(child.out, "prog "), child.out);
 }
 
+/* The words are split at blanks: "" cannot be one of them, so "=" and half words stand at the end. */
+static void completions_come_from_the_tables(void **state)
+{
+	static const struct {
+		const char *line, *out;
+	} cases[] = {
+		{"prog __complete s", "surge\n"},
+		{"prog __complete int", ""}, /* hidden */
+		{"prog __complete -v l", "list\n"},
+		{"prog __complete help s", "surge\n"},
+		{"prog __complete surge r", "run\n"},
+		{"prog __complete --v", "--verbose\n--version\n"},
+		{"prog __complete surge run --m", "--memory\n--mode\n"},
+		{"prog __complete surge run --mode e", "exclusive\n"},
+		{"prog __complete surge run --mode =", "shared\nexclusive\n"},
+		{"prog __complete surge run --mode = sh", "shared\n"},
+		{"prog __complete surge run --mode exclusive --i", "--interactive\n--interval\n"},
+		{"prog __complete surge run --name --m", ""}, /* the value of --name */
+		{"prog __complete surge run -it --rm --i", "--interactive\n--interval\n"},
+		{"prog __complete surge run -itn --i", ""},
+		{"prog __complete surge run image --m", ""}, /* the command's */
+		{"prog __complete surge run -- --m", ""},
+		{"prog __complete nothing r", ""},
+		{"prog __complete list x", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++)
+		assert_program(cases[i].line, 0, cases[i].out, "");
+}
+
 static int run_with_full_stdout(void *line)
 {
 	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -341,6 +372,7 @@ int main(void)
 		cmocka_unit_test(verbs_run_and_their_status_counts),
 		cmocka_unit_test(wrong_usage_is_one_line_and_its_own_status),
 		cmocka_unit_test(help_comes_from_the_tables),
+		cmocka_unit_test(completions_come_from_the_tables),
 		cmocka_unit_test(output_that_is_lost_is_a_failure),
 	};
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CAPSULE_BUNDLE_H
+#define NVB_CAPSULE_BUNDLE_H
+
+#include "base/error.h"
+#include "base/str.h"
+#include "capsule/process.h"
+#include "capsule/spec.h"
+#include "nvbind/log.h"
+#include "plan/plan.h"
+
+struct nvb_id_map {
+	uint32_t inside, outside, count;
+};
+
+/* What a bundle is made of. Everything is borrowed. */
+struct nvb_bundle {
+	const struct nvb_capsule_spec *spec;
+	const struct nvb_process *process;
+	const struct nvb_plan *plan; /* or NULL */
+	const char *hostname;
+	const char *cgroup;	     /* "/bolt/<id>", or NULL for none */
+	const char *hosts_directory; /* host directory of the files hosts, hostname, resolv.conf; or NULL */
+	uint64_t capabilities;
+	bool user_namespace; /* rootless: `id_maps` says how */
+	const struct nvb_id_map *uid_maps, *gid_maps;
+	size_t uid_map_count, gid_map_count;
+	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */
+	unsigned short rows, columns; /* of the terminal; 0 unknown */
+	const struct nvb_log *log;
+};
+
+/*
+ * Writes the OCI config.json. The plan's devices, mounts, environment, groups and foreign hooks are in it;
+ * its links and linker directories are not: they are done in the root beforehand. Errors name the device or
+ * mount that is not there.
+ */
+int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "capsule/bundle_parts.h"
+
+/* One device node inside. */
+struct node {
+	char *path; /* malloc'd */
+	char type;  /* 'c', 'b' */
+	uint32_t major, minor, mode, uid, gid;
+	char access[4];
+};
+
+struct node_list {
+	struct node *nodes;
+	size_t count, capacity;
+};
+
+static void release_nodes(struct node_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->nodes[i].path);
+	free(list->nodes);
+}
+
+/* A path that is there already keeps its first node: the plan's go first. */
+static int add_node(struct node_list *list, const char *path, const struct node *node, nvb_error **err)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (nvb_streq(list->nodes[i].path, path))
+			return 0;
+	if (!NVB_GROW(list->nodes, list->count, list->capacity))
+		return nvb_fail_oom(err);
+	list->nodes[list->count] = *node;
+	list->nodes[list->count].path = strdup(path);
+	return list->nodes[list->count++].path ? 0 : nvb_fail_oom(err);
+}
+
+static bool node_of(const struct stat *st, const char *access, struct node *node)
+{
+	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode))
+		return false;
+	*node = (struct node){
+		.type = S_ISCHR(st->st_mode) ? 'c' : 'b',
+		.major = major(st->st_rdev),
+		.minor = minor(st->st_rdev),
+		.mode = st->st_mode & 0777,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+	};
+	memcpy(node->access, access, strlen(access) + 1);
+	return true;
+}
+
+/* The node as it is now, not as it was when the plan was made: the driver may have gone since. */
+static int add_planned(
+	const struct nvb_bundle *bundle, const struct nvb_edit *edit, struct node_list *list, nvb_error **err)
+{
+	const char *access = *edit->device.access ? edit->device.access : "rwm";
+	struct node node;
+	struct stat st;
+
+	if (stat(edit->device.host, &st) < 0) {
+		if (edit->required)
+			return nvb_fail_errno(err, errno, "%s (%s)", edit->device.host, edit->reason);
+		nvb_info(bundle->log, "%s is gone and left out: %s", edit->device.host, edit->reason);
+		return 0;
+	}
+	if (!node_of(&st, access, &node))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: not a device node", edit->device.host);
+	if (edit->device.has_mode)
+		node.mode = edit->device.mode & 0777;
+	if (edit->device.has_uid)
+		node.uid = edit->device.uid;
+	if (edit->device.has_gid)
+		node.gid = edit->device.gid;
+	return add_node(list, edit->device.container, &node, err);
+}
+
+/*
+ * Every device node below a directory, to the same place below `inside`. /dev/pts, shm and mqueue are the
+ * container's own; the terminal it gets as /dev/console is, too.
+ */
+static int add_directory(
+	const char *host, const char *inside, const char *access, struct node_list *list, nvb_error **err)
+{
+	static const char *const own[] = {"/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/console", "/dev/fd"};
+	_cleanup_closedir_ DIR *dir = opendir(host);
+	const struct dirent *entry;
+	int rc = 0;
+
+	if (!dir)
+		return nvb_fail_errno(err, errno, "%s", host);
+	while (rc == 0 && (entry = readdir(dir))) {
+		char from[PATH_MAX], to[PATH_MAX];
+		struct node node;
+		struct stat st;
+		bool skip = nvb_streq(entry->d_name, ".") || nvb_streq(entry->d_name, "..");
+
+		if (skip ||
+			(size_t)snprintf(from, sizeof(from), "%s/%s", host, entry->d_name) >= sizeof(from) ||
+			(size_t)snprintf(to, sizeof(to), "%s/%s", inside, entry->d_name) >= sizeof(to))
+			continue;
+		for (size_t i = 0; !skip && i < NVB_ELEMENTS(own); i++)
+			skip = nvb_streq(from, own[i]);
+		if (skip || lstat(from, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			rc = add_directory(from, to, access, list, err);
+		else if (node_of(&st, access, &node))
+			rc = add_node(list, to, &node, err);
+	}
+	return rc;
+}
+
+static int add_asked(const struct nvb_host_device *device, struct node_list *list, nvb_error **err)
+{
+	struct node node;
+	struct stat st;
+	size_t before = list->count;
+	int rc;
+
+	if (stat(device->host, &st) < 0)
+		return nvb_fail_errno(err, errno, "device %s", device->host);
+	if (S_ISDIR(st.st_mode)) {
+		rc = add_directory(device->host, device->container, device->access, list, err);
+		if (rc == 0 && list->count == before)
+			return nvb_fail(err, NVB_ERR_INVALID, "device %s: no device node in that directory",
+				device->host);
+		return rc;
+	}
+	if (!node_of(&st, device->access, &node))
+		return nvb_fail(err, NVB_ERR_INVALID, "device %s: not a device node", device->host);
+	return add_node(list, device->container, &node, err);
+}
+
+static int collect(const struct nvb_bundle *bundle, struct node_list *list, nvb_error **err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && bundle->plan && i < bundle->plan->edit_count; i++)
+		if (bundle->plan->edits[i].kind == NVB_EDIT_DEVICE)
+			rc = add_planned(bundle, &bundle->plan->edits[i], list, err);
+	for (size_t i = 0; rc == 0 && i < bundle->spec->device_count; i++)
+		rc = add_asked(&bundle->spec->devices[i], list, err);
+	if (rc == 0 && bundle->spec->privileged)
+		rc = add_directory("/dev", "/dev", "rwm", list, err);
+	return rc;
+}
+
+int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
+{
+	_cleanup_(release_nodes) struct node_list list = {0};
+	int rc = collect(bundle, &list, err);
+
+	if (rc < 0)
+		return rc;
+	nvb_sb_add(out, ",\"devices\":[");
+	for (size_t i = 0; i < list.count; i++) {
+		const struct node *n = &list.nodes[i];
+
+		nvb_sb_add(out, i ? ",{\"path\":" : "{\"path\":");
+		nvb_sb_add_json(out, n->path);
+		nvb_sb_addf(out,
+			",\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"fileMode\":%u,\"uid\":%u,\"gid\":%u}",
+			n->type, n->major, n->minor, n->mode, n->uid, n->gid);
+	}
+	nvb_sb_addf(out, "],\"resources\":{\"devices\":[{\"allow\":%s,\"access\":\"rwm\"}",
+		bundle->spec->privileged ? "true" : "false");
+	for (size_t i = 0; i < list.count && !bundle->spec->privileged; i++)
+		nvb_sb_addf(out,
+			",{\"allow\":true,\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"access\":\"%s\"}",
+			list.nodes[i].type, list.nodes[i].major, list.nodes[i].minor, list.nodes[i].access);
+	nvb_sb_add(out, "]}");
+	return 0;
+}

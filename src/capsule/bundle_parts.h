@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CAPSULE_BUNDLE_PARTS_H
+#define NVB_CAPSULE_BUNDLE_PARTS_H
+
+#include "capsule/bundle.h"
+
+/* The larger parts of config.json; bundle.c puts them together. Each begins with a comma and its key. */
+
+/* linux.devices and linux.resources.devices: the plan's nodes, --device's and, for a privileged capsule, all
+ * of the host's; every other node is denied. */
+int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
+
+/* mounts: those of every container, the plan's, the user's. */
+int nvb_bundle_add_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
+
+/* An array of strings. */
+void nvb_bundle_add_strings(struct nvb_strbuf *out, const char *const *strings);
+
+#endif

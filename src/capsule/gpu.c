@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capsule/gpu.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "container/tree.h"
+
+static bool asks_for_nothing(const struct nvb_request *request)
+{
+	return request->none || request->selector_count == 0;
+}
+
+static bool wants_tree(const struct nvb_plan *plan)
+{
+	for (size_t i = 0; i < plan->edit_count; i++)
+		if (plan->edits[i].kind == NVB_EDIT_MOUNT && plan->edits[i].mount.via == NVB_VIA_LAYER)
+			return true;
+	return false;
+}
+
+/* Beside the images, so that trees share a file system with them rather than with the driver. */
+static char *default_base(void)
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	char *path;
+
+	if (geteuid() == 0)
+		return strdup("/var/lib/nvbind/driver");
+	if (data && *data == '/')
+		return asprintf(&path, "%s/nvbind/driver", data) < 0 ? NULL : path;
+	return asprintf(&path, "%s/.local/share/nvbind/driver", home ? home : "/tmp") < 0 ? NULL : path;
+}
+
+static int ensure_tree(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
+	const struct nvb_request *request, nvb_error **err)
+{
+	_cleanup_free_ char *base = host->tree ? strdup(host->tree) : default_base();
+
+	if (!base)
+		return nvb_fail_oom(err);
+	return nvb_tree_ensure(gpu->inventory, request->capabilities, base, &gpu->tree, host->log, err);
+}
+
+int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
+	const struct nvb_request *request, nvb_error **err)
+{
+	const struct nvb_plan_options options = {
+		.size = sizeof(options), .layout = NVB_LAYOUT_LAYER, .log = host->log};
+	int rc;
+
+	if (asks_for_nothing(request))
+		return 0;
+	rc = nvb_inventory_load(host->inventory, &gpu->inventory, err);
+	if (rc == 0)
+		rc = nvb_plan_make(request, gpu->inventory, &options, &gpu->plan, err);
+	if (rc == 0 && wants_tree(gpu->plan))
+		rc = ensure_tree(gpu, host, request, err);
+	return rc;
+}
+
+int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_request *request,
+	const struct nvb_log *log, nvb_error **err)
+{
+	const struct nvb_plan_options options = {
+		.size = sizeof(options), .layout = NVB_LAYOUT_TREE, .tree = gpu->tree, .log = log};
+	struct nvb_plan *plan = NULL;
+	int rc = nvb_plan_make(request, gpu->inventory, &options, &plan, err);
+
+	if (rc < 0)
+		return rc;
+	nvb_plan_free(gpu->plan);
+	gpu->plan = plan;
+	return 0;
+}
+
+const char *nvb_gpu_plan_layer(const struct nvb_gpu_plan *gpu)
+{
+	return gpu->plan && gpu->plan->layout == NVB_LAYOUT_LAYER ? gpu->tree : NULL;
+}
+
+void nvb_gpu_plan_release(struct nvb_gpu_plan *gpu)
+{
+	nvb_plan_free(gpu->plan);
+	nvb_inventory_free(gpu->inventory);
+	free(gpu->tree);
+	*gpu = (struct nvb_gpu_plan){0};
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/common.h"
+#include "cli/output.h"
+#include "helper.h"
+#include "verbs.h"
+
+/* Ours and a program's own statuses must differ: as docker and env(1), 125 is ours. */
+enum { FAILURE = 125 };
+
+#define HANDED_ON .max_args = NVB_ARGS_ANY, .options_end_at_first_argument = true
+
+static const struct nvb_verb surge_verbs[] = {
+	{
+		.name = "run",
+		.synopsis = "IMAGE [COMMAND [ARGUMENT...]]",
+		.summary = "run a program in a new capsule",
+		.description = "Runs IMAGE's program, or COMMAND, with the GPUs asked for and no others, in "
+			       "a sandbox like "
+			       "docker's; streams, signals and the exit status pass through. IMAGE is pulled "
+			       "when it is not "
+			       "here; one that starts with / or ./ is a directory to be used as the root. "
+			       "Without --rm the "
+			       "capsule's files are kept when it ends.",
+		.examples =
+			"  bolt surge run --rm --gpu all nvidia/cuda:latest nvidia-smi\n"
+			"  bolt surge run --rm -it --gpu 2 -v ./data:/data:ro pytorch/pytorch:latest bash\n",
+		.groups = surge_run_groups,
+		.run = surge_run,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+		.options_end_at_first_argument = true,
+		.failure = FAILURE,
+	},
+	{NULL},
+};
+
+/* These are the verbs of bolt-image; nothing of its command line is read here. */
+static int image(int argc, char **argv, nvb_error **err)
+{
+	return become_helper("bolt-image", NULL, argc, argv, err);
+}
+
+static int login(int argc, char **argv, nvb_error **err)
+{
+	return become_helper("bolt-image", "login", argc, argv, err);
+}
+
+static int logout(int argc, char **argv, nvb_error **err)
+{
+	return become_helper("bolt-image", "logout", argc, argv, err);
+}
+
+static const struct nvb_verb verbs[] = {
+	{.name = "surge", .summary = "run capsules", .verbs = surge_verbs},
+	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
+	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},
+	{.name = "logout", .summary = "forget credentials for a registry", HANDED_ON, .run = logout},
+	{NULL},
+};
+
+static int hand_on(const struct nvb_verb *verb, int argc, char **argv)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+
+	verb->run(argc, argv, &err);
+	nvb_report_error("bolt", err);
+	return FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct nvb_program program = {
+		.name = "bolt",
+		.summary = "runs programs in capsules, with GPUs",
+		.verbs = verbs,
+		.common = nvb_common_groups,
+		.prepare = nvb_common_prepare,
+	};
+
+	/* Options of the other program's verbs, --help included, are for it alone. */
+	for (const struct nvb_verb *verb = verbs; argc > 1 && verb->name; verb++)
+		if (verb->run && strcmp(verb->name, argv[1]) == 0)
+			return hand_on(verb, argc - 2, argv + 2);
+	return nvb_program_main(&program, argc, argv);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capsule/run.h"
+#include "cli/common.h"
+#include "cli/logging.h"
+#include "cli/output.h"
+#include "helper.h"
+#include "run_options.h"
+#include "verbs.h"
+
+/* bolt surge run: a capsule in the foreground. */
+
+static void release_request(struct nvb_request **request)
+{
+	nvb_request_free(*request);
+}
+
+int surge_run(int argc, char **argv, nvb_error **err)
+{
+	_cleanup_spec_ struct nvb_capsule_spec spec = {0};
+	_cleanup_(release_request) struct nvb_request *request = NULL;
+	_cleanup_error_ nvb_error *why = NULL;
+	struct nvb_inventory_options inventory;
+	struct nvb_run_host host = {
+		.inventory = &inventory,
+		.runtimes = nvb_common_config()->runtime.runtimes,
+		.pull = pull_image,
+		.log = nvb_logging(),
+	};
+	int status, rc;
+
+	(void)argc;
+	nvb_common_inventory_options(&inventory);
+	nvb_capsule_spec_init(&spec);
+	spec.image = argv[0];
+	spec.command = argv + 1;
+	rc = run_options_apply(&spec, &request, err);
+	if (rc < 0)
+		return rc;
+	rc = nvb_capsule_run(&host, &spec, request, &status, &why);
+	if (rc < 0)
+		nvb_report_error("bolt", why);
+	return status;
+}

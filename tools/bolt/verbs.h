@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BOLT_VERBS_H
+#define BOLT_VERBS_H
+
+#include "cli/options.h"
+
+/* A file per verb; main.c puts them into the program's table. */
+
+extern const struct nvb_option_group surge_run_groups[];
+int surge_run(int argc, char **argv, nvb_error **err);
+
+#endif
