@@ -82,8 +82,14 @@ static void free_plan(struct nvb_plan **plan)
 	nvb_plan_free(*plan);
 }
 
+/* Where there is no driver to ask, the planner says why there is no plan either. */
 static bool uuids_missing(const struct nvb_inventory *inventory)
 {
+	const struct nvb_driver *driver = &inventory->driver;
+
+	if ((driver->kind != NVB_DRIVER_PROPRIETARY && driver->kind != NVB_DRIVER_OPEN) || !driver->version ||
+		driver->mismatch)
+		return false;
 	for (size_t i = 0; i < inventory->gpu_count; i++) {
 		const struct nvb_gpu *gpu = &inventory->gpus[i];
 
@@ -136,7 +142,7 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 	rc = nvb_inventory_load(&where, &inventory, err);
 	if (rc == 0)
 		rc = find_uuids(inventory, err);
-	if (rc == 0 && opt.layout == NVB_LAYOUT_TREE && inventory->driver.version)
+	if (rc == 0 && opt.layout == NVB_LAYOUT_TREE && inventory->file_count)
 		rc = nvb_tree_ensure(
 			inventory, request->capabilities, opt.tree_directory, &tree, nvb_logging(), err);
 	how.tree = tree;
@@ -178,6 +184,20 @@ static int choose_output(char **path, enum nvb_cdi_format *format, nvb_error **e
 			"nvbind", "%s: engines read files that end in .yaml or .json only", output);
 	*path = strdup(output);
 	return *path ? 0 : nvb_fail_oom(err);
+}
+
+/* Whether engines look for specs there. */
+static bool is_spec_directory(const char *directory)
+{
+	const char *const *known = (const char *const *)nvb_common_config()->cdi.directories;
+	struct stat st, other;
+
+	if (!directory || stat(directory, &st) < 0)
+		return false;
+	for (known = known ? known : nvb_cdi_default_directories; *known; known++)
+		if (stat(*known, &other) == 0 && st.st_dev == other.st_dev && st.st_ino == other.st_ino)
+			return true;
+	return false;
 }
 
 /* Another spec beside the new one that names the same devices makes both useless: say so now. */
@@ -223,7 +243,7 @@ static int write_spec(const char *path, const char *text, size_t size, nvb_error
 		rc = nvb_file_mkdirs(AT_FDCWD, directory, 0755, err);
 	if (rc == 0)
 		rc = nvb_file_write(AT_FDCWD, path, text, size, 0644, err);
-	if (rc == 0 && slash)
+	if (rc == 0 && slash && (is_directory(opt.output) || is_spec_directory(directory)))
 		warn_of_rivals(path);
 	return rc;
 }
