@@ -43,7 +43,8 @@ static int check_driver(const struct nvb_inventory *inventory, nvb_error **err)
 				inventory->gpu_count ? "" : " and no NVIDIA GPU was found"),
 			inventory->gpu_count ? "load it with 'modprobe nvidia'"
 					     : "'nvbind info' says what was found");
-	if (!driver->version)
+	/* WSL2's libraries are those of Windows' driver, whose version only NVML tells. */
+	if (!driver->version && driver->kind != NVB_DRIVER_DXG)
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_NOT_FOUND,
 				"no driver libraries (libcuda.so.<version>) found below %s",
