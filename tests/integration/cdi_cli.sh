@@ -72,6 +72,11 @@ nvbind cdi generate --root "$T/rtx" --format json >"$T/rtx.json"
 is 'a node of the display comes with its link by PCI address' 1 \
 	"$(jq '.devices[] | select(.name == "0") | [.containerEdits.hooks[].args[] | select(test("dri/by-path.*-card$"))] | length' "$T/rtx.json")"
 
+make_sim wsl2 "$T/wsl2"
+nvbind cdi generate --root "$T/wsl2" --format json >"$T/wsl2.json"
+is 'WSL2 has one device' all "$(names "$T/wsl2.json")"
+is 'which has the one node' /dev/dxg "$(jq -r '.devices[0].containerEdits.deviceNodes[].path' "$T/wsl2.json")"
+
 check 'the driver as one tree' generate --layout tree --tree-dir "$T/trees" -o "$T/tree.json"
 is 'a tree takes one mount beside sockets' 1 \
 	"$(jq '[.containerEdits.mounts[] | select(.containerPath == "/run/nvbind/driver")] | length' "$T/tree.json")"
