@@ -61,15 +61,15 @@ try_spec 'file by file' "$libraries"
 try_spec 'as JSON' "$libraries" --format json
 try_spec 'as a tree' "/run/nvbind/driver$libraries" --layout tree --tree-dir "$T/trees"
 
+is 'a device that is not there' 1 "$(run --device "$vendor/gpu=9" nvb-test:1 /bin/true 2>&1 | grep -c unresolvable)"
+is 'a read-only container starts too' ok "$(run --read-only --device "$vendor/gpu=0" nvb-test:1 /bin/sh -c 'echo ok')"
+
 rm -f "/var/run/cdi/$vendor-gpu".*
 make_sim a100x8-mig "$T/mig"
 nvbind cdi generate --root "$T/mig" --vendor "$vendor" --output /var/run/cdi/
 wanted=$(nvbind cdi show --format json "$vendor/gpu=0:1" | jq -r '.devices[0].containerEdits.deviceNodes[].path' | sort)
 is 'a MIG device: its GPU and its two capability nodes' "$wanted" \
 	"$(run --device "$vendor/gpu=0:1" nvb-test:1 /bin/sh -c 'ls /dev/nvidia[0-9]* /dev/nvidia-caps/*' | sort)"
-
-is 'a device that is not there' 1 "$(run --device "$vendor/gpu=9" nvb-test:1 /bin/true 2>&1 | grep -c unresolvable)"
-is 'a read-only container starts too' ok "$(run --read-only --device "$vendor/gpu=0" nvb-test:1 /bin/sh -c 'echo ok')"
 
 # Opt-in: NVIDIA's own tool lists and therefore parses what we wrote.
 if [ -n "${NVB_TEST_NVIDIA_CTK:-}" ]; then
