@@ -11,6 +11,9 @@ need nvbind nvbind-sim nvbind-hook podman runc jq cc
 vendor=nvbtest$$-$RANDOM.example
 defer rm -f "/var/run/cdi/$vendor-gpu.yaml" "/var/run/cdi/$vendor-gpu.json"
 [ -d /var/run/cdi ] || defer rmdir --ignore-fail-on-non-empty /var/run/cdi
+cgroup=nvb-test-$$-$RANDOM
+remove_cgroups() { find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null || true; }
+defer remove_cgroups
 
 make_sim h200x8 "$T/host"
 make_glibc_root "$T/rootfs"
@@ -25,7 +28,7 @@ engine() {
 		--events-backend file "$@"
 }
 run() {
-	engine run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@" </dev/null
+	engine run --rm --network none --cgroup-parent "/$cgroup" --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@" </dev/null
 }
 tar -C "$T/rootfs" -c . | engine import - nvb-test:1 >/dev/null 2>&1 || skip 'podman import does not work here'
 run nvb-test:1 /bin/true >"$T/log" 2>&1 || skip "podman runs no container here: $(tail -n 1 "$T/log")"
