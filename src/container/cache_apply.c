@@ -100,6 +100,8 @@ static int merge(const struct nvb_place *place, const struct nvb_container_work 
 	rc = work->libraries ? nvb_libraries_known(work, &ours, log, err)
 			     : nvb_libraries_find(place->content, work->directories, work->directory_count,
 				       parsed, &ours, log, err);
+	if (rc == 0)
+		rc = nvb_libraries_add_links(&ours, work->links, work->link_count, err);
 	if (rc == 0 && ours.count == 0) {
 		nvb_info(log, "no libraries to add to " CACHE_PATH);
 		return 0;

@@ -21,16 +21,6 @@ static int read_bundle(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_e
 	return state->bundle ? 0 : nvb_fail_oom(err);
 }
 
-static int read_pid(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
-{
-	struct nvb_json value;
-	int rc = nvb_jscan_expect(js, NVB_JSON_NUMBER, &value, err);
-
-	if (rc == 0 && !nvb_json_i64(&value, &state->pid))
-		return nvb_fail(err, NVB_ERR_CORRUPT, "its pid is no whole number");
-	return rc;
-}
-
 static int read_state(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
 {
 	struct nvb_json key, value;
@@ -41,8 +31,6 @@ static int read_state(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_er
 			return more;
 		if (nvb_json_equals(&key, "bundle", strlen("bundle")))
 			rc = read_bundle(js, state, err);
-		else if (nvb_json_equals(&key, "pid", strlen("pid")))
-			rc = read_pid(js, state, err);
 		else
 			rc = nvb_jscan_value(js, &value, err);
 	}

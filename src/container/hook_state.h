@@ -3,7 +3,6 @@
 #define NVB_CONTAINER_HOOK_STATE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/root.h"
 
@@ -18,7 +17,6 @@ enum {
 
 struct nvb_hook_state {
 	char *bundle; /* absolute path */
-	int64_t pid;  /* of the container's first process; 0 when the state does not tell */
 };
 
 int nvb_hook_state_parse(struct nvb_hook_state *state, const char *json, size_t size, nvb_error **err);

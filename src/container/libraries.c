@@ -221,6 +221,46 @@ int nvb_libraries_find(const struct nvb_root *root, const char *const *directori
 	return rc;
 }
 
+/* The library that a link beside it leads to, directly or by its SONAME. */
+static const struct nvb_ldcache_entry *library_of_link(
+	const struct nvb_ldcache_entry *entries, size_t count, const struct nvb_link *link, size_t directory)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *path = entries[i].path;
+
+		if (strncmp(path, link->path, directory) == 0 && !strchr(path + directory, '/') &&
+			(nvb_streq(path + directory, link->target) ||
+				nvb_streq(entries[i].soname, link->target)))
+			return &entries[i];
+	}
+	return NULL;
+}
+
+int nvb_libraries_add_links(
+	struct nvb_libraries *found, const struct nvb_link *links, size_t count, nvb_error **err)
+{
+	size_t known = found->count;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *slash = strrchr(links[i].path, '/');
+		const struct nvb_ldcache_entry *library;
+		struct nvb_ldcache_entry entry;
+
+		if (!slash || !is_library_name(slash + 1))
+			continue;
+		library = library_of_link(
+			found->entries, known, &links[i], (size_t)(slash + 1 - links[i].path));
+		if (!library || nvb_streq(library->soname, slash + 1))
+			continue;
+		entry = *library;
+		entry.soname = nvb_arena_strdup(&found->arena, slash + 1);
+		if (!entry.soname || !NVB_GROW(found->entries, found->count, found->capacity))
+			return nvb_fail_oom(err);
+		found->entries[found->count++] = entry;
+	}
+	return 0;
+}
+
 void nvb_libraries_release(struct nvb_libraries *libraries)
 {
 	free(libraries->entries);

@@ -4,7 +4,6 @@
 
 #include "base/ldcache.h"
 #include "base/mem.h"
-#include "base/root.h"
 #include "container/container.h"
 #include "nvbind/log.h"
 
@@ -31,6 +30,13 @@ int nvb_libraries_find(const struct nvb_root *root, const char *const *directori
 /* The same from the work's own list of libraries (see struct nvb_container_work). */
 int nvb_libraries_known(const struct nvb_container_work *work, struct nvb_libraries *found,
 	const struct nvb_log *log, nvb_error **err);
+
+/*
+ * Adds the names under which `links` make a library of *found known beside its SONAME ("libcuda.so"), as
+ * ldconfig does: they are found then also where the link itself could not be made.
+ */
+int nvb_libraries_add_links(
+	struct nvb_libraries *found, const struct nvb_link *links, size_t count, nvb_error **err);
 
 void nvb_libraries_release(struct nvb_libraries *libraries);
 #define _cleanup_libraries_ _cleanup_(nvb_libraries_release)

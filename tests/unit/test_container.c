@@ -263,6 +263,34 @@ static void the_images_own_stay(void **state _unused_)
 	assert_string_equal(after.entries[1].path, "/opt/libcuda.so.580");
 }
 
+/* A program that asks for "libcuda.so" is served where the link cannot be made, too. */
+static void names_of_links_are_known(void **state _unused_)
+{
+	static const struct nvb_link links[] = {
+		{.path = "/usr/lib/libcuda.so.1", .target = "libcuda.so.550"},
+		{.path = "/usr/lib/libcuda.so", .target = "libcuda.so.1"},
+		{.path = "/usr/lib/libother.so", .target = "libother.so.1"},
+		{.path = "/usr/lib/gbm/nvidia-drm_gbm.so", .target = "../libcuda.so.1"},
+		{.path = "/opt/libcuda.so", .target = "libcuda.so.1"},
+	};
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	_cleanup_ldcache_ struct nvb_ldcache cache = {0};
+	const struct nvb_container_work work = {.links = links,
+		.link_count = NVB_ELEMENTS(links),
+		.directories = lib_only,
+		.directory_count = 1};
+
+	directory("usr/lib");
+	library("usr/lib/libcuda.so.550", "libcuda.so.1");
+	open_root(&root, in(""));
+	assert_int_equal(nvb_container_apply(&root, &work, &counting, NULL), 0);
+	read_cache(&cache);
+	assert_int_equal(cache.count, 2);
+	assert_string_equal(cache.entries[0].soname, "libcuda.so.1");
+	assert_string_equal(cache.entries[1].soname, "libcuda.so");
+	assert_string_equal(cache.entries[1].path, "/usr/lib/libcuda.so.1");
+}
+
 static void damaged_caches(void **state _unused_)
 {
 	_cleanup_ldcache_ struct nvb_ldcache cache = {0};
@@ -357,6 +385,7 @@ int main(void)
 		WITH_ROOT(layers_keep_the_links_above),
 		WITH_ROOT(a_cache_is_made),
 		WITH_ROOT(the_images_own_stay),
+		WITH_ROOT(names_of_links_are_known),
 		WITH_ROOT(damaged_caches),
 		WITH_ROOT(what_is_no_file_stays),
 		WITH_ROOT(etc_may_lead_outside),

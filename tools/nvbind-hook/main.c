@@ -5,11 +5,14 @@
  * line on stderr: a container with less is better than none, so only a malformed command line, which is a
  * mistake of whoever wrote the spec, is an error.
  */
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -34,18 +37,21 @@ static void emit(void *data, enum nvb_log_level level, const char *message)
 		return; /* nobody listens, and there is nobody else to tell */
 }
 
-/* True when the container's first process and we share a mount namespace, as the OCI specification has it for
- * createContainer hooks: mounting for the container is then no mount of the host's. */
-static bool in_mount_namespace_of(int64_t pid)
+/*
+ * True when the container's own mounts are to be seen below its root, as in the mount namespace where
+ * createContainer hooks run: what is mounted there is no mount of the host's. In the runtime's namespace,
+ * where somebody may have put us instead (createRuntime, prestart), the root's proc is an empty directory.
+ * The state's pid tells nothing: runc gives the one inside the container's pid namespace.
+ */
+static bool sees_container_mounts(const struct nvb_root *root)
 {
-	struct stat ours, theirs;
-	char path[64];
+	_cleanup_close_ int proc = nvb_root_openat(root, "proc", O_PATH | O_DIRECTORY, 0);
+	struct statfs fs;
+	struct statx stx;
 
-	if (pid <= 0)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)pid);
-	return stat("/proc/self/ns/mnt", &ours) == 0 && stat(path, &theirs) == 0 &&
-	       ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+	return proc >= 0 && statx(proc, "", AT_EMPTY_PATH, 0, &stx) == 0 &&
+	       (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) && fstatfs(proc, &fs) == 0 &&
+	       fs.f_type == PROC_SUPER_MAGIC;
 }
 
 static int open_root(struct nvb_hook_command *command, struct nvb_root *root, nvb_error **err)
@@ -61,7 +67,7 @@ static int open_root(struct nvb_hook_command *command, struct nvb_root *root, nv
 	if (rc == 0)
 		rc = nvb_hook_open_root(&state, root, err);
 	if (rc == 0)
-		command->work.may_mount = in_mount_namespace_of(state.pid);
+		command->work.may_mount = sees_container_mounts(root);
 	return rc;
 }
 
