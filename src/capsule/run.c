@@ -44,6 +44,11 @@ struct run {
 	bool started;
 };
 
+static int make_plan(struct run *run, nvb_error **err)
+{
+	return nvb_gpu_plan_make(&run->gpu, run->host, run->request, err);
+}
+
 static int open_stored(struct run *run, const struct nvb_store *store, nvb_error **err)
 {
 	const struct nvb_capsule_spec *spec = run->spec;
@@ -265,6 +270,7 @@ static int note_start(void *data, pid_t init, nvb_error **err)
 {
 	struct run *run = data;
 
+	nvb_debug(run->host->log, "the container runs as process %d", init);
 	run->started = true;
 	return nvb_entry_started(&run->entry, init, err);
 }
@@ -287,22 +293,27 @@ static int launch(struct run *run, int *status, nvb_error **err)
 		run->attachment, &run->launch, pid, run->process.args[0], note_start, run, status, err);
 }
 
-static int go(struct run *run, int *status, nvb_error **err)
+/* The way from the request to a bundle. Its debug messages, with --log-format json, tell where time goes. */
+static int prepare(struct run *run, nvb_error **err)
 {
-	int rc = nvb_gpu_plan_make(&run->gpu, run->host, run->request, err);
+	static const struct {
+		int (*take)(struct run *run, nvb_error **err);
+		const char *done;
+	} steps[] = {
+		{make_plan, "GPUs are planned"},
+		{open_image, "the image is open"},
+		{enter, "mounts and signals are private, the runtime is chosen"},
+		{begin, "the capsule is recorded"},
+		{make_root, "the root is mounted"},
+		{make_bundle, "the bundle is written"},
+	};
+	int rc = 0;
 
-	if (rc == 0)
-		rc = open_image(run, err);
-	if (rc == 0)
-		rc = enter(run, err);
-	if (rc == 0)
-		rc = begin(run, err);
-	if (rc == 0)
-		rc = make_root(run, err);
-	if (rc == 0)
-		rc = make_bundle(run, err);
-	if (rc == 0)
-		rc = launch(run, status, err);
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(steps); i++) {
+		rc = steps[i].take(run, err);
+		if (rc == 0)
+			nvb_debug(run->host->log, "%s", steps[i].done);
+	}
 	return rc;
 }
 
@@ -312,6 +323,7 @@ static void release(struct run *run, int status)
 	nvb_rootfs_unmount(&run->rootfs);
 	nvb_rootfs_close(&run->rootfs);
 	run->entry.keep = run->entry.keep && run->started;
+	run->entry.ran = run->started;
 	nvb_entry_end(&run->state, &run->entry, status, run->host->log);
 	nvb_process_release(&run->process);
 	nvb_sb_release(&run->seccomp);
@@ -335,7 +347,11 @@ int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_sp
 	int rc;
 
 	*status = 125;
-	rc = go(&run, status, err);
+	rc = prepare(&run, err);
+	if (rc == 0)
+		rc = launch(&run, status, err);
+	nvb_debug(host->log, "the container has ended with status %d", *status);
 	release(&run, *status);
+	nvb_debug(host->log, "%s", spec->remove ? "the capsule is removed" : "the capsule is kept");
 	return rc;
 }

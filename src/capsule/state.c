@@ -53,7 +53,7 @@ static int make_directory(const char *path, mode_t mode, nvb_error **err)
 int nvb_state_open(struct nvb_state *state, nvb_error **err)
 {
 	static const char *const below_run[] = {"capsules", "runtime", "workspace"};
-	static const char *const below_data[] = {"capsules", "names"};
+	static const char *const below_data[] = {"capsules", "names", "trash"};
 	_cleanup_state_ struct nvb_state opened = {
 		.run = base_directory("/run/bolt", "XDG_RUNTIME_DIR", ".cache"),
 		.data = base_directory("/var/lib/bolt", "XDG_DATA_HOME", ".local/share"),
@@ -305,6 +305,46 @@ static void remove_logged(const char *path, const struct nvb_log *log)
 	complain(log, &err);
 }
 
+/*
+ * Removing a directory tree frees blocks, which some file systems do at a millisecond each. Nobody has to
+ * wait for that: the tree moves out of sight at once and a process of its own, which does all that lies
+ * there, removes it. False when that cannot be had.
+ */
+static bool discard(const struct nvb_state *state, const struct nvb_entry *entry)
+{
+	_cleanup_free_ char *trash = join(state->data, "trash"),
+			    *target = trash ? join(trash, entry->id) : NULL;
+	pid_t pid;
+
+	if (!target || rename(entry->data, target) < 0)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		/* Whoever waits for the end of our output shall not wait for this. */
+		setsid();
+		if (null >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) >= 0)
+			close_range(3, ~0U, 0);
+		nvb_state_empty_trash(state);
+		_exit(0);
+	}
+	if (pid < 0)
+		nvb_state_empty_trash(state);
+	return true;
+}
+
+void nvb_state_empty_trash(const struct nvb_state *state)
+{
+	_cleanup_free_ char *path = join(state->data, "trash");
+	_cleanup_closedir_ DIR *dir = path ? opendir(path) : NULL;
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (*entry->d_name != '.')
+			nvb_file_remove_tree(dirfd(dir), entry->d_name, NULL);
+}
+
 /* A capsule that is kept says in its own directory what it was and how it ended. */
 static bool keep_record(const struct nvb_entry *entry, int status, const struct nvb_log *log)
 {
@@ -334,7 +374,8 @@ void nvb_entry_end(
 	if (runtime_state)
 		remove_logged(runtime_state, log);
 	if (!entry->keep || !keep_record(entry, status, log)) {
-		remove_logged(entry->data, log);
+		if (!entry->ran || !discard(state, entry))
+			remove_logged(entry->data, log);
 		give_back_name(state, entry);
 	}
 	/* Last: while it stands, the next bolt will try again what failed. */

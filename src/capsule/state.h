@@ -18,6 +18,7 @@
  *	/run/bolt/runtime/<name>/	the OCI runtimes' own state
  *	/run/bolt/workspace		where each bolt mounts a tmpfs that only it sees
  *	/var/lib/bolt/capsules/<id>/	upper and work directory; "record" too once it is kept
+ *	/var/lib/bolt/trash/<id>/	one whose files are being removed
  *	/var/lib/bolt/names/<name>	symbolic link to the id
  *
  * For others below XDG_RUNTIME_DIR and XDG_DATA_HOME. A capsule is recorded before anything of it is made,
@@ -41,6 +42,7 @@ struct nvb_entry {
 	char *runtime_root, *runtime;
 	char *name; /* or NULL */
 	bool keep;  /* leave the upper directory when it ends */
+	bool ran;   /* its program was started: there may be much to remove */
 	int lock;
 };
 #define NVB_ENTRY_INIT     \
@@ -63,10 +65,14 @@ int nvb_entry_started(const struct nvb_entry *entry, pid_t init, nvb_error **err
 
 /*
  * Removes what the capsule had: control groups, the runtime's state, directories; of one that is kept the
- * upper directory stays, with `status` recorded. Leftovers that resist are logged. Releases the entry.
+ * upper directory stays, with `status` recorded. The files of one that ran are removed by a process that may
+ * outlive this one for a moment. Leftovers that resist are logged. Releases the entry.
  */
 void nvb_entry_end(
 	const struct nvb_state *state, struct nvb_entry *entry, int status, const struct nvb_log *log);
+
+/* Removes what lies in the trash. */
+void nvb_state_empty_trash(const struct nvb_state *state);
 
 /* Ends what dead bolts left behind. Call in a private mount namespace. */
 void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log);
