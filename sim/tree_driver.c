@@ -64,29 +64,36 @@ struct set {
 	enum sim_elf_machine machine;
 };
 
+/*
+ * What a library's DT_NEEDED names. The C library comes last, as in the real ones: by it ldconfig tells that
+ * a 32-bit library is one for glibc, and without it no 32-bit loader would take it from the cache.
+ */
+static int collect_needed(
+	const struct sim_library *library, const char *version, char ***needed, nvb_error **err)
+{
+	for (size_t i = 0; i < NVB_ELEMENTS(library->needed) && library->needed[i]; i++) {
+		_cleanup_free_ char *soname = soname_of(find_library(library->needed[i]), version);
+
+		if (!soname || !nvb_strv_add(needed, soname))
+			return nvb_fail_oom(err);
+	}
+	return nvb_strv_add(needed, "libc.so.6") ? 0 : nvb_fail_oom(err);
+}
+
 static int put_stub(struct sim_tree *tree, const struct sim_library *library, const struct set *set,
 	const char *path, const char *soname, nvb_error **err)
 {
 	const char *const symbols[] = {"nvidia_simulated", NULL};
-	const char *needed[NVB_ELEMENTS(library->needed) + 1] = {NULL};
+	_cleanup_strv_ char **needed = NULL;
 	_cleanup_free_ char *image = NULL;
-	size_t count = 0, size;
-	int rc = 0;
+	size_t size;
+	int rc = collect_needed(library, set->version, &needed, err);
 
-	for (size_t i = 0; i < NVB_ELEMENTS(library->needed) && library->needed[i]; i++) {
-		needed[count] = soname_of(find_library(library->needed[i]), set->version);
-		if (!needed[count++])
-			rc = nvb_fail_oom(err);
-	}
 	if (rc == 0)
-		rc = sim_elf_library(
-			&(struct sim_elf_library){set->machine, soname, needed, symbols, simulated}, &image,
-			&size, err);
-	if (rc == 0)
-		rc = sim_tree_put(tree, path, image, size, 0755, err);
-	for (size_t i = 0; i < count; i++)
-		free((char *)needed[i]);
-	return rc;
+		rc = sim_elf_library(&(struct sim_elf_library){set->machine, soname,
+					     (const char *const *)needed, symbols, simulated},
+			&image, &size, err);
+	return rc < 0 ? rc : sim_tree_put(tree, path, image, size, 0755, err);
 }
 
 static int put_real(struct sim_tree *tree, const char *artifact, const char *path, nvb_error **err)
