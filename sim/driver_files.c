@@ -167,6 +167,6 @@ const struct sim_wsl_file sim_wsl_files[] = {
 	{"libnvidia-ngx.so.1", "libnvidia-ngx.so.1", 0, true, NULL, true, NULL},
 	{"nvcubins.bin", NULL, BINARY, true, NULL, false, NULL},
 	{"nvngx.dll", NULL, BINARY, true, NULL, false, NULL},
-	{"nvidia-smi", NULL, BINARY, true, NULL, true, NULL},
+	{"nvidia-smi", NULL, SIM_CONTENT_SMI, true, NULL, true, NULL},
 	{NULL},
 };
