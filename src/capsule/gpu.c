@@ -48,7 +48,11 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	const struct nvb_request *request, nvb_error **err)
 {
 	const struct nvb_plan_options options = {
-		.size = sizeof(options), .layout = NVB_LAYOUT_LAYER, .log = host->log};
+		.size = sizeof(options),
+		.layout = NVB_LAYOUT_LAYER,
+		.cdi_directories = host->cdi_directories,
+		.log = host->log,
+	};
 	int rc;
 
 	if (asks_for_nothing(request))
@@ -61,11 +65,16 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	return rc;
 }
 
-int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_request *request,
-	const struct nvb_log *log, nvb_error **err)
+int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
+	const struct nvb_request *request, nvb_error **err)
 {
 	const struct nvb_plan_options options = {
-		.size = sizeof(options), .layout = NVB_LAYOUT_TREE, .tree = gpu->tree, .log = log};
+		.size = sizeof(options),
+		.layout = NVB_LAYOUT_TREE,
+		.tree = gpu->tree,
+		.cdi_directories = host->cdi_directories,
+		.log = host->log,
+	};
 	struct nvb_plan *plan = NULL;
 	int rc = nvb_plan_make(request, gpu->inventory, &options, &plan, err);
 

@@ -19,8 +19,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	const struct nvb_request *request, nvb_error **err);
 
 /* Plans anew for an image that cannot take the tree as a layer: one mount, and links that lead into it. */
-int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_request *request,
-	const struct nvb_log *log, nvb_error **err);
+int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
+	const struct nvb_request *request, nvb_error **err);
 
 /* The tree when it is to be a layer, else NULL. */
 const char *nvb_gpu_plan_layer(const struct nvb_gpu_plan *gpu);

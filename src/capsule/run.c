@@ -191,7 +191,7 @@ static int make_root(struct run *run, nvb_error **err)
 	int rc = nvb_rootfs_open(&run->rootfs, run->state.workspace, &run->image, err);
 
 	if (rc == 0 && run->gpu.plan && !nvb_rootfs_takes_layer(&run->rootfs, run->gpu.plan))
-		rc = nvb_gpu_plan_as_mount(&run->gpu, run->request, log, err);
+		rc = nvb_gpu_plan_as_mount(&run->gpu, run->host, run->request, err);
 	if (rc == 0)
 		rc = nvb_process_make(run->spec, &run->image, &run->rootfs.view, run->gpu.plan, run->hostname,
 			&run->process, err);

@@ -13,6 +13,8 @@ struct nvb_run_host {
 	char *const *runtimes; /* in order of preference */
 	const char *store;     /* of images; NULL: the default */
 	const char *tree;      /* where driver trees are kept; NULL: the default */
+	/* Of CDI specs, NULL-terminated; NULL: the standard ones. */
+	const char *const *cdi_directories;
 	/* Brings an image into the store. 0 or a negated code. */
 	int (*pull)(const char *reference, nvb_error **err);
 	const struct nvb_log *log;

@@ -23,6 +23,7 @@ int surge_run(int argc, char **argv, nvb_error **err)
 	struct nvb_run_host host = {
 		.inventory = &inventory,
 		.runtimes = nvb_common_config()->runtime.runtimes,
+		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.pull = pull_image,
 		.log = nvb_logging(),
 	};
