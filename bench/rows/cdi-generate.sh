@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# nvbind cdi generate, the whole process: 8 GPUs with a warm inventory cache and without one. NVB_BENCH_NVIDIA_CTK names
+# an nvidia-ctk to run in turn with it; it needs NVML, which the simulator has.
+sim h200x8
+warm_config
+: >"$T/cold.toml"
+mkdir -p "$T/specs" "$T/no-cache"
+generate=(cdi generate --root "$sim" --device-name-strategy index --output "$T/specs/")
+commands=(warm nvbind --config "$T/warm.toml" "${generate[@]}"
+	-- cold env -u XDG_CACHE_HOME HOME="$T/no-cache" "$NVB_BUILD/bin/nvbind" --config "$T/cold.toml" "${generate[@]}"
+	-- version nvbind --version)
+[ -z "${NVB_BENCH_NVIDIA_CTK:-}" ] ||
+	commands+=(-- peer "$NVB_BENCH_NVIDIA_CTK" --quiet cdi generate --driver-root "$sim" --dev-root "$sim" --output
+		"$T/specs/peer/peer.yaml")
+if interleave "${commands[@]}"; then
+	peer='nvidia-ctk: NVB_BENCH_NVIDIA_CTK names none'
+	[ -z "${median[peer]:-}" ] || peer="nvidia-ctk ${median[peer]} ms, $(over "${median[peer]}" "${median[warm]}") times ours"
+	result 'nvbind cdi generate, 8 GPUs, whole process, warm cache' "${median[warm]}" ms 2.5 "$peer"
+	result 'nvbind cdi generate, 8 GPUs, whole process, no cache' "${median[cold]}" ms - \
+		"nvbind --version ${median[version]} ms"
+else
+	absent 'nvbind cdi generate, 8 GPUs' 'it failed'
+fi
