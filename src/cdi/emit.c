@@ -159,8 +159,8 @@ static void text(struct nvb_emit *emit, const char *s)
 		nvb_sb_add(&emit->out, s);
 	else if (nvb_utf8_valid(s, strlen(s)))
 		quoted(emit, s);
-	else
-		emit->not_utf8 = true;
+	else if (!emit->not_utf8)
+		emit->not_utf8 = s;
 }
 
 void nvb_emit_key(struct nvb_emit *emit, const char *key)

@@ -20,8 +20,8 @@ struct nvb_emit {
 		bool used;	 /* has a value */
 		unsigned indent; /* column of its keys or dashes */
 	} levels[NVB_EMIT_DEPTH];
-	bool inline_key; /* YAML: the first key of a map in a list stands behind the dash */
-	bool not_utf8;	 /* a string that neither format can hold was given */
+	bool inline_key;      /* YAML: the first key of a map in a list stands behind the dash */
+	const char *not_utf8; /* the first string given that neither format can hold, or NULL */
 };
 
 void nvb_emit_map(struct nvb_emit *emit);

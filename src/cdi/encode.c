@@ -89,7 +89,8 @@ int nvb_cdi_encode(const struct nvb_cdi_spec *spec, enum nvb_cdi_format format, 
 	length = emit.out.len;
 	if (emit.not_utf8) {
 		nvb_sb_release(&emit.out);
-		return nvb_fail(err, NVB_ERR_INVALID, "a path or name is not UTF-8: no CDI spec can hold it");
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "%s: not UTF-8, so no CDI spec can name it", emit.not_utf8);
 	}
 	out = nvb_sb_finish(&emit.out);
 	if (!out)

@@ -64,6 +64,9 @@ is 'utility alone needs no unified memory' '' \
 
 nvbind cdi generate --root "$T/mig" --format json --device-name-strategy index >"$T/mig.json"
 check 'MIG devices are named GPU:DEVICE' jq -e '[.devices[].name] | index("0:1")' "$T/mig.json"
+is 'MIG devices have UUIDs, which NVML knows' "$(jq '[.devices[].name | select(contains(":"))] | length' "$T/mig.json")" \
+	"$(nvbind cdi generate --root "$T/mig" --format json --device-name-strategy uuid |
+		jq '[.devices[].name | select(startswith("MIG-"))] | length')"
 is 'a MIG device has its GPU and two capability nodes' 3 \
 	"$(jq '.devices[] | select(.name == "0:1") | .containerEdits.deviceNodes | length' "$T/mig.json")"
 is 'a GPU with MIG devices is not offered whole' '' \
