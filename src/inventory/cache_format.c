@@ -95,6 +95,8 @@ static void string(struct coder *c, const char **s)
 	uint32_t size = *s ? (uint32_t)strlen(*s) + 1 : 0;
 
 	u32(c, &size);
+	if (c->reading)
+		*s = NULL;
 	if (failed(c) || size == 0)
 		return;
 	if (!c->reading) {

@@ -179,6 +179,11 @@ static int check_driver(const struct nvb_inventory *inventory, nvb_error **err)
 	return 0;
 }
 
+static bool may_have_gpus(const struct nvb_inventory *inventory)
+{
+	return inventory->gpu_count || inventory->platform == NVB_PLATFORM_WSL2;
+}
+
 int verb_info(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
@@ -199,7 +204,7 @@ int verb_info(int argc, char **argv, nvb_error **err)
 		return nvb_stdout_flush(err);
 	}
 	/* Unknown fields are no failure: what is known is printed all the same. */
-	if ((opt.nvml || (opt.gpus && json)) &&
+	if ((opt.nvml || (opt.gpus && json)) && may_have_gpus(inventory) &&
 		nvb_inventory_ask_nvml(inventory, nvb_logging(), &unknown) < 0)
 		nvb_report_warning("nvbind", "what NVML knows is left out: %s", nvb_error_message(unknown));
 	if (json)
