@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -270,6 +272,63 @@ static void what_nobody_wants_goes(void **state _unused_)
 	assert_int_equal(nvb_tree_prune(at("absent"), NULL, NULL, NULL), 0);
 }
 
+/* A child in a mount namespace of its own mounts the tree somewhere, as a container's runtime does. */
+static pid_t mount_elsewhere(const char *tree, const char *type, int *hold)
+{
+	int ready[2], end[2];
+	char options[PATH_MAX + 32], byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	snprintf(options, sizeof(options), "lowerdir=%s:%s", tree, at("host"));
+	assert_int_equal(mkdir(at("mnt"), 0755) < 0 && errno != EEXIST, 0);
+	pid = fork();
+	if (pid == 0) {
+		close(end[1]);
+		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(77);
+		if (type ? mount("overlay", at("mnt"), type, MS_RDONLY, options)
+			 : mount(tree, at("mnt"), NULL, MS_BIND, NULL))
+			_exit(77);
+		_exit(write(ready[1], "x", 1) == 1 && read(end[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	close(ready[1]);
+	close(end[0]);
+	*hold = end[1];
+	if (read(ready[0], &byte, 1) != 1)
+		byte = 0;
+	close(ready[0]);
+	if (byte == 'x')
+		return pid;
+	close(*hold);
+	waitpid(pid, NULL, 0);
+	return -1;
+}
+
+static void what_is_mounted_stays(void **state _unused_)
+{
+	static const char *const types[] = {NULL, "overlay"};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(types); i++) {
+		_cleanup_free_ char *tree = ensure(COMPUTE, at("trees"));
+		struct stat st;
+		pid_t pid;
+		int hold;
+
+		age(tree);
+		pid = mount_elsewhere(tree, types[i], &hold);
+		if (pid < 0)
+			skip(); /* needs root */
+		assert_int_equal(nvb_tree_prune(at("trees"), NULL, NULL, NULL), 0);
+		assert_int_equal(lstat(tree, &st), 0);
+		close(hold);
+		waitpid(pid, NULL, 0);
+		assert_int_equal(nvb_tree_prune(at("trees"), NULL, NULL, NULL), 0);
+		assert_int_equal(lstat(tree, &st), -1);
+	}
+}
+
 static void names(void **state _unused_)
 {
 	struct nvb_tree_digest digest = NVB_TREE_DIGEST_INIT;
@@ -297,6 +356,7 @@ int main(void)
 		WITH_DRIVER(a_file_that_vanishes),
 		WITH_DRIVER(strangers_cannot_plant_trees),
 		WITH_DRIVER(what_nobody_wants_goes),
+		WITH_DRIVER(what_is_mounted_stays),
 		cmocka_unit_test(names),
 	};
 
