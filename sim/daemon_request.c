@@ -24,8 +24,10 @@ static int change(struct sim_daemon *daemon, const struct sim_peer *peer, const 
 	reply->nvml = NVML_UNKNOWN;
 	if (rc < 0)
 		return rc;
-	/* Takes the lock again, which we hold already by the same open file, and lets it go. */
+	/* Takes the lock again, which we hold already by the same open file, and lets it go; but not where it
+	 * refuses before it gets that far. */
 	reply->nvml = sim_change_apply(&daemon->map, change, peer->uid == 0, &reply->result);
+	sim_unlock(&daemon->map);
 	if (reply->nvml == NVML_OK)
 		sync_files(daemon, change->gpu);
 	return 0;
