@@ -273,7 +273,9 @@ int sim_client_node(const char *root, const char *node)
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/dev/%s", root, node) >= sizeof(path))
 		return -ENAMETOOLONG;
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* Capability nodes are there to be shown, and only readable, also for who may use them. */
+	int mode = strncmp(node, "nvidia-caps", strlen("nvidia-caps")) == 0 ? O_RDONLY : O_RDWR;
+	fd = open(path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd >= 0) {
 		/* A tree made without root has plain files for nodes. A device that somebody serves is not
 		 * ours. */
