@@ -28,7 +28,7 @@ struct nvb_oci_options {
  * the node itself. *out is malloc'd (NUL-terminated beyond *out_size). Errors: NVB_ERR_CORRUPT with the JSON
  * path for input that is not strict JSON (RFC 8259; duplicate keys, lone surrogates, NUL and keys that differ
  * from ours only in case are refused) or not a config.json; NVB_ERR_NOT_FOUND for a node that is gone;
- * NVB_ERR_NO_MEMORY. Thread-safe.
+ * NVB_ERR_INVALID for options of another library; NVB_ERR_NO_MEMORY. Thread-safe.
  */
 NVB_API int nvb_oci_edit(const char *config, size_t size, const nvb_plan *plan,
 	const struct nvb_oci_options *options, char **out, size_t *out_size, nvb_error **error);

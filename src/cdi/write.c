@@ -297,12 +297,6 @@ static void add_foreign_hook(struct nvb_cdi_edits *edits, const struct nvb_edit 
 			     (hook->timeout ? 1u << NVB_CDI_HOOK_TIMEOUT : 0);
 }
 
-/*
- * The environment is said, and not empty: a runtime gives a hook without one its own, and a createContainer
- * hook that of the image, LD_PRELOAD included (CVE-2025-23266); the readers of specs drop an empty list.
- */
-static const char *const hook_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-
 static void add_own_hook(struct writer *w, struct nvb_cdi_edits *edits, char **argv)
 {
 	struct nvb_cdi_hook *hook = &edits->hooks[edits->hook_count++];
@@ -312,7 +306,7 @@ static void add_own_hook(struct writer *w, struct nvb_cdi_edits *edits, char **a
 	hook->path = w->options.hook_path;
 	hook->args = (const char *const *)argv;
 	hook->arg_count = nvb_strv_length(argv);
-	hook->env = hook_environment;
+	hook->env = nvb_hook_environment;
 	hook->env_count = 1;
 	hook->object.given = 1u << NVB_CDI_HOOK_NAME | 1u << NVB_CDI_HOOK_PATH | 1u << NVB_CDI_HOOK_ARGS |
 			     1u << NVB_CDI_HOOK_ENV;

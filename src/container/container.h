@@ -56,4 +56,11 @@ int nvb_container_apply_layer(const struct nvb_root *lower, const struct nvb_roo
  */
 int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err);
 
+/*
+ * The environment that every writer gives a hook which has none of its own: said, and not empty. Without one
+ * runc hands a createContainer hook the image's, LD_PRELOAD included (CVE-2025-23266), crun its own; and
+ * readers written in Go drop an empty list.
+ */
+extern const char *const nvb_hook_environment[];
+
 #endif

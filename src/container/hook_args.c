@@ -12,6 +12,8 @@
  */
 #define SEPARATOR "::"
 
+const char *const nvb_hook_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+
 static const char link_option[] = "--link", directory_option[] = "--library-directory";
 
 const char nvb_hook_help[] =

@@ -331,8 +331,11 @@ int nvb_oci_edit(const char *config, size_t size, const nvb_plan *plan, const st
 	struct oci_document document;
 	int rc;
 
+	if (options && (options->size < sizeof(options->size) || options->size > sizeof(given)))
+		return nvb_fail(err, NVB_ERR_INVALID, "nvb_oci_options.size is %zu, this library's is %zu",
+			options->size, sizeof(given));
 	if (options)
-		memcpy(&given, options, options->size < sizeof(given) ? options->size : sizeof(given));
+		memcpy(&given, options, options->size);
 	memset(&document, 0, offsetof(struct oci_document, js));
 	rc = oci_items_make(&items, plan, &given, err);
 	if (rc == 0)

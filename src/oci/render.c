@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/render.h"
 
+#include "container/container.h"
+
 /* The room was estimated beforehand, so this is nearly always a copy. */
 static inline void add(struct oci_writer *writer, const char *s, size_t n)
 {
@@ -243,10 +245,6 @@ static void write_rule(struct oci_writer *writer, const struct oci_item *item)
 	add_char(writer, '}');
 }
 
-/*
- * The environment is always there, if empty: without the key Go's runtimes let a hook inherit theirs, which
- * in a createContainer hook has held the image's LD_PRELOAD (CVE-2025-23266).
- */
 static void write_hook(struct oci_writer *writer, const char *path, const char *const *args,
 	const char *const *env, int timeout)
 {
@@ -258,7 +256,7 @@ static void write_hook(struct oci_writer *writer, const char *path, const char *
 		add_strings(writer, args);
 	}
 	ADD_NEXT_KEY(writer, "env");
-	add_strings(writer, env);
+	add_strings(writer, env && *env ? env : nvb_hook_environment);
 	if (timeout > 0) {
 		ADD_NEXT_KEY(writer, "timeout");
 		add_number(writer, (uint32_t)timeout);

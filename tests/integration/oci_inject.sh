@@ -78,6 +78,24 @@ for runtime in runc crun; do
 	! runtime_works "$runtime" v1 || userns "$runtime"
 done
 
+# The hook gets neither the image's environment, where LD_PRELOAD would be code of the image as root, nor ours.
+printf '#!%s sh\nexec %s env >"%s/environment"\n' "$(command -v busybox)" "$(command -v busybox)" "$T" >"$T/hook"
+chmod +x "$T/hook"
+environment() { # RUNTIME
+	local dir=$T/environment.$1
+	bundle "$dir"
+	jq --tab '.process.args = ["true"] | .process.env += ["LD_PRELOAD=/evil.so"]' "$dir/config.json" >"$dir/new"
+	mv "$dir/new" "$dir/config.json"
+	nvbind inject --root "$T/host" --gpu 2 --bundle "$dir" --hook-path "$T/hook"
+	rm -f "$T/environment"
+	LEAK=1 with_cgroup_v1 run_bundle "$1" "$dir" >/dev/null 2>&1 || true
+	like "$1: the hook has the environment it was given" '^PATH=/usr/sbin:/usr/bin:/sbin:/bin$' "$(cat "$T/environment")"
+	unlike "$1: and nothing of the image or of the caller" 'LD_PRELOAD|LEAK' "$(cat "$T/environment")"
+}
+for runtime in runc crun; do
+	! runtime_works "$runtime" v1 || environment "$runtime"
+done
+
 # The file: byte for byte but for what was added, mode and owner kept, twice is once.
 dir=$T/file
 bundle "$dir"

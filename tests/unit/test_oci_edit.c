@@ -127,7 +127,7 @@ static void fills_what_is_there_in_its_own_style(void **state)
 		"\t\t\"createContainer\": [\n"
 		"\t\t\t{\"path\": \"/usr/bin/nvbind-hook\", \"args\": [\"nvbind-hook\", \"apply\", "
 		"\"--link\", "
-		"\"x.2::/lib/x.1\"], \"env\": []}\n"
+		"\"x.2::/lib/x.1\"], \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"]}\n"
 		"\t\t]\n"
 		"\t}\n"
 		"}";
@@ -279,8 +279,8 @@ static void our_hook_is_replaced_and_others_stay(void **state)
 	out = edit(config, plan);
 	assert_string_equal(out,
 		"{\"ociVersion\":\"1\",\"hooks\":{\"createContainer\":[{\"path\":\"/"
-		"other\"},{\"path\":\"" HOOK
-		"\",\"args\":[\"nvbind-hook\",\"apply\",\"--link\",\"t::/l\"],\"env\":[]}]}}");
+		"other\"},{\"path\":\"" HOOK "\",\"args\":[\"nvbind-hook\",\"apply\",\"--link\",\"t::/"
+					     "l\"],\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"]}]}}");
 	without = edit_with(config, plan, &no_hook);
 	assert_string_equal(without, config);
 }
@@ -362,6 +362,22 @@ static void unknown_numbers_come_from_the_node(void **state)
 	plan->edits[0].required = false;
 	unchanged = edit(config, plan);
 	assert_string_equal(unchanged, config);
+}
+
+static void options_of_another_library_are_refused(void **state)
+{
+	_cleanup_plan_ struct nvb_plan *plan = oci_empty_plan();
+	struct nvb_oci_options options = {.size = sizeof(options) + 8};
+	char *out = NULL;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(nvb_oci_edit("{\"ociVersion\":\"1\"}", 18, plan, &options, &out, &size, NULL),
+		-NVB_ERR_INVALID);
+	options.size = 0;
+	assert_int_equal(nvb_oci_edit("{\"ociVersion\":\"1\"}", 18, plan, &options, &out, &size, NULL),
+		-NVB_ERR_INVALID);
+	assert_null(out);
 }
 
 static void what_json_cannot_say_is_refused(void **state)
@@ -486,6 +502,7 @@ int main(void)
 		cmocka_unit_test(foreign_hooks_of_one_path_stand_side_by_side),
 		cmocka_unit_test(nodes_from_elsewhere_are_mounted_in_user_namespaces),
 		cmocka_unit_test(unknown_numbers_come_from_the_node),
+		cmocka_unit_test(options_of_another_library_are_refused),
 		cmocka_unit_test(what_json_cannot_say_is_refused),
 		cmocka_unit_test(refuses_what_runtimes_could_read_differently),
 		cmocka_unit_test(edits_are_right_by_json_c),
