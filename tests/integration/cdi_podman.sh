@@ -47,9 +47,12 @@ try_spec() { # DESCRIPTION DIRECTORY-OF-LIBRARIES GENERATE-OPTION...
 	is "$what: by UUID" 1 "$(nodes 'nvidia[0-9]*' --device "$vendor/gpu=$uuid" | wc -w)"
 	like "$what: the control node comes along" nvidiactl "$(nodes 'nvidia*' --device "$vendor/gpu=2")"
 	is "$what: without --device there is none" '' "$(nodes 'nvidia*' || true)"
-	# A node that is allowed answers "no driver" (ENXIO) or opens; one that is not is refused (EPERM).
-	like "$what: the device cgroup lets it through" 'No such device|^open' \
-		"$(run --device "$vendor/gpu=2" nvb-test:1 /bin/sh -c ': 2>&1 </dev/nvidia2 && echo open' 2>&1 || true)"
+	# A node that the device cgroup allows answers "no driver" (ENXIO) or opens; one that it does not, EPERM.
+	# shellcheck disable=SC2016
+	out=$(run --cap-add MKNOD --device "$vendor/gpu=2" nvb-test:1 /bin/sh -c 'mknod /tmp/n5 c 195 5
+		echo allowed: $( (: </dev/nvidia2) 2>&1); echo other: $( (: </tmp/n5) 2>&1)') || :
+	unlike "$what: its node can be opened" 'allowed:.*not permitted' "$out"
+	like "$what: the node of another GPU cannot" 'other:.*not permitted' "$out"
 	is "$what: the links are there" libcuda.so.1 "$(run --device "$vendor/gpu=2" nvb-test:1 /bin/sh -c \
 		"cd $directory && [ -L libcuda.so.1 ] && [ -s libcuda.so.1 ] && echo libcuda.so.1")"
 	out=$(run --device "$vendor/gpu=2" nvb-test:1 /dlopen_all libcuda.so.1 libnvidia-ml.so.1 \
