@@ -60,16 +60,41 @@ void nvb_store_close(struct nvb_store *store)
 	*store = (struct nvb_store){.fd = -1};
 }
 
-int nvb_store_lock(const struct nvb_store *store, enum nvb_store_lock kind, nvb_error **err)
+static int open_lock(const struct nvb_store *store, nvb_error **err)
 {
-	_cleanup_close_ int fd = openat(store->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(store->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0)
-		return nvb_fail_errno(err, errno, "image store %s/lock", store->path);
-	while (flock(fd, kind == NVB_STORE_EXCLUSIVE ? LOCK_EX : LOCK_SH) < 0)
+	return fd < 0 ? nvb_fail_errno(err, errno, "image store %s/lock", store->path) : fd;
+}
+
+static int take_lock(const struct nvb_store *store, int fd, int operation, nvb_error **err)
+{
+	while (flock(fd, operation) < 0)
 		if (errno != EINTR)
 			return nvb_fail_errno(err, errno, "locking the image store %s", store->path);
-	return NVB_TAKE_FD(fd);
+	return 0;
+}
+
+int nvb_store_lock(const struct nvb_store *store, enum nvb_store_lock kind, nvb_error **err)
+{
+	_cleanup_close_ int fd = open_lock(store, err);
+	int rc = fd < 0 ? fd : take_lock(store, fd, kind == NVB_STORE_EXCLUSIVE ? LOCK_EX : LOCK_SH, err);
+
+	return rc < 0 ? rc : NVB_TAKE_FD(fd);
+}
+
+int nvb_store_begin(const struct nvb_store *store, nvb_error **err)
+{
+	_cleanup_close_ int fd = open_lock(store, err);
+	int rc = fd;
+
+	if (fd < 0)
+		return rc;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		rc = nvb_store_sweep(store, err);
+	if (rc >= 0)
+		rc = take_lock(store, fd, LOCK_SH, err);
+	return rc < 0 ? rc : NVB_TAKE_FD(fd);
 }
 
 int nvb_store_workplace(const struct nvb_store *store, struct nvb_workplace *workplace, nvb_error **err)

@@ -20,7 +20,11 @@ enum nvb_store_lock {
 /* Waits for the store's lock; the descriptor holds it. fd or negated code. */
 int nvb_store_lock(const struct nvb_store *store, enum nvb_store_lock kind, nvb_error **err);
 
-/* A directory below tmp/ that is ours while its descriptor is open. */
+/* What every writer begins with: sweeps if nobody else is at work, then takes the lock shared. fd or negated
+ * code. */
+int nvb_store_begin(const struct nvb_store *store, nvb_error **err);
+
+/* A directory below tmp/ that is ours while its descriptor is open. Made under the store's lock. */
 struct nvb_workplace {
 	int fd;
 	char name[64]; /* below the store: "tmp/<random>" */
@@ -29,7 +33,10 @@ int nvb_store_workplace(const struct nvb_store *store, struct nvb_workplace *wor
 /* Removes it with all that is in it. */
 void nvb_workplace_remove(const struct nvb_store *store, struct nvb_workplace *workplace);
 
-/* Removes the workplaces whose makers are gone. Returns how many. */
+/*
+ * Removes the workplaces whose makers are gone. The caller holds the store's lock exclusively: a workplace is
+ * made under the shared one, and between its making and its own lock it looks abandoned.
+ */
 int nvb_store_sweep(const struct nvb_store *store, nvb_error **err);
 
 /* "localhost/base:latest" -> "refs/localhost%2Fbase:latest"; malloc'd, NULL without memory. */

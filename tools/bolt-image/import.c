@@ -302,9 +302,7 @@ int image_import(int argc, char **argv, nvb_error **err)
 	if (rc == 0)
 		rc = open_store(&store, err);
 	if (rc == 0)
-		rc = nvb_store_sweep(&store, err);
-	if (rc >= 0)
-		rc = lock = nvb_store_lock(&store, NVB_STORE_SHARED, err);
+		rc = lock = nvb_store_begin(&store, err);
 	stop_signals_install();
 	if (rc >= 0)
 		rc = nvb_store_workplace(&store, &workplace, err);
