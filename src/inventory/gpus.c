@@ -27,7 +27,7 @@ struct builder {
 	struct nvb_inventory *inventory;
 	struct nvb_gpu *gpus; /* malloc'd */
 	size_t count, capacity;
-	char *minors; /* /proc/driver/nvidia-caps/mig-minors, read once when first needed */
+	struct nvb_mig_minors minors; /* read once, when first needed */
 	bool minors_read;
 	uint32_t caps_major;
 	bool has_caps_major;
@@ -48,32 +48,43 @@ static bool instance_id(const char *name, const char *prefix, uint32_t *id)
 	return digits && nvb_parse_u32(digits, id);
 }
 
-/* The minor of a capability: from the table of all, else from its own file. */
-static bool capability_minor(struct builder *b, uint32_t gpu, const char *name, uint32_t *minor)
+static bool read_minors(struct builder *b)
 {
 	_cleanup_free_ char *text = NULL;
-	char key[128];
 
-	if (!b->minors_read) {
-		b->minors = read_text(b->inventory, "/proc/driver/nvidia-caps/mig-minors", MINORS_MAX);
-		b->minors_read = true;
-	}
-	snprintf(key, sizeof(key), "gpu%u/%s", gpu, name);
-	if (b->minors && nvb_procfs_find_capability(b->minors, key, minor))
+	if (b->minors_read)
 		return true;
-	snprintf(key, sizeof(key), CAPABILITIES "/gpu%u/mig/%s", gpu, name);
-	text = read_text(b->inventory, key, TEXT_MAX);
+	b->minors_read = true;
+	text = read_text(b->inventory, "/proc/driver/nvidia-caps/mig-minors", MINORS_MAX);
+	return !text || nvb_procfs_parse_mig_minors(text, &b->minors);
+}
+
+/* From a capability's own file: where an older module has no table of all. */
+static bool read_access(struct builder *b, uint32_t gpu, uint32_t gi, uint32_t ci, uint32_t *minor)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+
+	if (ci == NVB_NO_CI)
+		snprintf(path, sizeof(path), CAPABILITIES "/gpu%u/mig/gi%u/access", gpu, gi);
+	else
+		snprintf(path, sizeof(path), CAPABILITIES "/gpu%u/mig/gi%u/ci%u/access", gpu, gi, ci);
+	text = read_text(b->inventory, path, TEXT_MAX);
 	return text && nvb_procfs_parse_capability(text, minor);
 }
 
+/* 1 when no minor is known for it. */
 static int capability_node(
-	struct builder *b, uint32_t gpu, const char *name, struct nvb_node *node, nvb_error **err)
+	struct builder *b, uint32_t gpu, uint32_t gi, uint32_t ci, struct nvb_node *node, nvb_error **err)
 {
 	uint32_t minor;
 
 	*node = (struct nvb_node){.role = "MIG capability", .major = b->caps_major};
-	if (!capability_minor(b, gpu, name, &minor)) {
-		nvb_warning(b->collect->log, "GPU minor %u: no capability file for MIG %s", gpu, name);
+	if (!read_minors(b))
+		return nvb_fail_oom(err);
+	if (!nvb_mig_minor_find(&b->minors, gpu, gi, ci, &minor) && !read_access(b, gpu, gi, ci, &minor)) {
+		nvb_warning(b->collect->log, "GPU minor %u: GPU instance %u has no capability, left out", gpu,
+			gi);
 		return 1;
 	}
 	node->minor = minor;
@@ -107,17 +118,13 @@ static int add_instance(
 		return 0;
 	for (size_t i = 0; i < listing.count; i++) {
 		struct nvb_mig_device mig = {.gi = gi};
-		char name[64];
 		int rc;
 
 		if (!instance_id(listing.entries[i].name, "ci", &mig.ci))
 			continue;
-		snprintf(name, sizeof(name), "gi%u/access", gi);
-		rc = capability_node(b, gpu->minor, name, &mig.gi_access, err);
-		if (rc == 0) {
-			snprintf(name, sizeof(name), "gi%u/ci%u/access", gi, mig.ci);
-			rc = capability_node(b, gpu->minor, name, &mig.ci_access, err);
-		}
+		rc = capability_node(b, gpu->minor, gi, NVB_NO_CI, &mig.gi_access, err);
+		if (rc == 0)
+			rc = capability_node(b, gpu->minor, gi, mig.ci, &mig.ci_access, err);
 		if (rc < 0)
 			return rc;
 		if (rc > 0)
@@ -295,6 +302,6 @@ int nvb_collect_gpus(struct nvb_collect *collect, nvb_error **err)
 	if (rc == 0)
 		rc = finish(&b, err);
 	free(b.gpus);
-	free(b.minors);
+	free(b.minors.list);
 	return rc;
 }

@@ -183,20 +183,72 @@ bool nvb_procfs_parse_capability(const char *text, uint32_t *minor)
 	return false;
 }
 
-bool nvb_procfs_find_capability(const char *minors, const char *name, uint32_t *minor)
+/* "<prefix><number>" at *p, which moves behind it. */
+static bool take_number(const char **p, const char *prefix, uint32_t *number)
 {
-	const size_t n = strlen(name);
+	const char *digits = nvb_after(*p, prefix);
+	uint64_t value = 0;
+
+	if (!digits || !isdigit((unsigned char)*digits))
+		return false;
+	for (; isdigit((unsigned char)*digits) && value <= UINT32_MAX; digits++)
+		value = value * 10 + (uint64_t)(*digits - '0');
+	if (value >= UINT32_MAX)
+		return false;
+	*number = (uint32_t)value;
+	*p = digits;
+	return true;
+}
+
+static bool parse_mig_minor(const char *line, struct nvb_mig_minor *entry)
+{
+	*entry = (struct nvb_mig_minor){.ci = NVB_NO_CI};
+	if (!take_number(&line, "gpu", &entry->gpu) || !take_number(&line, "/gi", &entry->gi))
+		return false;
+	(void)take_number(&line, "/ci", &entry->ci);
+	return take_number(&line, "/access ", &entry->minor) && (!*line || *line == '\n');
+}
+
+static int mig_minor_order(const void *a, const void *b)
+{
+	const struct nvb_mig_minor *x = a, *y = b;
+
+	if (x->gpu != y->gpu)
+		return x->gpu < y->gpu ? -1 : 1;
+	if (x->gi != y->gi)
+		return x->gi < y->gi ? -1 : 1;
+	return x->ci < y->ci ? -1 : x->ci > y->ci;
+}
+
+bool nvb_procfs_parse_mig_minors(const char *text, struct nvb_mig_minors *minors)
+{
 	const char *line;
 	size_t length;
 
-	while (next_line(&minors, &line, &length)) {
-		char number[16];
+	while (next_line(&text, &line, &length)) {
+		struct nvb_mig_minor entry;
 
-		if (length > n + 1 && memcmp(line, name, n) == 0 && line[n] == ' ' &&
-			copy_trimmed(number, sizeof(number), line + n, length - n))
-			return nvb_parse_u32(number, minor);
+		if (!parse_mig_minor(line, &entry))
+			continue;
+		if (!NVB_GROW(minors->list, minors->count, minors->capacity))
+			return false;
+		minors->list[minors->count++] = entry;
 	}
-	return false;
+	if (minors->count)
+		qsort(minors->list, minors->count, sizeof(*minors->list), mig_minor_order);
+	return true;
+}
+
+bool nvb_mig_minor_find(
+	const struct nvb_mig_minors *minors, uint32_t gpu, uint32_t gi, uint32_t ci, uint32_t *minor)
+{
+	const struct nvb_mig_minor key = {.gpu = gpu, .gi = gi, .ci = ci}, *found = NULL;
+
+	if (minors->count)
+		found = bsearch(&key, minors->list, minors->count, sizeof(key), mig_minor_order);
+	if (found)
+		*minor = found->minor;
+	return found != NULL;
 }
 
 bool nvb_pci_normalise(const char *address, char out[NVB_PCI_ADDRESS])

@@ -44,8 +44,25 @@ bool nvb_procfs_find_major(const char *devices, const char *name, uint32_t *majo
 /* "DeviceFileMinor: 3" of a capability file. */
 bool nvb_procfs_parse_capability(const char *text, uint32_t *minor);
 
-/* The minor of a capability in /proc/driver/nvidia-caps/mig-minors: lines "gpu0/gi1/ci0/access 12". */
-bool nvb_procfs_find_capability(const char *minors, const char *name, uint32_t *minor);
+/*
+ * /proc/driver/nvidia-caps/mig-minors: lines "gpu0/gi1/access 12" and "gpu0/gi1/ci0/access 13" for every
+ * instance there could be. Sorted once, since a big machine asks it a thousand times.
+ */
+enum { NVB_NO_CI = UINT32_MAX }; /* the GPU instance's own capability */
+
+struct nvb_mig_minor {
+	uint32_t gpu, gi, ci, minor;
+};
+
+struct nvb_mig_minors {
+	struct nvb_mig_minor *list; /* malloc'd */
+	size_t count, capacity;
+};
+
+/* False without memory; lines that are not understood are left out. */
+bool nvb_procfs_parse_mig_minors(const char *text, struct nvb_mig_minors *minors);
+bool nvb_mig_minor_find(
+	const struct nvb_mig_minors *minors, uint32_t gpu, uint32_t gi, uint32_t ci, uint32_t *minor);
 
 /* "0000:3b:00.0", lower case, from "0000:3B:00.0" or "00000000:3B:00.0"; false for anything else. `out` has
  * NVB_PCI_ADDRESS bytes. */

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ char *text = malloc(size + 1);
 	struct nvb_proc_version version;
 	struct nvb_proc_gpu gpu;
+	struct nvb_mig_minors minors = {0};
 	char pci[NVB_PCI_ADDRESS], again[NVB_PCI_ADDRESS];
 	const char *library;
 	uint32_t number;
@@ -35,7 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(!*gpu.uuid || nvb_is_uuid(gpu.uuid, "GPU-"));
 	(void)nvb_procfs_find_major(text, "nvidia-uvm", &number);
 	(void)nvb_procfs_parse_capability(text, &number);
-	(void)nvb_procfs_find_capability(text, "gpu0/gi1/access", &number);
+	FUZZ_CHECK(nvb_procfs_parse_mig_minors(text, &minors));
+	for (size_t i = 0; i < minors.count; i++)
+		FUZZ_CHECK(nvb_mig_minor_find(
+			&minors, minors.list[i].gpu, minors.list[i].gi, minors.list[i].ci, &number));
+	free(minors.list);
 	if (nvb_pci_normalise(text, pci))
 		FUZZ_CHECK(nvb_pci_normalise(pci, again) && nvb_streq(pci, again));
 	library = nvb_lib_version(text);

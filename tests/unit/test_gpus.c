@@ -59,7 +59,9 @@ static void majors_and_capabilities(void **state)
 	static const char devices[] = "Character devices:\n  1 mem\n195 nvidia\n510 nvidia-uvm\n\nBlock "
 				      "devices:\n237 nvidia-caps\n";
 	static const char minors[] =
-		"config 1\nmonitor 2\ngpu0/gi0/access 3\ngpu0/gi1/access 12\ngpu0/gi1/ci0/access 13\n";
+		"config 1\nmonitor 2\ngpu0/gi0/access 3\ngpu0/gi1/access 12\ngpu0/gi1/ci0/access "
+		"13\ngpu0/gi1/ci9 7\ngpu0/gi4294967295/access 1\n";
+	struct nvb_mig_minors table = {0};
 	uint32_t number = 77;
 
 	(void)state;
@@ -67,9 +69,14 @@ static void majors_and_capabilities(void **state)
 	assert_int_equal(number, 510);
 	assert_false(nvb_procfs_find_major(devices, "nvidia-caps", &number));
 	assert_int_equal(number, 510);
-	assert_true(nvb_procfs_find_capability(minors, "gpu0/gi1/access", &number));
+	assert_true(nvb_procfs_parse_mig_minors(minors, &table));
+	assert_int_equal(table.count, 3);
+	assert_true(nvb_mig_minor_find(&table, 0, 1, NVB_NO_CI, &number));
 	assert_int_equal(number, 12);
-	assert_false(nvb_procfs_find_capability(minors, "gpu0/gi", &number));
+	assert_true(nvb_mig_minor_find(&table, 0, 1, 0, &number));
+	assert_int_equal(number, 13);
+	assert_false(nvb_mig_minor_find(&table, 0, 2, 0, &number));
+	free(table.list);
 	assert_true(nvb_procfs_parse_capability("DeviceFileMinor: 31\nDeviceFileMode: 292\n", &number));
 	assert_int_equal(number, 31);
 	assert_false(nvb_procfs_parse_capability("DeviceFileMinor:\n31\n", &number));
