@@ -91,6 +91,8 @@ n = ctypes.CDLL(sys.argv[1])
 h = ctypes.c_void_p()
 print(n.nvmlInit_v2(), n.nvmlDeviceGetHandleByIndex_v2(7, ctypes.byref(h)), n.nvmlDeviceSetPowerManagementLimit(h, int(sys.argv[2])))'
 is 'an ordinary user may not set a limit' '0 0 4' "$("${nobody[@]}" /usr/bin/python3 -c "$limit" "$library" 300000)"
+# nvbind-sim writes the same state: a lock left behind would stop it.
+check 'the machine is not locked afterwards' timeout 30 nvbind-sim set "$T/mig" gpu7.temperature=50
 is 'root may, at once' '0 0 0' "$(timeout 30 /usr/bin/python3 -c "$limit" "$library" 300000)"
 is 'and it holds' '300.00 W' "$(mig -i 7 --query-gpu=power.limit --format=csv,noheader)"
 is 'but not beyond what the card allows' '0 0 2' "$(timeout 30 /usr/bin/python3 -c "$limit" "$library" 999000)"
