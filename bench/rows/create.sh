@@ -9,17 +9,23 @@ create_row() { # RUNTIME
 	local script='exec "$0" --root "$1/state" run --bundle "$1/$2" "nvb-bench-$$"'
 	local within=(unshare -m --propagation private sh -c
 		'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"' sh)
-	mkdir -p "$dir"/{bare,gpus}/rootfs/bin
+	mkdir -p "$dir"/{bare,gpus,tree}/rootfs/bin
 	cp "$(command -v busybox)" "$dir/bare/rootfs/bin/busybox"
 	ln -s busybox "$dir/bare/rootfs/bin/true"
 	cp -a "$dir/bare/rootfs/." "$dir/gpus/rootfs/"
+	cp -a "$dir/bare/rootfs/." "$dir/tree/rootfs/"
 	(cd "$dir/bare" && runc spec &&
 		jq '.process.terminal = false | .process.args = ["/bin/true"] | .root.readonly = false' config.json >new &&
 		mv new config.json)
 	nvbind inject --root "$sim" --gpu all --file "$dir/bare/config.json" --output "$dir/gpus/config.json"
-	if interleave bare sh -c "$script" "$1" "$dir" bare -- gpus sh -c "$script" "$1" "$dir" gpus; then
+	nvbind inject --root "$sim" --gpu all --layout tree --tree-dir "$T/trees" --file "$dir/bare/config.json" \
+		--output "$dir/tree/config.json"
+	if interleave bare sh -c "$script" "$1" "$dir" bare -- gpus sh -c "$script" "$1" "$dir" gpus \
+		-- tree sh -c "$script" "$1" "$dir" tree; then
 		result "$1 run, 8 GPUs file by file: over the bare runtime" "$(minus "${median[gpus]}" "${median[bare]}")" ms \
 			23.5 "bare $1 ${median[bare]} ms, with GPUs ${median[gpus]} ms"
+		result "$1 run, 8 GPUs as a tree: over the bare runtime" "$(minus "${median[tree]}" "${median[bare]}")" ms \
+			6 "bare $1 ${median[bare]} ms, with GPUs ${median[tree]} ms"
 	else
 		absent "$1 run, 8 GPUs" "$1 does not run a container here: $(tail -n 1 "$T/said")"
 	fi

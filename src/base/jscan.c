@@ -10,6 +10,7 @@
 enum {
 	FEW_KEYS = 16,	    /* up to here every pair is compared */
 	PATH_KEY_MAX = 100, /* bytes of a key shown in a message */
+	PATH_STEPS_MAX = 12,
 };
 
 static const char *const type_names[] = {
@@ -86,9 +87,11 @@ __attribute__((format(printf, 5, 0), cold)) static int fail_at(
 	_cleanup_strbuf_ struct nvb_strbuf path = {0};
 	_cleanup_free_ char *message = NULL;
 
-	for (uint32_t i = 0; i < js->depth; i++)
+	for (uint32_t i = 0; i < js->depth && i < PATH_STEPS_MAX; i++)
 		if (js->levels[i].count && !(between && i + 1 == js->depth))
 			add_path_step(&path, js, i);
+	if (js->depth > PATH_STEPS_MAX)
+		nvb_sb_add(&path, "...");
 	if (vasprintf(&message, fmt, ap) < 0) {
 		message = NULL;
 		return nvb_fail_oom(err);

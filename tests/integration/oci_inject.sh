@@ -58,6 +58,23 @@ for runtime in runc crun; do
 done
 [ "$tried" -gt 0 ] || skip "neither runc nor crun runs a container here"
 
+# The driver's files as one tree: one mount, and every name leads into it.
+tree() { # RUNTIME
+	local dir=$T/tree.$1 out
+	bundle "$dir"
+	nvbind inject --root "$T/host" --gpu 2 --bundle "$dir" --layout tree --tree-dir "$T/trees"
+	is "$1, tree: one mount for the libraries" 1 \
+		"$(jq '[.mounts[] | select(.source | startswith($ENV.T + "/trees/"))] | length' "$dir/config.json")"
+	jq --tab '.process.args = ["cat", "/run/nvbind/driver" + $lib + "/" + $cuda]' --arg lib "$lib" --arg cuda "$cuda" \
+		"$dir/config.json" >"$dir/new"
+	mv "$dir/new" "$dir/config.json"
+	with_cgroup_v1 run_bundle "$1" "$dir" >"$T/inside" 2>/dev/null || true
+	same_file "$1, tree: the library in it is the host's" "$T/host$lib/$cuda" "$T/inside"
+}
+for runtime in runc crun; do
+	! runtime_works "$runtime" v1 || tree "$runtime"
+done
+
 # In a user namespace nodes cannot be made: the host's must arrive by a mount, from where they are on the host.
 userns() { # RUNTIME
 	local dir=$T/userns.$1 out

@@ -79,6 +79,7 @@ static void says_where(void **state)
 		{"{\"a\":{\"k\":1,\"j\":2,\"k\":3}}", "a: the key \"k\" stands twice (byte 18)"},
 		{"{\"a\":[1 2]}", "a: expected ',' or ']' (byte 8)"},
 		{"[1,2", "ends before its ']' (byte 4)"},
+		{"[[[[[[[[[[[[[[[x", "[0][0][0][0][0][0][0][0][0][0][0][0]...: not a JSON value (byte 15)"},
 		{"{} {}", "something stands behind the end of the document (byte 3)"},
 	};
 	char message[200];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 #include "nvbind.h"
+#include "plan/plan.h"
 
 /* What is asked for, on the command lines of the verbs that make a plan. */
 
@@ -17,6 +18,12 @@ const struct nvb_option request_options[] = {
 	{"capabilities", 0, NVB_OPTION_STRING("LIST", &capabilities),
 		"compute, utility, graphics, video, display, ngx, compat32 or all (compute,utility)"},
 	{NULL},
+};
+
+const struct nvb_choice layout_choices[] = {
+	{"files", NVB_LAYOUT_FILES},
+	{"tree", NVB_LAYOUT_TREE},
+	{NULL, 0},
 };
 
 int make_request(struct nvb_request **out, nvb_error **err)

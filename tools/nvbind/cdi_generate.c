@@ -14,12 +14,6 @@
 #include "nvbind/cdi.h"
 #include "plan/plan.h"
 
-/*
- * Trees that specs name are kept apart from those of bolt: a spec needs its tree for as long as it stands,
- * whether a container uses it or not.
- */
-#define TREE_DIRECTORY "/var/lib/nvbind/cdi"
-
 enum { FORMAT_UNSET = -1 };
 
 static struct {
@@ -48,12 +42,6 @@ static int add_naming(const struct nvb_option *option, const char *value, nvb_er
 	return 0;
 }
 
-static const struct nvb_choice layouts[] = {
-	{"files", NVB_LAYOUT_FILES},
-	{"tree", NVB_LAYOUT_TREE},
-	{NULL, 0},
-};
-
 const struct nvb_option nvbind_cdi_generate_options[] = {
 	{"output", 'o', NVB_OPTION_STRING("FILE|DIR/|-", &opt.output),
 		"write to this file, or into this directory as VENDOR-CLASS.yaml (standard output)"},
@@ -65,7 +53,7 @@ const struct nvb_option nvbind_cdi_generate_options[] = {
 		"how devices are named: index, uuid, or both (index,uuid)"},
 	{"cdi-version", 0, NVB_OPTION_STRING("VERSION", &opt.version),
 		"version of the spec (the lowest that has the fields it needs)"},
-	{"layout", 0, NVB_OPTION_CHOICE("LAYOUT", layouts, &opt.layout),
+	{"layout", 0, NVB_OPTION_CHOICE("LAYOUT", layout_choices, &opt.layout),
 		"mount the driver's files one by one, or as one tree"},
 	{"tree-dir", 0, NVB_OPTION_STRING("DIR", &opt.tree_directory),
 		"where driver trees are kept (" TREE_DIRECTORY ")"},

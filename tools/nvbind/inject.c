@@ -10,6 +10,7 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "cli/output.h"
+#include "container/tree.h"
 #include "nvbind.h"
 #include "nvbind/oci.h"
 #include "plan/plan.h"
@@ -19,7 +20,8 @@
 /* Far beyond any config.json that a runtime takes; a file that is larger is no config.json. */
 enum { CONFIG_MAX = 64 << 20 };
 
-static const char *bundle, *file, *output, *hook_path;
+static const char *bundle, *file, *output, *hook_path, *tree_directory = TREE_DIRECTORY;
+static int layout = NVB_LAYOUT_FILES;
 static bool no_hook;
 
 static const struct nvb_option options[] = {
@@ -27,6 +29,10 @@ static const struct nvb_option options[] = {
 	{"file", 0, NVB_OPTION_STRING("FILE", &file), "edit this config.json"},
 	{"output", 'o', NVB_OPTION_STRING("FILE", &output),
 		"write the result there (- for standard output) and leave the input as it is"},
+	{"layout", 0, NVB_OPTION_CHOICE("LAYOUT", layout_choices, &layout),
+		"mount the driver's files one by one, or as one tree"},
+	{"tree-dir", 0, NVB_OPTION_STRING("DIR", &tree_directory),
+		"where driver trees are kept (" TREE_DIRECTORY ")"},
 	{"hook-path", 0, NVB_OPTION_STRING("PATH", &hook_path), "where the runtime finds nvbind-hook"},
 	{"no-hook", 0, NVB_OPTION_FLAG(&no_hook),
 		"leave out the hook that makes links and ld.so.cache; programs must then find the libraries "
@@ -80,8 +86,10 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 {
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
 	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
-	const struct nvb_plan_options plan_options = {
+	_cleanup_free_ char *tree = NULL;
+	struct nvb_plan_options plan_options = {
 		.size = sizeof(plan_options),
+		.layout = (enum nvb_layout)layout,
 		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.log = nvb_logging(),
 	};
@@ -89,6 +97,10 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 
 	if (rc == 0)
 		rc = load_inventory(request, &inventory, err);
+	if (rc == 0 && layout == NVB_LAYOUT_TREE && inventory->driver.version)
+		rc = nvb_tree_ensure(
+			inventory, request->capabilities, tree_directory, &tree, nvb_logging(), err);
+	plan_options.tree = tree;
 	return rc < 0 ? rc : nvb_plan_make(request, inventory, &plan_options, plan, err);
 }
 

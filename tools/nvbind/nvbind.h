@@ -23,6 +23,13 @@ int make_request(struct nvb_request **request, nvb_error **err);
 int load_inventory(const struct nvb_request *request, struct nvb_inventory **inventory, nvb_error **err);
 
 /*
+ * How the driver's files reach the container, and where trees are kept that a spec or a bundle names: apart
+ * from bolt's, since such a file needs its tree for as long as it stands, whether a container uses it or not.
+ */
+extern const struct nvb_choice layout_choices[];
+#define TREE_DIRECTORY "/var/lib/nvbind/cdi"
+
+/*
  * Where a runtime will find nvbind-hook: `option` or NULL, else the configuration's, else the one beside this
  * program, else where it is installed to. Warns where there is none. malloc'd.
  */
