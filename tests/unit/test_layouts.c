@@ -252,7 +252,7 @@ static void hostile_files(void **state)
 	host_lib(DEB "/libcuda.so.550.163.01", "libcuda.so.1");
 	host_text(DEB "/libnvidia-ml.so.550.163.01", "this is no ELF file");
 	host_elf(DEB "/libnvidia-cfg.so.550.163.01", SIM_ELF_AARCH64, "libnvidia-cfg.so.1");
-	assert_int_equal(mkfifoat(scratch.fd, DEB "/libnvidia-tls.so.550.163.01" + 1, 0600), 0);
+	assert_int_equal(mkfifoat(scratch.fd, &(DEB "/libnvidia-tls.so.550.163.01")[1], 0600), 0);
 	host_link(DEB "/libnvidia-glsi.so.1", "../../../../../../../../etc/passwd");
 	host_link(DEB "/libnvidia-fbc.so.1", "libnvidia-fbc.so");
 	host_link(DEB "/libnvidia-fbc.so", "libnvidia-fbc.so.1");

@@ -26,7 +26,7 @@ static struct nvb_inventory *host_with(const char *fake)
 	snprintf(path, sizeof(path), "%s/fake-nvml-%s.so", fakes, fake);
 	assert_int_equal(nvb_file_read(AT_FDCWD, path, 1 << 24, &data, &size, NULL), 0);
 	host_parents(ML);
-	assert_int_equal(nvb_file_write(scratch.fd, ML + 1, data, size, 0755, NULL), 0);
+	assert_int_equal(nvb_file_write(scratch.fd, &(ML)[1], data, size, 0755, NULL), 0);
 	return host_load(NULL);
 }
 
