@@ -22,8 +22,8 @@ struct nvb_container_work {
 	size_t link_count;
 	const char *const *directories; /* library directories for ld.so.cache, most important first */
 	size_t directory_count;
-	/* With these the directories are not searched: they, as far as they lie in one of `directories`, are all
-	 * that is added to the cache. NULL: what the root holds. */
+	/* With these the directories are not searched: they, as far as they lie in one of `directories`, are
+	 * all that is added to the cache. NULL: what the root holds. */
 	const struct nvb_container_library *libraries;
 	size_t library_count;
 	/* A read-only root gets the new cache as a mount over the old one. Only for a caller that is in the

@@ -119,8 +119,11 @@ static int keep_ours(struct search *s, const struct nvb_ldcache *old, nvb_error 
 static bool leads_to(const struct search *s, const char *link, const char *name)
 {
 	char target[NAME_MAX + 1];
-	ssize_t n = readlinkat(s->fd, link, target, sizeof(target));
+	ssize_t n;
 
+	if (nvb_streq(link, name))
+		return false;
+	n = readlinkat(s->fd, link, target, sizeof(target));
 	return n > 0 && (size_t)n == strlen(name) && memcmp(target, name, (size_t)n) == 0;
 }
 

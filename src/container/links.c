@@ -89,25 +89,64 @@ static int put_link(int parent, const char *name, const char *target, enum exist
 	return errno == EEXIST ? NVB_LINK_LEFT : -errno;
 }
 
-int nvb_link_make(const struct nvb_place *place, const struct nvb_link *link, nvb_error **err)
+/* The directory of the link before: a driver's links lie side by side. */
+struct neighbour {
+	const char *path; /* of that link */
+	size_t size;	  /* of its directory's part, with the slash */
+	int fd;
+};
+
+static void forget(struct neighbour *n)
 {
-	_cleanup_close_ int parent = -1;
+	nvb_closep(&n->fd);
+	n->fd = -1;
+}
+
+static void remember(struct neighbour *n, const struct nvb_link *link, const char *name, int fd)
+{
+	forget(n);
+	*n = (struct neighbour){.path = link->path, .size = (size_t)(name - link->path), .fd = fd};
+}
+
+/* The link's directory as the container has it; it stays *n's. fd or negated code, as for
+ * nvb_place_open_content_parent. */
+static int content_parent(const struct nvb_place *place, const struct nvb_link *link, struct neighbour *n,
+	const char **name, nvb_error **err)
+{
+	int fd;
+
+	if (n->fd >= 0 && strncmp(link->path, n->path, n->size) == 0 && link->path[n->size] &&
+		!strchr(link->path + n->size, '/')) {
+		*name = link->path + n->size;
+		if (!nvb_streq(*name, ".") && !nvb_streq(*name, ".."))
+			return n->fd;
+	}
+	fd = nvb_place_open_content_parent(place, link->path, name, err);
+	if (fd >= 0)
+		remember(n, link, *name, fd);
+	return fd;
+}
+
+static int make_link(
+	const struct nvb_place *place, const struct nvb_link *link, struct neighbour *n, nvb_error **err)
+{
+	_cleanup_close_ int top = -1;
 	enum existing found = NOTHING;
 	const char *name;
-	int rc = 0;
+	int rc = 0, parent;
 
 	/* First without creating anything: a read-only root that has the link has nothing wrong with it. */
-	parent = nvb_place_open_content_parent(place, link->path, &name, err);
+	parent = content_parent(place, link, n, &name, err);
 	if (parent >= 0)
 		rc = look(parent, name, link->target, &found);
 	else if (parent != -NVB_ERR_NOT_FOUND)
 		return nvb_wrap(err, parent, "link %s", link->path);
 	if (rc == 0 &&
 		(parent < 0 || (nvb_place_is_layered(place) && (found == NOTHING || found == OTHER_LINK)))) {
-		nvb_closep(&parent);
-		parent = nvb_place_open_parent(place, link->path, &name, err);
-		if (parent < 0)
-			return nvb_wrap(err, parent, "link %s", link->path);
+		top = nvb_place_open_parent(place, link->path, &name, err);
+		if (top < 0)
+			return nvb_wrap(err, top, "link %s", link->path);
+		parent = top;
 		rc = look(parent, name, link->target, &found);
 	}
 	if (rc == 0)
@@ -115,12 +154,21 @@ int nvb_link_make(const struct nvb_place *place, const struct nvb_link *link, nv
 	return rc < 0 ? nvb_fail_errno(err, -rc, "link %s", link->path) : rc;
 }
 
+int nvb_link_make(const struct nvb_place *place, const struct nvb_link *link, nvb_error **err)
+{
+	_cleanup_(forget) struct neighbour n = {.fd = -1};
+
+	return make_link(place, link, &n, err);
+}
+
 void nvb_links_make(
 	const struct nvb_place *place, const struct nvb_link *links, size_t count, const struct nvb_log *log)
 {
+	_cleanup_(forget) struct neighbour n = {.fd = -1};
+
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_error_ nvb_error *why = NULL;
-		int rc = nvb_link_make(place, &links[i], &why);
+		int rc = make_link(place, &links[i], &n, &why);
 
 		if (rc < 0)
 			nvb_warning(log, "link left out: %s", nvb_error_message(why));
