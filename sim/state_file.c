@@ -102,8 +102,11 @@ static int make_instance(struct sim_map *map, uint32_t index, const char *name, 
 		instance = sim_find_gi(&gpu, gi);
 		if (!instance || !sim_ci_profile(&gpu, instance, p, &whole) || whole.slices != profile.slices)
 			continue;
-		change = (struct sim_change){
-			.gpu = index, .kind = SIM_CHANGE_CREATE_CI, .gi = gi, .a = whole.id, .b = SIM_ANYWHERE};
+		change = (struct sim_change){.gpu = index,
+			.kind = SIM_CHANGE_CREATE_CI,
+			.gi = gi,
+			.a = whole.id,
+			.b = SIM_ANYWHERE};
 		rc = sim_change_apply(map, &change, true, &ci);
 		return rc ? nvb_fail(err, NVB_ERR_INVALID, "GPU %u: no compute instance in %s (NVML %u)",
 				    index, name, rc)
