@@ -301,6 +301,8 @@ static void describe_machine(struct sim_scenario *s, uint64_t seed)
 		   (s->vary ? SIM_MACHINE_VARY : 0u) | (s->latency ? SIM_MACHINE_LATENCY : 0u) |
 		   (s->wsl ? SIM_MACHINE_WSL : 0u);
 	m->seed = seed;
+	/* Loading NVML or CUDA costs tens of milliseconds at best; in effect only with `latency`. */
+	m->init_delay_us = 30000;
 }
 
 static int load(
