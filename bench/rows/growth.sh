@@ -14,7 +14,7 @@ large=$sim
 for subject in 'cdi generate' 'inject'; do
 	case $subject in
 	inject) words=(inject --gpu all --file "$top/bench/config.json" --output "$T/growth.json") ;;
-	*) words=(cdi generate --device-name-strategy index --output "$T/growth.yaml") ;;
+	*) words=(cdi generate --device-name-strategy index) ;;
 	esac
 	if interleave small nvbind --config "$T/warm.toml" --root "$small" "${words[@]}" \
 		-- large nvbind --config "$T/warm.toml" --root "$large" "${words[@]}"; then

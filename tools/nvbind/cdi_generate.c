@@ -217,6 +217,20 @@ static void warn_of_rivals(const char *path)
 	}
 }
 
+/* A spec that says the same already is left alone: engines watch for changes, and a flush to disk costs more
+ * than all else here. */
+static bool is_written(const char *path, const char *text, size_t size)
+{
+	_cleanup_free_ char *old = NULL;
+	size_t old_size;
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0644 &&
+	       (size_t)st.st_size == size &&
+	       nvb_file_read(AT_FDCWD, path, size, &old, &old_size, NULL) == 0 && old_size == size &&
+	       memcmp(old, text, size) == 0;
+}
+
 static int write_spec(const char *path, const char *text, size_t size, nvb_error **err)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
@@ -227,10 +241,12 @@ static int write_spec(const char *path, const char *text, size_t size, nvb_error
 		fwrite(text, 1, size, stdout);
 		return nvb_stdout_flush(err);
 	}
-	if (directory)
-		rc = nvb_file_mkdirs(AT_FDCWD, directory, 0755, err);
-	if (rc == 0)
-		rc = nvb_file_write(AT_FDCWD, path, text, size, 0644, err);
+	if (!is_written(path, text, size)) {
+		if (directory)
+			rc = nvb_file_mkdirs(AT_FDCWD, directory, 0755, err);
+		if (rc == 0)
+			rc = nvb_file_write(AT_FDCWD, path, text, size, 0644, err);
+	}
 	if (rc == 0 && slash && (is_directory(opt.output) || is_spec_directory(directory)))
 		warn_of_rivals(path);
 	return rc;
