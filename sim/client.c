@@ -25,15 +25,18 @@ static bool is_machine(const char *root)
 	return sim_stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-/* A machine whose daemon has gone still has its nodes. */
-static bool has_nodes(const char *root)
+/*
+ * A machine whose daemon has gone still has its /dev. Which nodes are in it says nothing about where the
+ * machine is: the one of a GPU that is not there must not be looked for on the host instead.
+ */
+static bool has_dev(const char *root)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/dev/nvidiactl", root) >= sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s/dev", root) >= sizeof(path))
 		return false;
-	return sim_stat(path, &st) == 0;
+	return sim_stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* Cuts path after path until a machine is found; path is absolute. */
@@ -137,7 +140,7 @@ int sim_client_attach(const void *symbol, enum sim_client_kind kind, struct sim_
 		if (client->socket >= 0 &&
 			sim_client_hello(client->socket, kind, &client->map, &client->pid) == 0)
 			return 0;
-	} else if (find_root(object, has_nodes, client->root) < 0) {
+	} else if (find_root(object, has_dev, client->root) < 0) {
 		client->root[0] = '\0';
 	}
 	sim_client_detach(client);
