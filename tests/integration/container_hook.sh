@@ -104,12 +104,8 @@ done
 check 'it is static' bash -c '! ldd "$1" >/dev/null 2>&1' bash "$hook"
 like '--help names the verb' 'nvbind-hook apply' "$("$hook" --help)"
 like '--version' '^nvbind-hook [0-9]' "$("$hook" --version)"
-refuses_twice() { # the hint is a line of its own
-	local status=0 out
-	out=$("$@" 2>&1 >/dev/null) || status=$?
-	[ "$status" -eq 1 ] && [ "$(wc -l <<<"$out")" -eq 2 ]
-}
-check 'an unknown argument exits 1' refuses_twice "$hook" apply --frobnicate
+refuses 'an unknown argument' 1 '^nvbind-hook: --frobnicate: unknown argument \(see' "$hook" apply --frobnicate
+refuses 'a verb that is none' 1 '^nvbind-hook: frobnicate: unknown verb' "$hook" frobnicate
 check 'a root that is not there exits 0' "$hook" apply --root "$T/absent" --library-directory /lib
 check 'a state that is none exits 0' bash -c 'echo "{\"bundle\":7}" | "$1" apply --library-directory /lib' bash "$hook"
 check 'a state without end exits 0' timeout 20 bash -c 'yes "{" | "$1" apply --library-directory /lib' bash "$hook"

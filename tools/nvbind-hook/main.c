@@ -86,9 +86,10 @@ static int apply(struct nvb_hook_command *command, const struct nvb_log *log, nv
 
 static int report(const nvb_error *error)
 {
-	fprintf(stderr, "nvbind-hook: %s\n", nvb_error_message(error));
-	if (nvb_error_hint(error))
-		fprintf(stderr, "nvbind-hook: %s\n", nvb_error_hint(error));
+	const char *hint = nvb_error_hint(error);
+
+	fprintf(stderr, "nvbind-hook: %s%s%s%s\n", nvb_error_message(error), hint ? " (" : "",
+		hint ? hint : "", hint ? ")" : "");
 	return EXIT_FAILURE;
 }
 
