@@ -64,6 +64,7 @@ static const struct row rows[] = {
 	BINARY("nvidia-persistenced", UTILITY, "keeps GPUs initialised"),
 	BINARY("nvidia-cuda-mps-control", COMPUTE, "control of CUDA MPS"),
 	BINARY("nvidia-cuda-mps-server", COMPUTE, "server of CUDA MPS"),
+	BINARY("nvidia-xconfig", DISPLAY, "writes the X server's configuration"),
 	BINARY("nvidia-imex", COMPUTE, "memory sharing between nodes (IMEX)"),
 	BINARY("nvidia-imex-ctl", COMPUTE, "control of IMEX"),
 	BINARY("nvidia-ngx-updater", NGX, "updates of DLSS models"),
