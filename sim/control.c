@@ -6,6 +6,7 @@
 
 #include "base/choice.h"
 #include "base/str.h"
+#include "sim/off_bus.h"
 
 enum unit { PLAIN, PERCENT, MIB, WATT, FANS, COUNT };
 
@@ -315,7 +316,20 @@ static void break_gpu(struct sim_map *map, uint32_t index, const struct failure 
 		post(map, index, EVENT_XID, xid);
 }
 
-int sim_control_fail(struct sim_map *map, char *const *words, size_t count, nvb_error **err)
+/* The card's files go with it, and come back when it is mended. */
+static int follow_bus(int root, const struct sim_map *map, uint32_t index, const struct failure *failure,
+	uint32_t xid, nvb_error **err)
+{
+	bool mended = !failure->fault && !xid;
+	struct sim_gpu gpu;
+
+	if (!mended && failure->fault != SIM_FAULT_OFF_BUS)
+		return 0;
+	sim_read_gpu(map->state, index, &gpu);
+	return sim_off_bus(root, &gpu, !mended, err);
+}
+
+int sim_control_fail(int root, struct sim_map *map, char *const *words, size_t count, nvb_error **err)
 {
 	const struct failure *failure = &failures[0];
 	struct sim_machine machine;
@@ -342,6 +356,9 @@ int sim_control_fail(struct sim_map *map, char *const *words, size_t count, nvb_
 			return rc;
 		xid = failure->xid;
 	}
+	rc = follow_bus(root, map, index, failure, xid, err);
+	if (rc < 0)
+		return rc;
 	rc = sim_lock(map);
 	if (rc < 0)
 		return nvb_fail_errno(err, -rc, "the machine's state");

@@ -13,7 +13,8 @@
  */
 int sim_control_set(struct sim_map *map, char *const *assignments, size_t count, nvb_error **err);
 
-/* "gpu 3 lost", "gpu 0 xid 79", "gpu 2 none". */
-int sim_control_fail(struct sim_map *map, char *const *words, size_t count, nvb_error **err);
+/* "gpu 3 lost", "gpu 0 xid 79", "gpu 2 none". `root` is the machine's directory: a GPU off the bus leaves it.
+ */
+int sim_control_fail(int root, struct sim_map *map, char *const *words, size_t count, nvb_error **err);
 
 #endif

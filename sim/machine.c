@@ -11,12 +11,13 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "sim/daemon_process.h"
+#include "sim/off_bus.h"
 #include "sim/state_file.h"
 #include "sim/tree.h"
 
 /* Everything that stands at the top of a machine. */
-static const char *const entries[] = {
-	"bin", "dev", "etc", "lib", "lib64", "nix", "proc", "run", "sbin", "sys", "usr", SIM_MARKER};
+static const char *const entries[] = {"bin", "dev", "etc", "lib", "lib64", "nix", "proc", "run", "sbin",
+	"sys", "usr", SIM_OFF_BUS_DIRECTORY, SIM_MARKER};
 
 enum { MARKER_MAX = 64 * 1024 };
 

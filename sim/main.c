@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -56,6 +58,17 @@ static int pick_seed(uint64_t *seed, nvb_error **err)
 	return 0;
 }
 
+static void hold_signals(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(how, &signals, NULL);
+}
+
 static int verb_create(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_scenario_ struct sim_scenario scenario = SIM_SCENARIO_INIT;
@@ -72,8 +85,12 @@ static int verb_create(int argc, char **argv, nvb_error **err)
 	rc = pick_seed(&choice.seed, err);
 	if (rc == 0)
 		rc = sim_scenario_load(opt.scenario, &choice, &scenario, err);
-	if (rc == 0)
-		rc = sim_machine_create(argv[0], &scenario, nvb_logging(), &info, err);
+	if (rc < 0)
+		return rc;
+	/* Half a machine would be left behind; it takes a moment only. */
+	hold_signals(SIG_BLOCK);
+	rc = sim_machine_create(argv[0], &scenario, nvb_logging(), &info, err);
+	hold_signals(SIG_UNBLOCK);
 	if (rc < 0)
 		return rc;
 	fprintf(stderr, "%s: %s, %u GPU%s; use it with NVBIND_ROOT=%s\n", info.root, info.scenario,
@@ -196,9 +213,15 @@ static int verb_set(int argc, char **argv, nvb_error **err)
 static int verb_fail(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_(sim_state_unmap) struct sim_map map = SIM_MAP_INIT;
+	_cleanup_close_ int root = -1;
 	int rc = sim_machine_state(argv[0], &map, err);
 
-	return rc < 0 ? rc : sim_control_fail(&map, argv + 1, (size_t)argc - 1, err);
+	if (rc < 0)
+		return rc;
+	root = open(argv[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return nvb_fail_errno(err, errno, "%s", argv[0]);
+	return sim_control_fail(root, &map, argv + 1, (size_t)argc - 1, err);
 }
 
 static int verb_destroy(int argc, char **argv, nvb_error **err)

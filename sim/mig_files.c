@@ -63,7 +63,8 @@ static int make_files(int root, uint32_t minor, uint32_t gi, uint32_t ci, unsign
 	int rc, n, fd;
 
 	directory_of(minor, gi, ci, path, sizeof(path) - sizeof("/access"));
-	rc = nvb_file_mkdirs(root, path, 0755, err);
+	/* The instance's own directory is the one that is missing, unless the machine is new. */
+	rc = mkdirat(root, path, 0755) == 0 ? 0 : nvb_file_mkdirs(root, path, 0755, err);
 	if (rc < 0)
 		return rc;
 	strcat(path, "/access");

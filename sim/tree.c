@@ -21,6 +21,9 @@ static int make_parent(const struct sim_tree *tree, const char *path, nvb_error 
 
 	if (!parent)
 		return nvb_fail_oom(err);
+	/* Most often only the last part is missing. */
+	if (mkdirat(tree->fd, parent, 0755) == 0)
+		return 0;
 	return nvb_file_mkdirs(tree->fd, parent, 0755, err);
 }
 

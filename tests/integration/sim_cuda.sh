@@ -69,7 +69,11 @@ nvbind-sim fail "$root" gpu 4 none
 check 'until it is mended' "$toy" run 4
 nvbind-sim fail "$root" gpu 4 off-bus
 is 'a GPU off the bus is not counted' 7 "$("$toy" list | wc -l)"
+is 'nor is it in /proc' 7 "$(find "$root/proc/driver/nvidia/gpus" -name information | wc -l)"
+check 'nor has it a node' gone "$root/dev/nvidia4"
 nvbind-sim fail "$root" gpu 4 none
+is 'mended, it is back' 8 "$(find "$root/proc/driver/nvidia/gpus" -name information | wc -l)"
+check 'with its node, and works' "$toy" run 4
 
 # Live control.
 nvbind-sim set "$root" vary=off gpu0.temperature=81 'gpu*.utilization=97'
