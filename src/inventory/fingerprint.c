@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/str.h"
 #include "inventory/inventory.h"
 #include "inventory/listing.h"
 
-enum { PROC_TEXT_MAX = 64 * 1024 };
+enum { PROC_TEXT_MAX = 64 * 1024, STAMP_DISTANCE_NS = 20 * 1000 * 1000 };
 
 uint64_t nvb_hash(uint64_t hash, const void *data, size_t size)
 {
@@ -148,6 +149,20 @@ bool nvb_fingerprint_holds(const struct nvb_fingerprint *fingerprint, const stru
 			return false;
 	}
 	return nvb_fingerprint_digest(roots) == fingerprint->digest;
+}
+
+bool nvb_fingerprint_is_racy(const struct nvb_fingerprint *fingerprint)
+{
+	struct timespec now;
+	int64_t limit;
+
+	/* The clock that file systems take their stamps from; one tick is 10 ms at most. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	limit = nanoseconds(&now) - STAMP_DISTANCE_NS;
+	for (size_t i = 0; i < fingerprint->count; i++)
+		if (fingerprint->watches[i].changed > limit || fingerprint->watches[i].modified > limit)
+			return true;
+	return false;
 }
 
 void nvb_fingerprint_release(struct nvb_fingerprint *fingerprint)

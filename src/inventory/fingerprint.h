@@ -49,6 +49,12 @@ uint64_t nvb_fingerprint_digest(const struct nvb_roots *roots);
 /* True when every place is as it was and the digest is the same. */
 bool nvb_fingerprint_holds(const struct nvb_fingerprint *fingerprint, const struct nvb_roots *roots);
 
+/*
+ * True when a place changed so shortly before now that it could change once more under the same time stamp
+ * (file systems stamp by the clock's tick): such a fingerprint would not notice and must not be kept.
+ */
+bool nvb_fingerprint_is_racy(const struct nvb_fingerprint *fingerprint);
+
 void nvb_fingerprint_release(struct nvb_fingerprint *fingerprint);
 
 /* FNV-1a, 64 bits: no defence against an attacker, who cannot write what is hashed here. */

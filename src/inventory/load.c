@@ -95,7 +95,8 @@ void nvb_inventory_keep(const struct nvb_inventory *inventory, const struct nvb_
 {
 	_cleanup_error_ nvb_error *error = NULL;
 
-	if (!inventory->cache_directory || !is_worth_keeping(inventory))
+	if (!inventory->cache_directory || !is_worth_keeping(inventory) ||
+		nvb_fingerprint_is_racy(&inventory->fingerprint))
 		return;
 	if (nvb_cache_write(inventory, inventory->cache_directory, &error) < 0)
 		nvb_debug(log, "inventory is not cached: %s", nvb_error_message(error));

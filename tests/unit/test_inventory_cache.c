@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
 #include "host.h"
 #include "inventory/cache.h"
 
@@ -24,11 +26,22 @@ static void make_host(void)
 	snprintf(cache, sizeof(cache), "%s/kept", scratch.path);
 }
 
+/* What was changed a moment ago is not kept: a second change could carry the same time stamp. */
+static void let_time_pass(void)
+{
+	const struct timespec t = {.tv_nsec = 40 * 1000 * 1000};
+
+	nanosleep(&t, NULL);
+}
+
 static bool from_cache(void)
 {
-	struct nvb_inventory *inventory = host_load(cache);
-	bool cached = inventory->from_cache;
+	struct nvb_inventory *inventory;
+	bool cached;
 
+	let_time_pass();
+	inventory = host_load(cache);
+	cached = inventory->from_cache;
 	nvb_inventory_free(inventory);
 	return cached;
 }
@@ -54,6 +67,7 @@ static void same_from_cache(void **state)
 
 	(void)state;
 	make_host();
+	let_time_pass();
 	cold = host_load(cache);
 	warm = host_load(cache);
 	assert_false(cold->from_cache);
@@ -256,6 +270,18 @@ static void uninitialised_gpus_are_not_kept(void **state)
 	assert_false(from_cache());
 }
 
+static void too_young_to_keep(void **state)
+{
+	const struct timespec later[2] = {{.tv_sec = time(NULL) + 3600}, {.tv_sec = time(NULL) + 3600}};
+
+	(void)state;
+	make_host();
+	/* The future stands for this instant, which a slow machine could miss. */
+	assert_int_equal(utimensat(scratch.fd, "dev", later, 0), 0);
+	assert_false(from_cache());
+	assert_false(from_cache());
+}
+
 static void no_cache_by_default_for_other_roots(void **state)
 {
 	struct nvb_inventory *inventory;
@@ -277,6 +303,7 @@ int main(void)
 		scratch_test(damaged_file_is_replaced),
 		scratch_test(strangers_files_are_not_read),
 		scratch_test(uninitialised_gpus_are_not_kept),
+		scratch_test(too_young_to_keep),
 		scratch_test(no_cache_by_default_for_other_roots),
 	};
 
