@@ -153,9 +153,9 @@ static void add_rule(struct oci_items *items, const struct oci_item *device)
 static int add_device(struct oci_items *items, const struct nvb_edit *edit, nvb_error **err)
 {
 	struct oci_item probe = {.edit = edit}, *device, *mount;
-	bool elsewhere = !nvb_streq(edit->device.host, edit->device.container), was_there;
 	_cleanup_error_ nvb_error *error = NULL;
 	int rc = read_numbers(&probe, &error);
+	bool was_there;
 
 	/* What is optional and has gone since the plan was made is left out. */
 	if (rc == -NVB_ERR_NOT_FOUND && !edit->required)
@@ -170,11 +170,9 @@ static int add_device(struct oci_items *items, const struct nvb_edit *edit, nvb_
 	if (!was_there) {
 		device->major = probe.major;
 		device->minor = probe.minor;
-		device->when = elsewhere ? OCI_WITHOUT_USERNS : OCI_ALWAYS;
+		device->when = OCI_WITHOUT_USERNS;
 	}
 	add_rule(items, device);
-	if (!elsewhere || was_there)
-		return 0;
 	mount = add_named(items, OCI_MOUNTS, edit, edit->device.container, &was_there);
 	if (!mount)
 		return nvb_fail_oom(err);

@@ -13,8 +13,9 @@
  */
 
 /*
- * Runtimes cannot mknod in a user namespace: runc and crun then bind the node from the host, but from the
- * path it has inside. Where that is not its path on the host, the node must come as a mount of our own.
+ * Nodes cannot be made in a user namespace, and runtimes differ in what they do with linux.devices there:
+ * runc 1.1.5 binds the node from the path it has inside, wherever it is on the host; crun 1.8.1 makes one
+ * that nobody may open without a fileMode. A mount of our own is the host's node, with its mode, in both.
  */
 enum oci_when {
 	OCI_ALWAYS,

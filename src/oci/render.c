@@ -160,8 +160,8 @@ static void write_bind(struct oci_writer *writer, const char *host, const char *
 
 static void write_mount(struct oci_writer *writer, const struct nvb_edit *edit)
 {
-	/* What a device node may be, seen by itself, where the runtime cannot make one. */
-	static const char *const node_options[] = {"bind", "nosuid", "noexec", "rprivate", NULL};
+	/* No flag that would take a second mount call: the host may have locked others, and it would fail. */
+	static const char *const node_options[] = {"bind", "rprivate", NULL};
 	const char *type = edit->kind == NVB_EDIT_DEVICE || !edit->mount.type || !*edit->mount.type
 				   ? "bind"
 				   : edit->mount.type;

@@ -75,7 +75,7 @@ for runtime in runc crun; do
 	! runtime_works "$runtime" v1 || tree "$runtime"
 done
 
-# In a user namespace nodes cannot be made: the host's must arrive by a mount, from where they are on the host.
+# In a user namespace nodes cannot be made: the host's arrive by a mount, from where they are on the host.
 userns() { # RUNTIME
 	local dir=$T/userns.$1 out
 	bundle "$dir"

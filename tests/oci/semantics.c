@@ -82,7 +82,7 @@ static bool same_path(const char *a, const char *b)
 }
 
 /* The elements of an array that one edit owns. */
-static bool owns(const struct nvb_edit *edit, const char *array, json_object *element)
+static bool owns(const struct nvb_edit *edit, bool userns, const char *array, json_object *element)
 {
 	switch (edit->kind) {
 	case NVB_EDIT_ENV:
@@ -91,6 +91,9 @@ static bool owns(const struct nvb_edit *edit, const char *array, json_object *el
 		return nvb_streq(array, "mounts") &&
 		       same_path(string_at(element, "destination"), edit->mount.container);
 	case NVB_EDIT_DEVICE:
+		if (userns)
+			return nvb_streq(array, "mounts") &&
+			       same_path(string_at(element, "destination"), edit->device.container);
 		return nvb_streq(array, "linux.devices") &&
 		       same_path(string_at(element, "path"), edit->device.container);
 	case NVB_EDIT_GID:
@@ -101,12 +104,13 @@ static bool owns(const struct nvb_edit *edit, const char *array, json_object *el
 	}
 }
 
-static bool owned(const struct nvb_plan *plan, const char *hook_path, const char *array, json_object *element)
+static bool owned(const struct nvb_plan *plan, const char *hook_path, bool userns, const char *array,
+	json_object *element)
 {
 	if (nvb_streq(array, "hooks.createContainer"))
 		return has_string(element, "path", hook_path);
 	for (size_t i = 0; i < plan->edit_count; i++)
-		if (owns(&plan->edits[i], array, element))
+		if (owns(&plan->edits[i], userns, array, element))
 			return true;
 	return false;
 }
@@ -125,7 +129,8 @@ static bool is_empty(json_object *value)
 }
 
 /* Takes the plan's elements out of a document, and beyond `rules` of the device rules all. */
-static void take_out(json_object *root, const struct nvb_plan *plan, const char *hook_path, size_t rules)
+static void take_out(
+	json_object *root, const struct nvb_plan *plan, const char *hook_path, bool userns, size_t rules)
 {
 	for (size_t a = 0; a < NVB_ELEMENTS(arrays); a++) {
 		json_object *array = at(root, arrays[a]);
@@ -133,7 +138,7 @@ static void take_out(json_object *root, const struct nvb_plan *plan, const char 
 		for (size_t i = length(array); i-- > 0;)
 			if (nvb_streq(arrays[a], "linux.resources.devices")
 					? i >= rules
-					: owned(plan, hook_path, arrays[a],
+					: owned(plan, hook_path, userns, arrays[a],
 						  json_object_array_get_idx(array, i)))
 				json_object_array_del_idx(array, i, 1);
 	}
@@ -176,14 +181,14 @@ static bool rules_allow(json_object *root, const struct nvb_edit *edit)
 }
 
 /* Whether the plan's edit is in the document and says what it should. */
-static bool holds(json_object *root, const struct nvb_edit *edit)
+static bool holds(json_object *root, const struct nvb_edit *edit, bool userns)
 {
 	json_object *array = NULL, *last = NULL;
 
 	for (size_t a = 0; a < NVB_ELEMENTS(arrays); a++) {
 		array = at(root, arrays[a]);
 		for (size_t i = 0; i < length(array); i++)
-			if (owns(edit, arrays[a], json_object_array_get_idx(array, i)))
+			if (owns(edit, userns, arrays[a], json_object_array_get_idx(array, i)))
 				last = json_object_array_get_idx(array, i);
 	}
 	switch (edit->kind) {
@@ -193,6 +198,9 @@ static bool holds(json_object *root, const struct nvb_edit *edit)
 	case NVB_EDIT_MOUNT:
 		return last && has_string(last, "source", edit->mount.host);
 	case NVB_EDIT_DEVICE:
+		if (userns)
+			return last && has_string(last, "source", edit->device.host) &&
+			       rules_allow(root, edit);
 		return last && json_object_get_int64(at(last, "major")) == edit->device.major &&
 		       json_object_get_int64(at(last, "minor")) == edit->device.minor &&
 		       rules_allow(root, edit);
@@ -211,11 +219,22 @@ static bool needs_hook(const struct nvb_plan *plan)
 	return false;
 }
 
+static bool has_user_namespace(json_object *root)
+{
+	json_object *namespaces = at(root, "linux.namespaces");
+
+	for (size_t i = 0; i < length(namespaces); i++)
+		if (has_string(json_object_array_get_idx(namespaces, i), "type", "user"))
+			return true;
+	return false;
+}
+
 const char *oci_judge(const char *before, size_t before_size, const char *after, size_t after_size,
 	const struct nvb_plan *plan, const char *hook_path, char *buffer, size_t buffer_size)
 {
 	_cleanup_json_ json_object *old = parse(before, before_size), *new = parse(after, after_size);
 	json_object *hooks;
+	bool userns = has_user_namespace(old);
 	size_t rules, own = 0;
 
 	if (!old)
@@ -223,7 +242,7 @@ const char *oci_judge(const char *before, size_t before_size, const char *after,
 	if (!new)
 		return "json-c does not take the result";
 	for (size_t i = 0; i < plan->edit_count; i++) {
-		if (holds(new, &plan->edits[i]))
+		if (holds(new, &plan->edits[i], userns))
 			continue;
 		snprintf(buffer, buffer_size, "edit %zu (%s) is not in force", i,
 			nvb_edit_kind_name(plan->edits[i].kind));
@@ -235,8 +254,8 @@ const char *oci_judge(const char *before, size_t before_size, const char *after,
 	if (needs_hook(plan) != (own > 0))
 		return "our hook is missing or too many";
 	rules = length(at(old, "linux.resources.devices"));
-	take_out(old, plan, hook_path, rules);
-	take_out(new, plan, hook_path, rules);
+	take_out(old, plan, hook_path, userns, rules);
+	take_out(new, plan, hook_path, userns, rules);
 	if (!json_object_equal(old, new)) {
 		snprintf(buffer, buffer_size, "something else changed:\n%s\n%s",
 			json_object_to_json_string(old), json_object_to_json_string(new));

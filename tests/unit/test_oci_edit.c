@@ -280,7 +280,7 @@ static void our_hook_is_replaced_and_others_stay(void **state)
 	assert_string_equal(out,
 		"{\"ociVersion\":\"1\",\"hooks\":{\"createContainer\":[{\"path\":\"/"
 		"other\"},{\"path\":\"" HOOK "\",\"args\":[\"nvbind-hook\",\"apply\",\"--link\",\"t::/"
-					     "l\"],\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"]}]}}");
+		"l\"],\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"]}]}}");
 	without = edit_with(config, plan, &no_hook);
 	assert_string_equal(without, config);
 }
@@ -314,8 +314,7 @@ static void foreign_hooks_of_one_path_stand_side_by_side(void **state)
 		"\"h\",\"one\"],\"env\":[\"A=b\"],\"timeout\":5}]}}");
 }
 
-/* In a user namespace the runtime binds a node from the path it has inside: another one must be mounted. */
-static void nodes_from_elsewhere_are_mounted_in_user_namespaces(void **state)
+static void nodes_are_mounted_in_user_namespaces(void **state)
 {
 	static const char userns[] =
 		"{\"ociVersion\":\"1\",\"linux\":{\"namespaces\":[{\"type\":\"user\"}]}}";
@@ -330,16 +329,17 @@ static void nodes_from_elsewhere_are_mounted_in_user_namespaces(void **state)
 	oci_add_device(plan, "/dev/nvidia1", 195, 1);
 	plan->edits[1].device.host = "/driver/dev/nvidia1";
 	inside = edit(userns, plan);
-	assert_int_equal(count(inside, "\"path\":\"/dev/nvidia0\""), 1);
-	assert_int_equal(count(inside, "\"path\":\"/dev/nvidia1\""), 0);
+	assert_int_equal(count(inside, "\"path\":\"/dev/nvidia"), 0);
+	assert_int_equal(count(inside, "\"source\":\"/dev/nvidia0\",\"options\":[\"bind\",\"rprivate\"]"), 1);
 	assert_int_equal(count(inside, "\"source\":\"/driver/dev/nvidia1\""), 1);
 	assert_int_equal(count(inside, "\"allow\":true"), 2);
 	outside = edit(plain, plan);
-	assert_int_equal(count(outside, "\"path\":\"/dev/nvidia1\""), 1);
+	assert_int_equal(count(outside, "\"path\":\"/dev/nvidia"), 2);
 	assert_int_equal(count(outside, "\"source\""), 0);
 	options.user_namespace = true;
 	told = edit_with(plain, plan, &options);
-	assert_int_equal(count(told, "\"source\":\"/driver/dev/nvidia1\""), 1);
+	assert_int_equal(count(told, "\"path\":\"/dev/nvidia"), 0);
+	assert_int_equal(count(told, "\"source\""), 2);
 }
 
 static void unknown_numbers_come_from_the_node(void **state)
@@ -460,7 +460,7 @@ static char *random_config(unsigned *seed)
 	if (sb.len > before)
 		nvb_sb_add(&sb, ",\"maskedPaths\":[\"\\ud83d\\ude00\"],");
 	else
-		nvb_sb_add(&sb, "\"maskedPaths\":[\"\\u00e9\"],");
+		nvb_sb_add(&sb, "\"namespaces\":[{\"type\":\"user\"}],");
 	before = sb.len;
 	grow(&sb, seed, rules, NVB_ELEMENTS(rules));
 	if (sb.len == before)
@@ -500,7 +500,7 @@ int main(void)
 		cmocka_unit_test(a_hidden_mount_comes_again),
 		cmocka_unit_test(our_hook_is_replaced_and_others_stay),
 		cmocka_unit_test(foreign_hooks_of_one_path_stand_side_by_side),
-		cmocka_unit_test(nodes_from_elsewhere_are_mounted_in_user_namespaces),
+		cmocka_unit_test(nodes_are_mounted_in_user_namespaces),
 		cmocka_unit_test(unknown_numbers_come_from_the_node),
 		cmocka_unit_test(options_of_another_library_are_refused),
 		cmocka_unit_test(what_json_cannot_say_is_refused),
