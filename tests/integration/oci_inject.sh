@@ -113,6 +113,16 @@ for runtime in runc crun; do
 	! runtime_works "$runtime" v1 || environment "$runtime"
 done
 
+# A device named as CDI names it comes from a spec of the host, whose numbers are read from the nodes.
+mkdir "$T/cdi"
+printf '[cdi]\ndirectories = ["%s"]\n' "$T/cdi" >"$T/cdi.toml"
+nvbind cdi generate --root "$T/host" --device-name-strategy index --output "$T/cdi/nvidia.yaml"
+bundle "$T/named"
+nvbind --config "$T/cdi.toml" inject --root "$T/host" --device nvidia.com/gpu=2 --bundle "$T/named"
+is 'a CDI name gives its GPU with its numbers' "$major 2" \
+	"$(jq -r '.linux.devices[] | select(.path == "/dev/nvidia2") | "\(.major) \(.minor)"' "$T/named/config.json")"
+is 'and the hook that the spec names' apply "$(jq -r '.hooks.createContainer[0].args[1]' "$T/named/config.json")"
+
 # The file: byte for byte but for what was added, mode and owner kept, twice is once.
 dir=$T/file
 bundle "$dir"
