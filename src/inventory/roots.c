@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/str.h"
 #include "inventory/inventory.h"
 
@@ -12,6 +17,25 @@ static int open_one(
 	if (rc < 0)
 		return nvb_wrap(err, rc, "%s", what);
 	return 0;
+}
+
+/*
+ * Every look-up below needs openat2(2), and takes any failure for "not there": where the call itself is
+ * refused (a kernel before 5.6, a seccomp filter that does not know it) a host full of GPUs would look empty.
+ */
+static int check_openat2(const struct nvb_root *root, nvb_error **err)
+{
+	int fd = nvb_root_openat(root, "/", O_PATH | O_DIRECTORY, 0), rc;
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (fd != -ENOSYS && fd != -EPERM)
+		return nvb_fail_errno(err, -fd, "%s", root->path);
+	rc = nvb_fail(
+		err, NVB_ERR_UNSUPPORTED, "the system call openat2 is refused here (%s)", strerror(-fd));
+	return nvb_hint(err, rc, "it needs Linux 5.6, and in a container a seccomp profile that allows it");
 }
 
 static int copy_library_path(struct nvb_roots *roots, const char *const *path, nvb_error **err)
@@ -43,6 +67,8 @@ int nvb_roots_open(struct nvb_roots *roots, const struct nvb_inventory_options *
 		rc = open_one(&opened.proc, o->proc_root, o->root, "proc root", err);
 	if (rc == 0)
 		rc = open_one(&opened.sys, o->sys_root, o->root, "sys root", err);
+	if (rc == 0)
+		rc = check_openat2(&opened.driver, err);
 	if (rc == 0)
 		rc = copy_library_path(&opened, o->library_path, err);
 	if (rc < 0) {

@@ -60,3 +60,9 @@ is 'an empty list' '[]' "$(nvbind info --gpus --format=json --root "$T/none" | j
 check 'WSL2 is fit' nvbind info --driver-check --root "$T/wsl2"
 is 'WSL2 is known by its device' 'dxg wsl2' "$(nvbind info --json --root "$T/wsl2" | jq -r '.driver.kind + " " + .platform')"
 refuses 'a root that is not there' 1 'nowhere' nvbind info --root "$T/nowhere"
+
+# Where openat2 is refused, a host full of GPUs must not look empty.
+if command -v strace >/dev/null; then
+	refuses 'a blocked openat2 is said' 1 'openat2 is refused here' \
+		strace -f -o /dev/null -e inject=openat2:error=ENOSYS nvbind info --root "$T/mig"
+fi
