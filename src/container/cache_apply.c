@@ -75,8 +75,9 @@ static int write_new(const struct nvb_place *place, const struct nvb_container_w
 	_cleanup_error_ nvb_error *why = NULL;
 	int rc = nvb_replace_file(place, CACHE_PATH, data, size, old->present ? &old->st : NULL, &why);
 
-	if (rc < 0 && nvb_error_errno(why) == EROFS && work->may_mount && old->present) {
-		nvb_debug(log, "the root is read-only: " CACHE_PATH " becomes a mount");
+	/* A read-only root, or a cache in a volume. */
+	if (rc == -NVB_ERR_PERMISSION && work->may_mount && old->present) {
+		nvb_debug(log, CACHE_PATH " becomes a mount: %s", nvb_error_message(why));
 		return nvb_mount_file(place->top, CACHE_PATH, data, size, err);
 	}
 	if (rc < 0)

@@ -26,8 +26,9 @@ struct nvb_container_work {
 	 * all that is added to the cache. NULL: what the root holds. */
 	const struct nvb_container_library *libraries;
 	size_t library_count;
-	/* A read-only root gets the new cache as a mount over the old one. Only for a caller that is in the
-	 * container's own mount namespace, as an OCI createContainer hook is. */
+	/* A cache that cannot be written (a read-only root) or lies in a volume gets the new one mounted over
+	 * it. Only for a caller that is in the container's own mount namespace, as an OCI createContainer
+	 * hook is. */
 	bool may_mount;
 };
 

@@ -94,6 +94,7 @@ struct neighbour {
 	const char *path; /* of that link */
 	size_t size;	  /* of its directory's part, with the slash */
 	int fd;
+	bool checked; /* it may be written to */
 };
 
 static void forget(struct neighbour *n)
@@ -148,6 +149,12 @@ static int make_link(
 			return nvb_wrap(err, top, "link %s", link->path);
 		parent = top;
 		rc = look(parent, name, link->target, &found);
+	}
+	if (rc == 0 && top < 0 && !n->checked && (found == NOTHING || found == OTHER_LINK)) {
+		rc = nvb_place_check(place, parent, link->path, err);
+		if (rc < 0)
+			return nvb_wrap(err, rc, "link");
+		n->checked = true;
 	}
 	if (rc == 0)
 		rc = put_link(parent, name, link->target, found);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -121,11 +123,68 @@ static int open_layered_parent(
 	return fd;
 }
 
+static uint64_t mount_of(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0 ||
+		!(stx.stx_mask & STATX_MNT_ID))
+		return 0;
+	return stx.stx_mnt_id;
+}
+
+int nvb_place_check(const struct nvb_place *place, int directory, const char *path, nvb_error **err)
+{
+	struct statfs fs;
+
+	if (nvb_place_is_layered(place) || mount_of(directory) == mount_of(place->top->fd) ||
+		(fstatfs(directory, &fs) == 0 && fs.f_type == TMPFS_MAGIC))
+		return 0;
+	return nvb_fail(err, NVB_ERR_PERMISSION, "%s: lies in a volume", path);
+}
+
+/* The nearest directory above `path` that exists, open. fd or -errno. */
+static int open_ancestor(const struct nvb_root *root, const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	int fd = -ENOENT;
+
+	if (!copy)
+		return -ENOMEM;
+	while (fd == -ENOENT && cut_last(copy))
+		fd = nvb_root_openat(root, copy, O_PATH | O_DIRECTORY, 0);
+	return fd == -ENOENT ? nvb_root_openat(root, "/", O_PATH | O_DIRECTORY, 0) : fd;
+}
+
+/* The same place may be reached another way a moment later; what is opened at the end is checked again. */
+static int open_plain_parent(
+	const struct nvb_place *place, const char *path, const char **name, nvb_error **err)
+{
+	_cleanup_error_ nvb_error *why = NULL;
+	_cleanup_close_ int ancestor = -1, parent = nvb_root_open_parent(place->top, path, false, name, &why);
+	int rc;
+
+	if (parent == -NVB_ERR_NOT_FOUND) {
+		ancestor = open_ancestor(place->top, path);
+		if (ancestor < 0)
+			return nvb_fail_errno(err, -ancestor, "%s", path);
+		rc = nvb_place_check(place, ancestor, path, err);
+		if (rc < 0)
+			return rc;
+		parent = nvb_root_open_parent(place->top, path, true, name, err);
+	} else if (parent < 0) {
+		nvb_error_move(err, NVB_TAKE_PTR(why));
+	}
+	if (parent < 0)
+		return parent;
+	rc = nvb_place_check(place, parent, path, err);
+	return rc < 0 ? rc : NVB_TAKE_FD(parent);
+}
+
 int nvb_place_open_parent(const struct nvb_place *place, const char *path, const char **name, nvb_error **err)
 {
-	if (nvb_place_is_layered(place))
-		return open_layered_parent(place, path, name, err);
-	return nvb_root_open_parent(place->top, path, true, name, err);
+	return nvb_place_is_layered(place) ? open_layered_parent(place, path, name, err)
+					   : open_plain_parent(place, path, name, err);
 }
 
 int nvb_place_open_content_parent(

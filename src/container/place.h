@@ -21,9 +21,16 @@ static inline bool nvb_place_is_layered(const struct nvb_place *place)
 }
 
 /*
+ * Refuses (NVB_ERR_PERMISSION) when the open directory lies in a volume: what a user mounted into the
+ * container is not ours to change, and may be the host's own /etc. A tmpfs is the container's as a rule
+ * (/run, /dev). `path` is for the message.
+ */
+int nvb_place_check(const struct nvb_place *place, int directory, const char *path, nvb_error **err);
+
+/*
  * Opens the directory in `top` that holds the last part of `path`, creating it and those above as they are in
- * `content` (mode, owner) or with mode 0755. *name points at the last part inside `path`. fd (O_PATH) or
- * negated code.
+ * `content` (mode, owner) or with mode 0755; never in a volume (see nvb_place_check). *name points at the
+ * last part inside `path`. fd (O_PATH) or negated code.
  */
 int nvb_place_open_parent(
 	const struct nvb_place *place, const char *path, const char **name, nvb_error **err);

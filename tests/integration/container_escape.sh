@@ -71,6 +71,30 @@ done
 check 'planted temporary names' hook
 untouched 'planted temporary names'
 
+# --- volumes ---------------------------------------------------------------------------------------------------------
+
+# What a user mounted into the container is not ours to change, and may be the host's own /etc.
+volumes() {
+	mount --bind "$T/outside" "$T/root/etc"
+	mount --bind "$T/outside/lib" "$T/root/lib"
+	mount -t tmpfs tmpfs "$T/root/run"
+	nvbind-hook apply --root "$T/root" "$@" --library-directory /usr/lib --link x::/etc/new/deep/x --link x::/etc/x \
+		--link x::/lib/x --link x::/lib/libcuda.so.1 --link x::/run/deep/x
+	readlink "$T/root/run/deep/x"
+	strings "$T/root/etc/ld.so.cache"
+}
+for arguments in '' --mount; do
+	new_root
+	mkdir "$T/root/run"
+	# shellcheck disable=SC2086 # none or one
+	said=$(in_mount_namespace volumes $arguments 2>&1) || fail 'volumes: the hook exits 0'
+	untouched "volumes ${arguments:-as they are}"
+	like "volumes ${arguments:-as they are}: links are made beside them" '^x$' "$said"
+	[ -z "$arguments" ] && word=unlike || word=like
+	"$word" "volumes ${arguments:-as they are}: the merged cache is seen through a mount alone" \
+		'^/usr/lib/libcuda.so.550' "$said"
+done
+
 # --- what is no cache ------------------------------------------------------------------------------------------------
 
 odd_cache() { # WHAT COMMAND...: the command makes etc/ld.so.cache, which must stay what it is

@@ -31,6 +31,7 @@ static const uint16_t allowed[] = {
 	SYS_openat,
 	SYS_close,
 	SYS_fstat,
+	SYS_fstatfs,
 	SYS_newfstatat,
 	SYS_statx,
 	SYS_lseek,
