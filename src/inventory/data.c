@@ -40,17 +40,19 @@ struct row {
 #define NGX	 NVB_CAP_NGX
 #define DRAW	 (GRAPHICS | DISPLAY)
 
-#define BINARY(name, caps, reason)                                                     \
-	{                                                                              \
-		"bin." name, NVB_FILE_BINARY, (caps), 0, {"/usr/bin/" name},           \
-			{"/usr/sbin/" name, "/usr/lib/nvidia/current/" name,           \
-				"/run/current-system/sw/bin/" name, "/opt/bin/" name}, \
-			reason                                                         \
+#define BINARY(name, caps, reason)                                                                  \
+	{                                                                                           \
+		"bin." name, NVB_FILE_BINARY, (caps), 0, {"/usr/bin/" name},                        \
+			{"/usr/sbin/" name, "/usr/lib/nvidia/current/" name,                        \
+				"/run/current-system/sw/bin/" name, "/usr/local/nvidia/bin/" name}, \
+			reason                                                                      \
 	}
 #define XDG(rule, name, caps, elf_class, reason)                                                      \
 	{                                                                                             \
 		"data." rule, NVB_FILE_DATA, (caps), (elf_class), {"/usr/share/" name, "/etc/" name}, \
-			{"/run/opengl-driver/share/" name, "/run/opengl-driver/etc/" name}, reason    \
+			{"/run/opengl-driver/share/" name, "/run/opengl-driver/etc/" name,            \
+				"/usr/local/nvidia/share/" name},                                     \
+			reason                                                                        \
 	}
 #define DLL(name, reason)                                                                               \
 	{                                                                                               \

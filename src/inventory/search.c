@@ -29,6 +29,7 @@ static const char *const known_directories[] = {
 #elif defined(__aarch64__)
 	"/usr/lib/arm-linux-gnueabihf",
 #endif
+	"/usr/local/nvidia/lib64", /* Container-Optimized OS and what it gives to its pods */
 };
 
 unsigned nvb_host_machine(unsigned elf_class)

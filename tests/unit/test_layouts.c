@@ -150,6 +150,22 @@ static void nixos(void **state)
 	nvb_inventory_free(inventory);
 }
 
+static void container_optimized_os(void **state)
+{
+	struct nvb_inventory *inventory;
+
+	(void)state;
+	host_lib("/usr/local/nvidia/lib64/libcuda.so.570.133.20", "libcuda.so.1");
+	host_text("/usr/local/nvidia/bin/nvidia-smi", "#!/bin/sh\n");
+	host_text("/usr/local/nvidia/share/glvnd/egl_vendor.d/10_nvidia.json", "{}");
+	inventory = host_load(NULL);
+	assert_true(host_directory(inventory, "/usr/local/nvidia/lib64"));
+	assert_string_equal(host_target(inventory, "/usr/bin/nvidia-smi"), "../local/nvidia/bin/nvidia-smi");
+	assert_string_equal(host_target(inventory, "/usr/share/glvnd/egl_vendor.d/10_nvidia.json"),
+		"../../../local/nvidia/share/glvnd/egl_vendor.d/10_nvidia.json");
+	nvb_inventory_free(inventory);
+}
+
 static void wsl2(void **state)
 {
 #define STORE "/usr/lib/wsl/drivers/nv_dispi.inf_amd64_1"
@@ -309,6 +325,7 @@ int main(void)
 		scratch_test(fedora),
 		scratch_test(arch),
 		scratch_test(nixos),
+		scratch_test(container_optimized_os),
 		scratch_test(wsl2),
 		scratch_test(the_module_decides_between_two_drivers),
 		scratch_test(mismatch_and_compat),
