@@ -6,10 +6,13 @@
 /*
  * NVIDIA's nvidia-smi does not start on the public interface alone: it asks for a private table of functions,
  * by number. Source for number, arguments and the record below: NVIDIA's own published mock (k8s-test-infra,
- * pkg/gpu/mocknvml), checked here with nvidia-smi 535.261.03 and 550.163.01. Slots nobody has described
- * answer NOT_SUPPORTED, which nvidia-smi shows as N/A.
+ * pkg/gpu/mocknvml), checked here with nvidia-smi 535.261.03 and 550.163.01; topology and sampling were
+ * found out with these two, by what they print for each answer. Slots nobody has described answer
+ * NOT_SUPPORTED, which nvidia-smi shows as N/A.
  */
 enum {
+	SLOT_TOPOLOGY = 23,
+	SLOT_SAMPLING = 72,
 	SLOT_DEVICE_BY_INDEX = 81,
 	SLOT_COMPUTE_PROCESSES = 213,
 	SLOT_GRAPHICS_PROCESSES = 214,
@@ -76,6 +79,39 @@ static nvml_return host_max_pcie(nvml_device device, uint32_t *gen)
 	return nvmlDeviceGetMaxPcieLinkGeneration(device, gen);
 }
 
+/* nvidia-smi's own scale for "topo -m": how two GPUs, named by bus id, reach each other. */
+enum {
+	PATH_NODE = 3,	 /* NODE: within a NUMA node; below it PIX, PXB and PHB, PCIe bridges in common */
+	PATH_SYSTEM = 4, /* SYS; + n: NV<n>, n NVLinks */
+};
+
+static nvml_return topology(const char *first, const char *second, uint32_t *path)
+{
+	nvml_device devices[2];
+	uint32_t links, level;
+
+	if (!first || !second || !path)
+		return NVML_INVALID_ARGUMENT;
+	nvml_return rc = nvmlDeviceGetHandleByPciBusId_v2(first, &devices[0]);
+	if (rc == NVML_OK)
+		rc = nvmlDeviceGetHandleByPciBusId_v2(second, &devices[1]);
+	if (rc == NVML_OK)
+		rc = nvmlDeviceGetTopologyCommonAncestor(devices[0], devices[1], &level);
+	if (rc == NVML_OK)
+		rc = nvlinks_between(devices[0], devices[1], &links);
+	if (rc == NVML_OK)
+		*path = links ? PATH_SYSTEM + links : level == NVML_TOPOLOGY_NODE ? PATH_NODE : PATH_SYSTEM;
+	return rc;
+}
+
+/* Asked before "dmon" and "pmon" read samples: whether the card keeps any. All here do. */
+static nvml_return has_samples(nvml_device device, uint32_t *yes)
+{
+	ENTER(device, FOR_GPU, yes);
+	*yes = 1;
+	return NVML_OK;
+}
+
 union entry {
 	size_t size; /* of the table in bytes: the first entry */
 	void *function;
@@ -91,6 +127,8 @@ API(nvmlInternalGetExportTable, const void **table, const void *id)
 		return NVML_NOT_FOUND;
 	for (int i = 1; i < SLOT_COUNT; i++)
 		entries[i].function = (void *)unknown_slot;
+	entries[SLOT_TOPOLOGY].function = (void *)topology;
+	entries[SLOT_SAMPLING].function = (void *)has_samples;
 	entries[SLOT_DEVICE_BY_INDEX].function = (void *)nvmlDeviceGetHandleByIndex_v2;
 	entries[SLOT_COMPUTE_PROCESSES].function = (void *)compute_processes;
 	entries[SLOT_GRAPHICS_PROCESSES].function = (void *)graphics_processes;

@@ -137,7 +137,7 @@ static void read_field(const struct sim_gpu *gpu, uint64_t now, nvml_field_value
 	if (!field || (gpu->features & need) != need)
 		value->result = NVML_NOT_SUPPORTED;
 	else if (field->need & OF_LINK && value->scope >= gpu->link_count)
-		value->result = NVML_INVALID_ARGUMENT;
+		value->result = value->scope < SIM_LINK_MAX ? NVML_NOT_SUPPORTED : NVML_INVALID_ARGUMENT;
 	else if (field->type == NVML_VALUE_UINT)
 		value->value.ui = (uint32_t)field->value(gpu, value->scope, now);
 	else

@@ -89,6 +89,12 @@ nvml_return nvmlDeviceGetHandleByIndex_v2(uint32_t index, nvml_device *device);
 nvml_return nvmlDeviceGetMaxPcieLinkGeneration(nvml_device device, uint32_t *gen);
 nvml_return nvmlDeviceGetRunningProcessDetailList(nvml_device device, nvml_process_detail_list *list);
 
+nvml_return nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvml_device *device);
+nvml_return nvmlDeviceGetTopologyCommonAncestor(nvml_device a, nvml_device b, uint32_t *level);
+
+/* How many NVLinks join two GPUs, directly or through switches. */
+nvml_return nvlinks_between(nvml_device a, nvml_device b, uint32_t *count);
+
 /* Lets telemetry vary with time as the scenario asks; the same at the same time for every reader. */
 void vary(const struct sim_machine *machine, uint32_t index, struct sim_gpu *gpu, uint64_t now);
 

@@ -46,7 +46,10 @@ API(nvmlDeviceGetPcieLinkMaxSpeed, nvml_device device, uint32_t *speed)
 	return *speed ? NVML_OK : NVML_NOT_SUPPORTED;
 }
 
-/* The link with that number: NOT_SUPPORTED without NVLink, INVALID_ARGUMENT beyond the card's links. */
+/*
+ * The link with that number: INVALID_ARGUMENT beyond those any card has, NOT_SUPPORTED beyond this card's:
+ * clients try them all, and nvidia-smi gives up its topology on any other answer.
+ */
 static nvml_return link_of(nvml_device device, uint32_t number, struct sim_link *link)
 {
 	ENTER(device, FOR_GPU, true);
@@ -55,7 +58,7 @@ static nvml_return link_of(nvml_device device, uint32_t number, struct sim_link 
 	if (!(gpu.features & SIM_HAS_NVLINK))
 		return NVML_NOT_SUPPORTED;
 	if (number >= gpu.link_count)
-		return NVML_INVALID_ARGUMENT;
+		return NVML_NOT_SUPPORTED;
 	*link = gpu.link[number];
 	return NVML_OK;
 }
@@ -147,6 +150,38 @@ static nvml_return enter_two(nvml_device a, nvml_device b, struct sim_gpu gpus[2
 	nvml_return rc = enter(a, FOR_GPU, &gpus[0], &refs[0]);
 
 	return rc == NVML_OK ? enter(b, FOR_GPU, &gpus[1], &refs[1]) : rc;
+}
+
+/* Links of a card that are up and end at a switch, or at the other card. */
+static uint32_t links_towards(const struct sim_gpu *gpu, const struct sim_gpu *other)
+{
+	enum { TO_GPU = 0, TO_SWITCH = 2 };
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < gpu->link_count && i < SIM_LINK_MAX; i++) {
+		const struct sim_link *link = &gpu->link[i];
+		bool there = link->remote.domain == other->pci.domain && link->remote.bus == other->pci.bus &&
+			     link->remote.device == other->pci.device;
+		count += link->active &&
+			 (link->remote_type == TO_SWITCH || (link->remote_type == TO_GPU && there));
+	}
+	return count;
+}
+
+nvml_return nvlinks_between(nvml_device a, nvml_device b, uint32_t *count)
+{
+	struct sim_gpu gpus[2];
+	struct ref refs[2];
+	nvml_return rc = enter_two(a, b, gpus, refs);
+
+	if (rc != NVML_OK)
+		return rc;
+	*count = 0;
+	if (gpus[0].features & gpus[1].features & SIM_HAS_NVLINK) {
+		uint32_t there = links_towards(&gpus[0], &gpus[1]), back = links_towards(&gpus[1], &gpus[0]);
+		*count = there < back ? there : back;
+	}
+	return NVML_OK;
 }
 
 static uint32_t distance(const struct sim_gpu gpus[2], const struct ref refs[2])

@@ -41,6 +41,14 @@ const char *smi_mig_profile(const char *name)
 	return profile ? profile + strlen(" MIG ") : name;
 }
 
+/* A program chooses its own name: it shall not write to the terminal of whoever looks. */
+static void make_printable(char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < ' ' || *name == 127)
+			*name = '?';
+}
+
 typedef nvml_return (*process_fn)(nvml_device, uint32_t *, nvml_process_info *);
 
 uint32_t smi_processes(const struct smi *smi, nvml_device device, struct process *out, uint32_t room)
@@ -66,6 +74,7 @@ uint32_t smi_processes(const struct smi *smi, nvml_device device, struct process
 			if (NVML(&smi->nvml, nvmlSystemGetProcessName, infos[i].pid, process->name,
 				    sizeof(process->name)) != NVML_OK)
 				strcpy(process->name, "[Not Found]");
+			make_printable(process->name);
 		}
 	}
 	return count;

@@ -143,6 +143,17 @@ static void print_mig(const struct smi *smi)
 			smi->out);
 }
 
+/* A long name keeps its end: what tells programs apart is seldom their directory. */
+static void fit_name(const char *name, char out[39])
+{
+	size_t length = strlen(name);
+
+	if (length <= 38)
+		strcpy(out, name);
+	else
+		snprintf(out, 39, "...%s", name + length - 35);
+}
+
 static void instance_text(uint32_t id, char out[16])
 {
 	if (id == NVML_NO_INSTANCE)
@@ -167,14 +178,14 @@ static void print_processes(const struct smi *smi)
 		uint32_t count = smi_processes(smi, smi->gpus[i].device, processes, 512);
 		for (uint32_t n = 0; n < count; n++) {
 			const struct process *process = &processes[n];
-			char gi[16], ci[16], memory[32];
+			char gi[16], ci[16], memory[32], name[39];
+			fit_name(process->name, name);
 			instance_text(process->info.gi, gi);
 			instance_text(process->info.ci, ci);
 			snprintf(memory, sizeof(memory), "%lluMiB",
 				(unsigned long long)process->info.memory >> 20);
-			fprintf(smi->out, "|  %3u %4.4s %4.4s %10u%7c   %-42.42s%10.10s |\n",
-				smi->gpus[i].index, gi, ci, process->info.pid, process->kind, process->name,
-				memory);
+			fprintf(smi->out, "|  %3u%6.6s%5.5s%10u%7c   %-38s%14.14s |\n", smi->gpus[i].index,
+				gi, ci, process->info.pid, process->kind, name, memory);
 		}
 		any |= count;
 	}

@@ -31,6 +31,22 @@ try() { # NUMBER PROGRAM
 	is "$version: -q -x" 8 "$("$smi" -q -x | python3 -c \
 		'import sys, xml.dom.minidom as m; print(len(m.parse(sys.stdin).getElementsByTagName("gpu")))')"
 
+	like "$version: the topology" '^GPU0[[:space:]]+X[[:space:]]+NV12' "$("$smi" topo -m)"
+	check "$version: dmon" "$smi" dmon -c 1
+	mkfifo "$T/$1.in"
+	"$NVB_BUILD/tests/integration/cuda-toy" hold 0 1024 <"$T/$1.in" >"$T/$1.out" &
+	local holder=$!
+	exec 8>"$T/$1.in"
+	for _ in $(seq 250); do
+		! grep -q ready "$T/$1.out" || break
+		sleep 0.02
+	done
+	is "$version: it shows the program" "$holder, 1280 MiB" \
+		"$("$smi" --query-compute-apps=pid,used_memory --format=csv,noheader)"
+	like "$version: in the table as well" " $holder +C " "$("$smi")"
+	exec 8>&-
+	wait "$holder"
+
 	check "$version: MIG on" "$smi" -mig 1 -i 7
 	check "$version: instances made" "$smi" mig -cgi 9,14,19 -C -i 7
 	is "$version: three MIG devices on GPU 7" 3 "$("$smi" -L | sed -n '/^GPU 7/,$p' | grep -c '^  MIG ')"

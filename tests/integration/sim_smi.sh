@@ -84,6 +84,21 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 is 'an ordinary user sees them too' "$count" "$("${nobody[@]}" env LD_LIBRARY_PATH="$T/mig/usr/lib/x86_64-linux-gnu" \
 	"$T/mig/usr/bin/nvidia-smi" -L | grep -c '^  MIG ')"
 
+# Processes, and what a name may do to a terminal.
+toy=$NVB_BUILD/tests/integration/cuda-toy
+mkfifo "$T/in"
+(LD_LIBRARY_PATH=$T/host/usr/lib/x86_64-linux-gnu exec -a $'\e[31mred' "$toy" hold 1 64 <"$T/in" >"$T/out") &
+holder=$!
+exec 8>"$T/in"
+for _ in $(seq 250); do
+	! grep -q ready "$T/out" || break
+	sleep 0.02
+done
+like 'the table shows the program' "^\\|    1   N/A  N/A +[0-9]+      C   \\?\\[31mred hold 1 64 +[0-9]+MiB \\|$" "$(smi)"
+is 'no name reaches the terminal raw' 0 "$( (smi; smi -q; smi -q -x) | grep -c $'\e' || true)"
+exec 8>&-
+wait "$holder"
+
 # An ordinary user's change is refused, and is in nobody's way afterwards.
 library=$T/mig/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1
 limit='import ctypes, sys
