@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 /*
- * What an installed driver consists of, as tables. Sources: the manifests (.manifest) of NVIDIA's .run files
- * 535.216.03, 550.163.01, 570.133.20 and 580.65.06 and the packages of the distributions made from them.
- * In texts, %V stands for the driver's version.
+ * What an installed driver consists of, as tables. SONAMEs, dependencies and the 32-bit set are those of
+ * Debian's packages of 550.163.01, compared file by file; what those packages leave out follows NVIDIA's
+ * installer, and from which branch on a library exists is known only roughly. In texts, %V stands for the
+ * driver's version.
  */
 enum sim_library_flag {
 	SIM_LIB_32 = 1u << 0,	      /* there is a 32-bit one as well */

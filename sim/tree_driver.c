@@ -72,8 +72,11 @@ static int collect_needed(
 	const struct sim_library *library, const char *version, char ***needed, nvb_error **err)
 {
 	for (size_t i = 0; i < NVB_ELEMENTS(library->needed) && library->needed[i]; i++) {
-		_cleanup_free_ char *soname = soname_of(find_library(library->needed[i]), version);
+		const struct sim_library *other = find_library(library->needed[i]);
+		_cleanup_free_ char *soname = soname_of(other, version);
 
+		if (!in_branch(sim_branch(version), other->since, other->before))
+			continue;
 		if (!soname || !nvb_strv_add(needed, soname))
 			return nvb_fail_oom(err);
 	}
