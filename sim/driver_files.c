@@ -20,7 +20,7 @@ const struct sim_library sim_libraries[] = {
 	{"libcudadebugger", "1", LDEV, NULL, NULL, {NULL}, 515, 0},
 	{"libnvidia-pkcs11", NULL, 0, NULL, NULL, {NULL}, 535, 0},
 	{"libnvidia-pkcs11-openssl3", NULL, 0, NULL, NULL, {NULL}, 535, 0},
-	{"libnvidia-sandboxutils", "1", LDEV, NULL, NULL, {NULL}, 560, 0},
+	{"libnvidia-sandboxutils", "1", LDEV | SIM_LIB_REAL, NULL, NULL, {NULL}, 560, 0},
 	/* video */
 	{"libnvcuvid", "1", L32 | LDEV, NULL, NULL, {NULL}, 0, 0},
 	{"libnvidia-encode", "1", L32 | LDEV, NULL, NULL, {"libnvcuvid"}, 0, 0},

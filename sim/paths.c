@@ -16,6 +16,7 @@ static const struct {
 } artifacts[] = {
 	{"libcuda.so.1", "cuda/libcuda.so.1"},
 	{"libnvidia-ml.so.1", "nvml/libnvidia-ml.so.1"},
+	{"libnvidia-sandboxutils.so.1", "sandboxutils/libnvidia-sandboxutils.so.1"},
 	{"nvidia-smi", "smi/nvidia-smi"},
 };
 
