@@ -58,6 +58,26 @@ for runtime in runc crun; do
 	is "$runtime: links are there" libcuda.so.1 "$(readlink "$T/$runtime.plain/root$LIBDIR/libcuda.so" || :)"
 	is "$runtime: no mount stays" "$mounts" "$(lib_mounts_below "$T" | wc -l)"
 
+	# The driver as one directory: one mount, links that lead into it.
+	fresh_root "$image" "$T/$runtime.tree"
+	mkdir -p "$T/$runtime.tree/rootfs" "$T/tree$LIBDIR"
+	cp "$T/driver"/* "$T/tree$LIBDIR"
+	mount --bind "$T/$runtime.tree/root" "$T/$runtime.tree/rootfs"
+	rm "$T/$runtime.tree/root$LIBDIR"/*".$DRIVER_VERSION"
+	bundle "$T/$runtime.tree"
+	tree=/run/nvbind/driver
+	edit "$T/$runtime.tree" ".mounts |= map(select(.type != \"bind\"))
+		| .mounts += [{destination: \"$tree\", source: \"$T/tree\", type: \"bind\", options: [\"bind\", \"ro\"]}]
+		| .hooks.createContainer[0].args = [\"nvbind-hook\", \"apply\", \"--library-directory\", \"$tree$LIBDIR\",
+			\"--link\", \"$tree$LIBDIR/libcuda.so.$DRIVER_VERSION::$LIBDIR/libcuda.so.1\",
+			\"--link\", \"libcuda.so.1::$LIBDIR/libcuda.so\"]"
+	output=$(with_cgroup_v1 run_bundle "$runtime" "$T/$runtime.tree" 2>&1 || :)
+	unlike "$runtime, tree: every SONAME is found" 'cannot open|No such' "$output"
+	is "$runtime, tree: in the tree" "$((${#DRIVER_SONAMES[@]} + 1))" "$(grep -c " => $tree$LIBDIR/" <<<"$output")"
+	is "$runtime, tree: the links lead there" "libcuda.so.1 $tree$LIBDIR/libcuda.so.$DRIVER_VERSION" \
+		"$(readlink "$T/$runtime.tree/root$LIBDIR"/libcuda.so{,.1} | xargs || :)"
+	umount "$T/$runtime.tree/rootfs" "$T/$runtime.tree/root"
+
 	# root.readonly: hooks run before the runtime makes it so.
 	fresh_root "$image" "$T/$runtime.readonly"
 	mkdir "$T/$runtime.readonly/rootfs"
