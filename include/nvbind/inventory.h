@@ -76,7 +76,7 @@ NVB_API void nvb_inventory_free(nvb_inventory *inventory);
 struct nvb_gpu_info {
 	size_t size;	  /* set by the caller to sizeof(struct nvb_gpu_info) */
 	uint32_t index;	  /* in PCI order, excluded GPUs skipped */
-	uint32_t minor;	  /* of /dev/nvidia<minor> */
+	uint32_t minor;	  /* of /dev/nvidia<minor>; UINT32_MAX: no NVIDIA module serves this GPU */
 	const char *uuid; /* /proc/driver/nvidia/gpus/<pci>/information, else NVML */
 	const char *name;
 	const char *pci_address;	  /* "0000:3b:00.0" */
@@ -86,6 +86,7 @@ struct nvb_gpu_info {
 	uint32_t mig_devices;
 };
 
+/** GPUs that can be given by themselves. On WSL2 none: there all of them come through one device. */
 NVB_API size_t nvb_inventory_gpu_count(const nvb_inventory *inventory);
 /** Fills *info for GPU number i (0 .. count-1). NVB_ERR_NOT_FOUND beyond the end. */
 NVB_API int nvb_inventory_gpu(
