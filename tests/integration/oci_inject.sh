@@ -155,6 +155,15 @@ refuses 'no bundle' 1 'config.json: No such file or directory .*bundle' nvbind i
 refuses 'no such GPU' 1 "'?9'?.*(0 to 7|0-7|8 GPUs|there )" inject --gpu 9
 refuses 'relative hook' 1 'must be absolute' inject --gpu 0 --hook-path nvbind-hook
 same_file 'refusals change nothing' "$T/before.json" "$dir/config.json"
+mkdir "$T/small"
+mount -t tmpfs -o size=12k tmpfs "$T/small"
+cp "$T/before.json" "$T/small/config.json"
+refuses 'a full disk' 1 'No space left on device' nvbind inject --root "$T/host" --gpu 0 --bundle "$T/small"
+same_file 'leaves the old file' "$T/before.json" "$T/small/config.json"
+is 'and nothing beside it' config.json "$(ls -A "$T/small")"
+umount "$T/small"
+to_full() { nvbind inject --root "$T/host" --gpu 0 --file "$T/before.json" --output - >/dev/full; }
+refuses 'a full standard output' 1 'writing to standard output: No space left on device' to_full
 broken() { # WHAT REGEX, config on stdin
 	cat >"$dir/config.json"
 	refuses "$1" 1 "$2" inject --gpu 0

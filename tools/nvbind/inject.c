@@ -128,7 +128,8 @@ static int put(const char *path, const char *config, size_t size, nvb_error **er
 		return nvb_file_replace(AT_FDCWD, path, config, size, err);
 	if (!nvb_streq(output, "-"))
 		return nvb_file_write(AT_FDCWD, output, config, size, 0644, err);
-	fwrite(config, 1, size, stdout);
+	if (fwrite(config, 1, size, stdout) != size)
+		return nvb_fail_errno(err, errno, "writing to standard output");
 	return nvb_stdout_flush(err);
 }
 
