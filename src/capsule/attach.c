@@ -256,9 +256,21 @@ static int wait_for_init(struct nvb_attachment *a, nvb_error **err)
 	return rc;
 }
 
+/* What a failed runtime wrote on its standard error, which is held back from the caller's. */
+static void read_said(struct nvb_attachment *a, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used + 1 < size && (n = read(a->error.from, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+}
+
 int nvb_attach_run(struct nvb_attachment *a, const struct nvb_launch *launch, pid_t pid, const char *program,
 	int (*started)(void *data, pid_t init, nvb_error **err), void *data, int *status, nvb_error **err)
 {
+	char said[2048];
 	int rc;
 
 	a->runtime = pid;
@@ -272,7 +284,8 @@ int nvb_attach_run(struct nvb_attachment *a, const struct nvb_launch *launch, pi
 			*status = 128 + a->pending;
 			return nvb_fail(err, NVB_ERR_CANCELLED, "ended while the container was starting");
 		}
-		*status = nvb_launch_failure(launch, a->runtime_status, program, err);
+		read_said(a, said, sizeof(said));
+		*status = nvb_launch_failure(launch, a->runtime_status, program, said, err);
 		return -NVB_ERR_SYSTEM;
 	}
 	rc = nvb_launch_init(launch, &a->init, err);

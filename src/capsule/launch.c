@@ -133,10 +133,26 @@ static int classify(const char *message)
 	return contains(message, absent) ? 127 : contains(message, refused) ? 126 : 125;
 }
 
-int nvb_launch_failure(const struct nvb_launch *launch, int wait_status, const char *program, nvb_error **err)
+/* The last line that is not empty; malloc'd or NULL. */
+static char *last_line(const char *text)
+{
+	const char *end = text + strlen(text), *start;
+
+	while (end > text && strchr(" \n\r\t", end[-1]))
+		end--;
+	start = end;
+	while (start > text && start[-1] != '\n')
+		start--;
+	return start < end ? strndup(start, (size_t)(end - start)) : NULL;
+}
+
+int nvb_launch_failure(const struct nvb_launch *launch, int wait_status, const char *program,
+	const char *said, nvb_error **err)
 {
 	const char *runtime = launch->entry->runtime;
-	_cleanup_free_ char *message = logged_error(launch->bundle);
+	_cleanup_free_ char *logged = logged_error(launch->bundle);
+	_cleanup_free_ char *printed = logged ? NULL : last_line(said);
+	const char *message = logged ? logged : printed;
 	int status = message ? classify(message) : 125;
 
 	if (status == 127)

@@ -28,14 +28,15 @@ static int sys_fsconfig(int fs, unsigned command, const char *key, const void *v
 
 /*
  * Where cgroup v1 and v2 stand side by side, crun refuses to run if it sees the v2 mount (there is nothing in
- * it: the controllers are v1's). Covered by an empty directory in this namespace, the host is plain v1.
+ * it: the controllers are v1's); where that was taken away and its directory is left, it fills the directory
+ * with files nobody removes. Covered by an empty directory in this namespace, the host is plain v1.
  */
 static int hide_hybrid_cgroup(nvb_error **err)
 {
-	static const char unified[] = "/sys/fs/cgroup/unified";
+	static const char root[] = "/sys/fs/cgroup", unified[] = "/sys/fs/cgroup/unified";
 	struct statfs fs;
 
-	if (statfs(unified, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+	if (statfs(root, &fs) < 0 || fs.f_type == CGROUP2_SUPER_MAGIC || access(unified, F_OK) < 0)
 		return 0;
 	if (sys_mount("none", unified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755") < 0)
 		return nvb_fail_errno(err, errno, "covering %s", unified);

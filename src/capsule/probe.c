@@ -126,7 +126,7 @@ static int run_probe(const char *bundle_path, const struct nvb_entry *entry, nvb
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		nvb_launch_failure(&launch, status, "/probe", err);
+		nvb_launch_failure(&launch, status, "/probe", "", err);
 		return -NVB_ERR_UNSUPPORTED;
 	}
 	rc = nvb_launch_init(&launch, &init, err);

@@ -41,9 +41,10 @@ int nvb_launch_init(const struct nvb_launch *launch, pid_t *init, nvb_error **er
 
 /*
  * After it ended otherwise: why, in `program`'s case as an error about the program rather than the runtime.
- * Returns 126 (the program cannot be executed), 127 (it is not there) or 125, with *err set.
+ * `said` is what the runtime wrote on its standard error, for when its log says nothing. Returns 126 (the
+ * program cannot be executed), 127 (it is not there) or 125, with *err set.
  */
-int nvb_launch_failure(
-	const struct nvb_launch *launch, int wait_status, const char *program, nvb_error **err);
+int nvb_launch_failure(const struct nvb_launch *launch, int wait_status, const char *program,
+	const char *said, nvb_error **err);
 
 #endif

@@ -149,6 +149,7 @@ static int add_rule(struct conversion *c, json_object *rule, bool *first)
 	optional = get(rule, "errnoRet");
 	if (json_object_is_type(optional, json_type_int))
 		add_value(c, "errnoRet", optional);
+	nvb_sb_addc(c->out, '}');
 	return 0;
 }
 

@@ -307,31 +307,31 @@ static void remove_logged(const char *path, const struct nvb_log *log)
 
 /*
  * Removing a directory tree frees blocks, which some file systems do at a millisecond each. Nobody has to
- * wait for that: the tree moves out of sight at once and a process of its own, which does all that lies
- * there, removes it. False when that cannot be had.
+ * wait for that: the tree moves out of sight at once, and a process of its own removes all that lies there.
+ * False when it could not be moved.
  */
 static bool discard(const struct nvb_state *state, const struct nvb_entry *entry)
 {
 	_cleanup_free_ char *trash = join(state->data, "trash"),
 			    *target = trash ? join(trash, entry->id) : NULL;
-	pid_t pid;
 
-	if (!target || rename(entry->data, target) < 0)
-		return false;
-	pid = fork();
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
+	return target && rename(entry->data, target) == 0;
+}
 
-		/* Whoever waits for the end of our output shall not wait for this. */
-		setsid();
-		if (null >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) >= 0)
-			close_range(3, ~0U, 0);
+static void empty_trash_behind(const struct nvb_state *state)
+{
+	pid_t pid = fork();
+
+	if (pid > 0)
+		return;
+	if (pid < 0) {
 		nvb_state_empty_trash(state);
-		_exit(0);
+		return;
 	}
-	if (pid < 0)
+	/* Whoever waits for the end of our output shall not wait for this. */
+	if (setsid() >= 0 && close_range(0, ~0U, 0) == 0)
 		nvb_state_empty_trash(state);
-	return true;
+	_exit(0);
 }
 
 void nvb_state_empty_trash(const struct nvb_state *state)
@@ -365,6 +365,7 @@ void nvb_entry_end(
 {
 	_cleanup_free_ char *runtime_state =
 		entry->runtime_root ? join(entry->runtime_root, entry->id) : NULL;
+	bool discarded = false;
 	nvb_error *err = NULL;
 
 	if (!entry->run)
@@ -374,13 +375,17 @@ void nvb_entry_end(
 	if (runtime_state)
 		remove_logged(runtime_state, log);
 	if (!entry->keep || !keep_record(entry, status, log)) {
-		if (!entry->ran || !discard(state, entry))
+		discarded = entry->ran && discard(state, entry);
+		if (!discarded)
 			remove_logged(entry->data, log);
 		give_back_name(state, entry);
 	}
 	/* Last: while it stands, the next bolt will try again what failed. */
 	remove_logged(entry->run, log);
 	release_entry(entry);
+	/* Only now: a child would hold the capsule's lock, too. */
+	if (discarded)
+		empty_trash_behind(state);
 }
 
 static char *record_value(const char *record, const char *key)
@@ -477,6 +482,35 @@ static bool is_id(const char *name)
 	return strlen(name) == NVB_CAPSULE_ID && strspn(name, "0123456789abcdef") == NVB_CAPSULE_ID;
 }
 
+/* Whether the bolt that recorded this capsule is still there. */
+static bool owner_lives(int directory)
+{
+	_cleanup_free_ char *record = NULL, *pid = NULL, *started = NULL;
+	uint32_t number;
+
+	if (nvb_file_read(directory, "record", 1 << 16, &record, NULL, NULL) < 0)
+		return false;
+	pid = record_value(record, "pid");
+	started = record_value(record, "started");
+	return pid && started && nvb_parse_u32(pid, &number) &&
+	       start_time((pid_t)number) == strtoull(started, NULL, 10);
+}
+
+/* The lock of a dead bolt is free, save for the moment in which a child of its own has not yet become the
+ * runtime: that one ends with its parent. */
+static bool take_over(int directory)
+{
+	enum { TRIES = 200, PAUSE_NS = 5 * 1000 * 1000 };
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+	for (int i = 0; flock(directory, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (i == TRIES || owner_lives(directory))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log)
 {
 	_cleanup_free_ char *path = join(state->run, "capsules");
@@ -497,7 +531,7 @@ void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log)
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (take_over(fd))
 			sweep_one(state, entry->d_name, fd, log);
 		else
 			close(fd);

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the tests of `bolt surge run` share; sourced after lib.sh.
+
+# own_state COMMAND...: in a mount namespace in which bolt's directories are empty and the test's own.
+own_state() { in_mount_namespace surge_state "$@"; }
+
+surge_state() {
+	mkdir -p /run/bolt /var/lib/bolt
+	mount -t tmpfs none /run/bolt
+	mount -t tmpfs none /var/lib/bolt
+	"$@"
+}
+
+# surge ARG...: bolt surge run --rm with $RUNTIME on $ROOT's files.
+surge() {
+	bolt surge run --rm ${RUNTIME:+--runtime "$RUNTIME"} "$@"
+}
+
+# inside [OPTION...] -- COMMAND: a shell command in the container of $ROOT; prints its output, errors included.
+inside() {
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	surge "${options[@]}" "$ROOT" sh -c "$2" 2>&1
+}
+
+# status COMMAND...: prints the exit status.
+status() {
+	local s=0
+	"$@" >/dev/null 2>&1 || s=$?
+	echo "$s"
+}
+
+# settled: once the files of capsules that ended are gone, which happens behind bolt's back.
+settled() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		[ -n "$(ls -A /var/lib/bolt/trash 2>/dev/null)" ] || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
+# leftovers: everything that a capsule can leave behind, one line each; nothing when all is clean. Only in own_state.
+leftovers() {
+	settled || echo "the trash was not emptied"
+	find /run/bolt/capsules /run/bolt/runtime /run/bolt/workspace /var/lib/bolt/capsules /var/lib/bolt/names \
+		-mindepth 1 ! -path '/run/bolt/runtime/*' -print 2>/dev/null
+	find /run/bolt/runtime -mindepth 2 -print 2>/dev/null
+	awk '$5 ~ "^(/run|/var/lib)/bolt/" {print "mount " $5}' /proc/self/mountinfo
+}
+
+# cgroups_of ID: control groups of one capsule.
+cgroups_of() { find /sys/fs/cgroup -type d -path "*/bolt/$1*" 2>/dev/null; }
+
+# each_world FUNCTION: calls it with RUNTIME set for every runtime and cgroup version that work here.
+each_world() {
+	local runtime version any=
+	for runtime in crun runc; do
+		for version in v1 v2; do
+			runtime_works "$runtime" "$version" || continue
+			any=1
+			echo "# $runtime, cgroup $version"
+			export RUNTIME=$runtime WORLD="$runtime $version"
+			"with_cgroup_$version" surge_state "$@"
+		done
+	done
+	[ -n "$any" ] || skip "neither crun nor runc can run a container here"
+}
