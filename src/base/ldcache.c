@@ -37,17 +37,19 @@ static uint64_t u64_at(const char *data, size_t offset)
 }
 
 /*
- * The NUL-terminated string at an offset of data, or NULL when it does not end inside or is longer than any
- * path: a hostile cache with a million entries that all point at one endless string would keep us for hours.
+ * The NUL-terminated string at an offset of data, or NULL when it does not end inside or needs more than
+ * `most` bytes: a hostile cache with a hundred thousand entries that all point at one long string would keep
+ * whoever sorts them for minutes. What ld.so looks up by a SONAME is a file's name, so none is longer than
+ * those.
  */
-static const char *string_at(const char *data, size_t size, uint64_t offset)
+static const char *string_at(const char *data, size_t size, uint64_t offset, size_t most)
 {
 	size_t left;
 
 	if (offset >= size)
 		return NULL;
 	left = size - (size_t)offset;
-	if (!memchr(data + offset, '\0', left < PATH_MAX ? left : PATH_MAX))
+	if (!memchr(data + offset, '\0', left < most ? left : most))
 		return NULL;
 	return data + offset;
 }
@@ -86,8 +88,8 @@ static bool read_hwcaps(
 		return false;
 	cache->hwcap_count = count;
 	for (size_t i = 0; i < count; i++)
-		cache->hwcap_names[i] =
-			string_at(data, size, u32_at(data, (size_t)offset + i * sizeof(uint32_t)));
+		cache->hwcap_names[i] = string_at(
+			data, size, u32_at(data, (size_t)offset + i * sizeof(uint32_t)), NAME_MAX + 1);
 	return true;
 }
 
@@ -128,8 +130,8 @@ static void read_entries(
 	for (uint32_t i = 0; i < count; i++) {
 		size_t at = start + NVB_LDCACHE_HEADER_SIZE + (size_t)i * NVB_LDCACHE_ENTRY_SIZE;
 		struct nvb_ldcache_entry entry = {
-			.soname = string_at(data, size, start + (uint64_t)u32_at(data, at + 4)),
-			.path = string_at(data, size, start + (uint64_t)u32_at(data, at + 8)),
+			.soname = string_at(data, size, start + (uint64_t)u32_at(data, at + 4), NAME_MAX + 1),
+			.path = string_at(data, size, start + (uint64_t)u32_at(data, at + 8), PATH_MAX),
 			.flags = (int32_t)u32_at(data, at),
 			.osversion = u32_at(data, at + 12),
 			.hwcap = u64_at(data, at + 16),

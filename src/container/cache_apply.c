@@ -15,7 +15,7 @@
 #define CACHE_PATH "etc/ld.so.cache"
 
 /* A large desktop has 300 KiB; parsing more than this is work for a hostile image only. */
-enum { CACHE_INPUT_MAX = 8 * 1024 * 1024 };
+enum { CACHE_INPUT_MAX = 2 * 1024 * 1024 };
 
 struct old_cache {
 	struct nvb_ldcache parsed;

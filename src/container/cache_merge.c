@@ -13,6 +13,7 @@ enum {
 	EXTENSION_HEADER_SIZE = 8,
 	SECTION_SIZE = 16,
 	HWCAPS_MAX = 256,
+	RIVALS_MAX = 64, /* of ours for one name: spellings of its numbers, which no driver has */
 };
 
 /* The file's header (glibc's struct cache_file_new). */
@@ -90,7 +91,7 @@ static void drop_replaced(struct merge *m)
 
 		for (end = begin; end < m->count && nvb_cache_same_name(m->entries[begin], m->entries[end]);
 			end++)
-			if (is_ours(m, m->entries[end]))
+			if (is_ours(m, m->entries[end]) && rival_count < RIVALS_MAX)
 				m->rivals[rival_count++] = m->entries[end];
 		for (size_t i = begin; i < end; i++)
 			if (!gives_way(m, m->entries[i], rival_count))

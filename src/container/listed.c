@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 /* A real cache names a dozen directories; looking at more would be work for a hostile one. */
-enum { DIRECTORIES_MAX = 128 };
+enum { DIRECTORIES_MAX = 48 };
 
 struct directory {
 	const char *path; /* not terminated: it lies within an entry's path */

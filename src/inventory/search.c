@@ -127,9 +127,9 @@ int nvb_libdirs_add(struct nvb_libdirs *dirs, const char *path, nvb_error **err)
 	return rc < 0 ? rc : 0;
 }
 
-/* The directory of an entry's path, unless the last entry was of the same one. */
+/* The directory of an entry's path, unless the last entry was of the same one. *asked counts them. */
 static int add_directory_of(
-	struct nvb_libdirs *dirs, const char *path, char *last, size_t size, nvb_error **err)
+	struct nvb_libdirs *dirs, const char *path, char *last, size_t size, size_t *asked, nvb_error **err)
 {
 	const char *slash = strrchr(path, '/');
 	size_t n = slash ? (size_t)(slash - path) : 0;
@@ -138,6 +138,7 @@ static int add_directory_of(
 		return 0;
 	memcpy(last, path, n);
 	last[n] = '\0';
+	++*asked;
 	return nvb_libdirs_add(dirs, last, err);
 }
 
@@ -148,7 +149,7 @@ static int add_from_ldcache(struct nvb_libdirs *dirs, nvb_error **err)
 	_cleanup_free_ char *data = NULL;
 	_cleanup_error_ nvb_error *ignored = NULL;
 	char last[4096] = "";
-	size_t size = 0;
+	size_t size = 0, asked = 0;
 	int rc;
 
 	if (!nvb_fingerprint_watch(&inventory->fingerprint, &inventory->arena, &inventory->roots,
@@ -165,9 +166,10 @@ static int add_from_ldcache(struct nvb_libdirs *dirs, nvb_error **err)
 		return 0;
 	}
 	data = NULL; /* the cache's now */
-	for (size_t i = 0; rc >= 0 && i < cache.count; i++)
+	/* Each that is asked for is watched from then on, there or not: a hostile cache names a million. */
+	for (size_t i = 0; rc >= 0 && i < cache.count && asked < DIRECTORIES_MAX; i++)
 		if (!cache.entries[i].hwcap_name && nvb_lib_find(cache.entries[i].soname))
-			rc = add_directory_of(dirs, cache.entries[i].path, last, sizeof(last), err);
+			rc = add_directory_of(dirs, cache.entries[i].path, last, sizeof(last), &asked, err);
 	return rc < 0 ? rc : 0;
 }
 

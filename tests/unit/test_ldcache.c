@@ -123,6 +123,25 @@ static void test_wild_numbers(void **state)
 	nvb_ldcache_release(&cache);
 }
 
+/* A SONAME is a file's name: what is longer than those serves only to keep whoever compares it busy. */
+static void test_long_names(void **state)
+{
+	(void)state;
+	for (size_t length = 250; length <= 260; length++) {
+		_cleanup_ldcache_ struct nvb_ldcache cache = {0};
+		size_t size = SIZE + 512;
+		char *data = realloc(make_cache(0), size);
+
+		assert_non_null(data);
+		memset(data + SIZE, 'a', length);
+		data[SIZE + length] = '\0';
+		put32(data + 48 + 4, SIZE);
+		assert_int_equal(nvb_ldcache_parse(&cache, data, size, NULL), 0);
+		assert_int_equal(cache.count, length <= 255 ? 2 : 1);
+		assert_int_equal(cache.skipped, length <= 255 ? 0 : 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_old_format_alone),
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_wild_numbers),
+		cmocka_unit_test(test_long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
