@@ -99,22 +99,19 @@ static enum nvb_error_code code_of_errno(int sys)
 	}
 }
 
-static void set(nvb_error **err, enum nvb_error_code code, int sys, char *message)
+/* Fills an empty *err. The negated code of what stands there then: without memory, that there is none. */
+static int set(nvb_error **err, enum nvb_error_code code, int sys, char *message)
 {
-	struct nvb_error *e;
+	struct nvb_error *e = message ? calloc(1, sizeof(*e)) : NULL;
 
-	if (!err || *err) {
-		free(message);
-		return;
-	}
-	e = message ? calloc(1, sizeof(*e)) : NULL;
 	if (!e) {
 		free(message);
 		*err = &no_memory;
-		return;
+		return -(int)NVB_ERR_NO_MEMORY;
 	}
 	*e = (struct nvb_error){.code = code, .sys = sys, .message = message};
 	*err = e;
+	return -(int)code;
 }
 
 static char *__attribute__((format(printf, 1, 0))) vformat(const char *fmt, va_list ap)
@@ -127,13 +124,14 @@ static char *__attribute__((format(printf, 1, 0))) vformat(const char *fmt, va_l
 int nvb_fail(nvb_error **err, enum nvb_error_code code, const char *fmt, ...)
 {
 	va_list ap;
+	int rc = -(int)code;
 
 	if (err && !*err) {
 		va_start(ap, fmt);
-		set(err, code, 0, vformat(fmt, ap));
+		rc = set(err, code, 0, vformat(fmt, ap));
 		va_end(ap);
 	}
-	return -(int)code;
+	return rc;
 }
 
 int nvb_fail_errno(nvb_error **err, int sys, const char *fmt, ...)
@@ -150,8 +148,7 @@ int nvb_fail_errno(nvb_error **err, int sys, const char *fmt, ...)
 	va_end(ap);
 	if (!what || asprintf(&message, "%s: %s", what, strerrordesc_np(sys) ?: "unknown error") < 0)
 		message = NULL;
-	set(err, code, sys, message);
-	return -(int)code;
+	return set(err, code, sys, message);
 }
 
 int nvb_fail_oom(nvb_error **err)

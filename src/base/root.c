@@ -37,6 +37,15 @@ static int open_below(int dirfd, const char *path, int flags, mode_t mode)
 	return -EAGAIN;
 }
 
+int nvb_root_note(const struct nvb_root *root, int rc)
+{
+	int sys = -rc;
+
+	if (root->trouble && (sys == ENOMEM || sys == EMFILE || sys == ENFILE))
+		*root->trouble = sys;
+	return rc;
+}
+
 static const char *relative(const char *path)
 {
 	path += strspn(path, "/");
@@ -80,7 +89,7 @@ int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mo
 {
 	if (!(flags & O_PATH))
 		flags |= O_NONBLOCK | O_NOCTTY;
-	return open_below(root->fd, relative(path), flags, mode);
+	return nvb_root_note(root, open_below(root->fd, relative(path), flags, mode));
 }
 
 int nvb_root_stat(const struct nvb_root *root, const char *path, bool follow, struct stat *st)
@@ -146,8 +155,10 @@ int nvb_root_realpath(const struct nvb_root *root, const char *path, char **reso
 	if (rc < 0)
 		return nvb_fail_errno(err, -rc, "%s", path);
 	copy = strdup(buffer);
-	if (!copy)
+	if (!copy) {
+		nvb_root_note(root, -ENOMEM);
 		return nvb_fail_oom(err);
+	}
 	*resolved = copy;
 	return 0;
 }
@@ -157,9 +168,17 @@ int nvb_root_read(
 {
 	_cleanup_close_ int fd = nvb_root_openat(root, path, O_RDONLY, 0);
 
+	_cleanup_error_ nvb_error *why = NULL;
+	int rc;
+
 	if (fd < 0)
 		return nvb_fail_errno(err, -fd, "%s", path);
-	return nvb_file_read_fd(fd, path, max, data, size, err);
+	rc = nvb_file_read_fd(fd, path, max, data, size, &why);
+	if (rc < 0) {
+		nvb_root_note(root, -nvb_error_errno(why));
+		nvb_error_move(err, NVB_TAKE_PTR(why));
+	}
+	return rc;
 }
 
 /* Opens one directory below the root, creating what is missing one part at a time. fd or -errno. */

@@ -20,9 +20,11 @@
  * before 5.6) the calls fail with NVB_ERR_UNSUPPORTED rather than resolve less safely.
  */
 struct nvb_root {
-	int fd;	    /* O_PATH directory, close-on-exec */
-	char *path; /* as the user named it, for messages and for host paths handed to others; "/" for the
-		       host */
+	int fd;	      /* O_PATH directory, close-on-exec */
+	char *path;   /* as the user named it, for messages and for host paths handed to others; "/" for the
+			 host */
+	int *trouble; /* NULL, or where a call leaves the errno when it failed for want of memory or
+			 descriptors: what it says of the file is no answer then */
 };
 #define NVB_ROOT_INIT    \
 	{                \
@@ -41,6 +43,10 @@ void nvb_root_close(struct nvb_root *root);
  * so that a FIFO cannot hang us.
  */
 int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mode_t mode);
+
+/* Leaves -rc in root->trouble when it is such an error; returns rc. For callers that do part of the work
+ * themselves. */
+int nvb_root_note(const struct nvb_root *root, int rc);
 
 /* stat(2) below the root: 0 or -errno. `follow` decides about a link as the last part. */
 int nvb_root_stat(const struct nvb_root *root, const char *path, bool follow, struct stat *st);

@@ -302,8 +302,10 @@ int nvb_toml_parse(struct nvb_toml *doc, const char *data, size_t size, const ch
 	*doc = (struct nvb_toml){0};
 	doc->root = (struct nvb_toml_value){.type = NVB_TOML_TABLE, .state = HEADED, .line = 1, .column = 1};
 	doc->file = nvb_arena_strdup(&doc->arena, file);
-	if (!doc->file)
+	if (!doc->file) {
+		nvb_toml_release(doc);
 		return nvb_fail_oom(err);
+	}
 	if (getrandom(&r.seed, sizeof(r.seed), GRND_NONBLOCK) < 0)
 		r.seed = (uint64_t)(uintptr_t)&r; /* early boot: the address is random too */
 	toml_accept(&r, byte_order_mark);

@@ -207,15 +207,16 @@ static int link_names(struct finder *f, size_t index, const char *directory, con
 }
 
 /*
- * Another file with the same SONAME and class: the one that is found first is the one that the linker would
- * load, except that of several releases in one directory the SONAME link says which.
+ * 1 when another file has the same SONAME and class: the one that is found first is the one that the linker
+ * would load, except that of several releases in one directory the SONAME link says which.
  */
-static bool is_shadowed(struct finder *f, const char *path, const struct nvb_elf *elf)
+static int is_shadowed(struct finder *f, const char *path, const struct nvb_elf *elf, nvb_error **err)
 {
 	for (size_t i = 0; *elf->soname && i < f->collect->file_count; i++) {
 		struct nvb_file *other = &f->collect->files[i];
 		_cleanup_free_ char *real = NULL;
 		char link[PATH_SIZE];
+		const char *chosen;
 		size_t n;
 
 		if (!nvb_streq0(other->soname, elf->soname) || other->elf_class != elf->elf_class ||
@@ -226,24 +227,28 @@ static bool is_shadowed(struct finder *f, const char *path, const struct nvb_elf
 			strncmp(other->path, path, n) != 0 || strchr(other->path + n, '/') ||
 			nvb_root_realpath(&f->inventory->roots.driver, link, &real, NULL) < 0 ||
 			!nvb_streq(real, path))
-			return true;
+			return 1;
 		/* The link's choice takes the other's place; what leads to the other leads to it by name. */
-		other->path = nvb_arena_strdup(&f->inventory->arena, path);
-		return true;
+		chosen = nvb_arena_strdup(&f->inventory->arena, path);
+		if (!chosen)
+			return nvb_fail_oom(err);
+		other->path = chosen;
+		return 1;
 	}
-	return false;
+	return 0;
 }
 
-static void note_directories(struct finder *f, const char *directory, unsigned elf_class)
+static int note_directories(struct finder *f, const char *directory, unsigned elf_class, nvb_error **err)
 {
 	size_t slot = elf_class == 64 ? 0 : 1;
 	char standard[PATH_SIZE];
 
 	if (f->collect->directory[slot])
-		return;
+		return 0;
 	standard_directory(directory, standard);
 	f->collect->directory[slot] = nvb_arena_strdup(&f->inventory->arena, directory);
 	f->collect->standard[slot] = nvb_arena_strdup(&f->inventory->arena, standard);
+	return f->collect->directory[slot] && f->collect->standard[slot] ? 0 : nvb_fail_oom(err);
 }
 
 /* Adds the file at `path`, which is no link. *index is SIZE_MAX when it was left out. */
@@ -266,8 +271,11 @@ static int add_file(
 			return 0;
 		}
 	}
-	if (!read_library(f, path, &elf) || is_shadowed(f, path, &elf))
+	if (!read_library(f, path, &elf))
 		return 0;
+	rc = is_shadowed(f, path, &elf, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	file.elf_class = elf.elf_class;
 	file.path = nvb_arena_strdup(arena, path);
 	if (*elf.soname && !(lib->flags & NVB_LIB_MODULE))
@@ -279,8 +287,8 @@ static int add_file(
 		return rc;
 	snprintf(directory, sizeof(directory), "%.*s", (int)(base_name(path) - path - 1), path);
 	if (nvb_after(base_name(path), "libcuda.so.") || nvb_after(base_name(path), "libGLX_nvidia.so."))
-		note_directories(f, directory, elf.elf_class);
-	return link_names(f, *index, directory, lib, elf.soname, err);
+		rc = note_directories(f, directory, elf.elf_class, err);
+	return rc < 0 ? rc : link_names(f, *index, directory, lib, elf.soname, err);
 }
 
 static int add_regular_files(struct finder *f, nvb_error **err)

@@ -23,8 +23,11 @@ static ssize_t read_records(int fd, char **buffer)
 
 		if (capacity - size < CHUNK / 2) {
 			size_t wanted = capacity ? capacity * 2 : CHUNK;
-			char *grown = wanted > LISTING_MAX ? NULL : realloc(data, wanted);
+			char *grown;
 
+			if (wanted > LISTING_MAX)
+				return -EFBIG;
+			grown = realloc(data, wanted);
 			if (!grown)
 				return -ENOMEM;
 			data = grown;
@@ -77,9 +80,9 @@ int nvb_listing_read(const struct nvb_root *root, const char *path, struct nvb_l
 		return fd;
 	size = read_records(fd, &read.buffer);
 	if (size < 0)
-		return (int)size;
+		return nvb_root_note(root, (int)size);
 	if (!index_records(&read, (size_t)size))
-		return -ENOMEM;
+		return nvb_root_note(root, -ENOMEM);
 	*listing = read;
 	read = (struct nvb_listing){0};
 	return 0;

@@ -55,7 +55,12 @@ static int collect_native(struct nvb_collect *collect, nvb_error **err)
 	return rc == 0 ? nvb_collect_compat(collect, err) : rc;
 }
 
-static int collect_all(struct nvb_inventory *inventory, const struct nvb_log *log, nvb_error **err)
+static void watch_for_trouble(struct nvb_roots *roots, int *trouble)
+{
+	roots->driver.trouble = roots->dev.trouble = roots->proc.trouble = roots->sys.trouble = trouble;
+}
+
+static int collect_parts(struct nvb_inventory *inventory, const struct nvb_log *log, nvb_error **err)
 {
 	struct nvb_collect collect = {.inventory = inventory, .log = log};
 	int rc;
@@ -77,6 +82,18 @@ static int collect_all(struct nvb_inventory *inventory, const struct nvb_log *lo
 		rc = nvb_files_finish(&collect, err);
 	nvb_collect_release(&collect);
 	return rc;
+}
+
+/* What is absent or closed to us is not part of the inventory. What could not be looked at, for want of
+ * memory or descriptors, could be anything: half an inventory would be taken for the whole, and kept. */
+static int collect_all(struct nvb_inventory *inventory, const struct nvb_log *log, nvb_error **err)
+{
+	int trouble = 0, rc;
+
+	watch_for_trouble(&inventory->roots, &trouble);
+	rc = collect_parts(inventory, log, err);
+	watch_for_trouble(&inventory->roots, NULL);
+	return rc == 0 && trouble ? nvb_fail_errno(err, trouble, "reading what this host has") : rc;
 }
 
 /* A GPU whose UUID the driver does not show yet will have one soon: nothing to keep. Without a driver there

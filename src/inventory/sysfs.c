@@ -130,11 +130,17 @@ static int describe(
 static int open_device(const struct nvb_root *sys, const char *address, struct nvb_root *device)
 {
 	char path[128];
-	int fd;
+	int fd, rc;
 
 	snprintf(path, sizeof(path), PCI_DEVICES "/%.64s", address);
 	fd = nvb_root_openat(sys, path, O_PATH | O_DIRECTORY, 0);
-	return fd < 0 ? fd : nvb_root_from_fd(device, fd, path, NULL);
+	if (fd < 0)
+		return fd;
+	rc = nvb_root_from_fd(device, fd, path, NULL);
+	if (rc < 0)
+		return nvb_root_note(sys, -ENOMEM);
+	device->trouble = sys->trouble;
+	return 0;
 }
 
 int nvb_sysfs_describe(struct nvb_collect *collect, struct nvb_gpu *gpu, nvb_error **err)

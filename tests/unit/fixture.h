@@ -81,7 +81,8 @@ static inline void fixture_inventory(struct nvb_inventory *inventory)
 	control[2] = fixture_node("/dev/nvidia-uvm-tools", "unified memory", 510, 1);
 	control[3] = fixture_node("/dev/nvidiactl", "control", 195, 255);
 	*inventory = (struct nvb_inventory){
-		.roots = {{-1, (char *)"/"}, {-1, (char *)"/"}, {-1, (char *)"/"}, {-1, (char *)"/"}, NULL},
+		.roots = {{-1, (char *)"/", NULL}, {-1, (char *)"/", NULL}, {-1, (char *)"/", NULL},
+			{-1, (char *)"/", NULL}, NULL},
 		.driver = {.kind = NVB_DRIVER_OPEN, .version = "550.54.15", .module_version = "550.54.15"},
 		.gpus = gpus,
 		.gpu_count = 4,

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every function here is run again and again, each time with another of its allocations failing, until it
+ * gets through. Each time it either succeeds (that allocation was for something optional) or fails with
+ * NVB_ERR_NO_MEMORY and leaves its outputs alone; it never crashes, leaks a descriptor, or says that
+ * something else was wrong.
+ */
+#include "host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "base/toml.h"
+#include "capsule/image.h"
+#include "capsule/store.h"
+#include "cdi/read.h"
+#include "cdi/registry.h"
+#include "cdi/write.h"
+#include "config/config.h"
+#include "container/container.h"
+#include "container/hook_args.h"
+#include "container/hook_state.h"
+#include "container/tree.h"
+#include "fixture.h"
+#include "inventory/cache.h"
+#include "nvbind/oci.h"
+#include "nvbind/plan.h"
+#include "nvbind/request.h"
+#include "plan/plan.h"
+
+/* The C library's own functions call these too. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+static long countdown = -1; /* allocations until one fails; negative: none does */
+static bool failed;
+
+static bool fails(void)
+{
+	if (countdown < 0 || countdown-- > 0)
+		return false;
+	failed = true;
+	errno = ENOMEM;
+	return true;
+}
+
+void *malloc(size_t size)
+{
+	return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+	return size && fails() ? NULL : __libc_realloc(p, size);
+}
+
+static size_t open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Runs `call` until no allocation of it fails. It returns a code, having checked that a failure left its
+ * outputs alone. */
+static void exhaust(const char *name, int (*call)(nvb_error **err))
+{
+	size_t descriptors = open_descriptors();
+	bool through = false;
+
+	for (long n = 0; !through; n++) {
+		nvb_error *err = NULL;
+		int rc;
+
+		failed = false;
+		countdown = n;
+		rc = call(&err);
+		countdown = -1;
+		through = !failed;
+		if (rc < 0 &&
+			(through || rc != -NVB_ERR_NO_MEMORY || nvb_error_code(err) != NVB_ERR_NO_MEMORY))
+			fail_msg("%s, allocation %ld: %d, %s", name, n, rc, nvb_error_message(err));
+		if (rc >= 0 && err)
+			fail_msg("%s, allocation %ld: succeeds with the error: %s", name, n,
+				nvb_error_message(err));
+		nvb_error_free(err);
+	}
+	assert_int_equal(open_descriptors(), descriptors);
+}
+#define EXHAUST(call) exhaust(#call, call)
+
+/* True when all bytes are as `fill` left them. */
+static bool untouched(const void *object, size_t size)
+{
+	const unsigned char *p = object;
+
+	for (size_t i = 0; i < size; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+#define assert_untouched(rc, object) assert_true((rc) >= 0 || untouched(&(object), sizeof(object)))
+
+/* base */
+
+static int opens_a_root(nvb_error **err)
+{
+	struct nvb_root root = {0};
+	int rc = nvb_root_open(&root, scratch.path, err);
+
+	assert_untouched(rc, root);
+	if (rc == 0)
+		nvb_root_close(&root);
+	return rc;
+}
+
+static int resolves_a_path(nvb_error **err)
+{
+	struct nvb_root root = {.fd = scratch.fd, .path = scratch.path};
+	char *real = NULL;
+	int rc = nvb_root_realpath(&root, "/proc/../proc/devices", &real, err);
+
+	assert_untouched(rc, real);
+	free(real);
+	return rc;
+}
+
+static int opens_a_parent(nvb_error **err)
+{
+	struct nvb_root root = {.fd = scratch.fd, .path = scratch.path};
+	const char *name = NULL;
+	int fd = nvb_root_open_parent(&root, "/a/b/c", true, &name, err);
+
+	assert_untouched(fd, name);
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static int reads_a_file(nvb_error **err)
+{
+	char *data = NULL;
+	int rc = nvb_file_read(scratch.fd, "proc/devices", 4096, &data, NULL, err);
+
+	assert_untouched(rc, data);
+	free(data);
+	return rc;
+}
+
+static int makes_and_removes(nvb_error **err)
+{
+	int rc = nvb_file_mkdirs(scratch.fd, "x/y/z", 0755, err);
+
+	if (rc == 0)
+		rc = nvb_file_write(scratch.fd, "x/y/file", "text", 4, 0644, err);
+	return rc == 0 ? nvb_file_remove_tree(scratch.fd, "x", err) : rc;
+}
+
+static int reads_toml(nvb_error **err)
+{
+	static const char text[] = "a.b = [1, {c = 'x', d = \"\\u00e9\"}]\n[[t]]\nk = 1979-05-27\n[[t]]\nk = "
+				   "0x1f\n[t.u]\n\"v w\" = "
+				   "\"\"\"\nlong\\\n  text\"\"\"\n";
+	struct nvb_toml doc = {0};
+	int rc = nvb_toml_parse(&doc, text, strlen(text), "file.toml", err);
+
+	assert_untouched(rc, doc);
+	nvb_toml_release(&doc);
+	return rc;
+}
+
+static int reads_a_configuration(nvb_error **err)
+{
+	static const char text[] =
+		"[roots]\ndriver = '/d'\nlibrary-path = ['/a', '/b']\n[cdi]\ndirectories = "
+		"['/x']\n[runtime]\nruntimes = ['runc']\n";
+	struct nvb_config config = {0};
+	int rc = nvb_config_init(&config, err);
+
+	if (rc == 0)
+		rc = nvb_config_parse(&config, text, strlen(text), "config.toml", err);
+	nvb_config_release(&config);
+	return rc;
+}
+
+static void base_functions(void **state)
+{
+	(void)state;
+	host_module("550.54.15");
+	EXHAUST(opens_a_root);
+	EXHAUST(resolves_a_path);
+	EXHAUST(opens_a_parent);
+	EXHAUST(reads_a_file);
+	EXHAUST(makes_and_removes);
+	EXHAUST(reads_toml);
+	EXHAUST(reads_a_configuration);
+}
+
+/* inventory */
+
+static struct nvb_inventory *loaded;
+
+/* Both hold the same, to the last link. */
+static void assert_same(struct nvb_inventory a, struct nvb_inventory b)
+{
+	char *left, *right;
+	size_t left_size, right_size;
+
+	a.fingerprint = b.fingerprint = (struct nvb_fingerprint){0};
+	assert_int_equal(nvb_cache_encode(&a, &left, &left_size, NULL), 0);
+	assert_int_equal(nvb_cache_encode(&b, &right, &right_size, NULL), 0);
+	assert_int_equal(left_size, right_size);
+	assert_memory_equal(left, right, left_size);
+	free(left);
+	free(right);
+}
+
+/* Half an inventory would be half of the GPUs for a container, and be kept for the next one. */
+static int loads_an_inventory(nvb_error **err)
+{
+	const struct nvb_inventory_options options = {.size = sizeof(options), .root = scratch.path};
+	struct nvb_inventory *inventory = NULL;
+	int rc = nvb_inventory_load(&options, &inventory, err);
+
+	countdown = -1;
+	assert_untouched(rc, inventory);
+	if (rc == 0)
+		assert_same(*inventory, *loaded);
+	nvb_inventory_free(inventory);
+	return rc;
+}
+
+/* The same holds where descriptors run out. */
+static void loads_with_few_descriptors(void)
+{
+	struct rlimit before, few;
+	bool refused = false, through = false;
+	int next = dup(scratch.fd);
+
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int more = 0; more < 32 && !through; more++) {
+		const struct nvb_inventory_options options = {.size = sizeof(options), .root = scratch.path};
+		struct nvb_inventory *inventory = NULL;
+		nvb_error *err = NULL;
+
+		few = (struct rlimit){(rlim_t)(next + more), before.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		through = nvb_inventory_load(&options, &inventory, &err) == 0;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		if (through)
+			assert_same(*inventory, *loaded);
+		else
+			assert_int_equal(nvb_error_errno(err), EMFILE);
+		refused |= !through;
+		nvb_error_free(err);
+		nvb_inventory_free(inventory);
+	}
+	assert_true(refused && through);
+}
+
+static int keeps_an_inventory(nvb_error **err)
+{
+	struct nvb_inventory read = {.roots = loaded->roots};
+	char *data = NULL;
+	size_t size = 0;
+	int rc = nvb_cache_encode(loaded, &data, &size, err);
+
+	assert_untouched(rc, data);
+	assert_untouched(rc, size);
+	if (rc == 0)
+		rc = nvb_cache_decode(&read, data, size, err);
+	assert_true(rc == 0 || !read.gpus);
+	if (rc == 0)
+		assert_int_equal(read.file_count, loaded->file_count);
+	nvb_fingerprint_release(&read.fingerprint);
+	nvb_arena_release(&read.arena);
+	free(data);
+	return rc;
+}
+
+static void make_host(void)
+{
+	host_module("550.54.15");
+	host_gpu("0000:17:00.0", 0, HOST_UUID(1));
+	host_gpu("0000:3b:00.0", 1, HOST_UUID(2));
+	host_text("/proc/driver/nvidia/capabilities/gpu1/mig/gi1/access", "DeviceFileMinor: 12\n");
+	host_text("/proc/driver/nvidia/capabilities/gpu1/mig/gi1/ci0/access", "DeviceFileMinor: 13\n");
+	host_text("/sys/bus/pci/devices/0000:17:00.0/vendor", "0x10de\n");
+	host_text("/sys/bus/pci/devices/0000:17:00.0/drm/card0/dev", "226:0\n");
+	host_link("/sys/bus/pci/devices/0000:17:00.0/driver", "../../../bus/pci/drivers/nvidia");
+	host_lib("/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15", "libcuda.so.1");
+	host_lib("/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.550.54.15", "libnvidia-ml.so.1");
+	host_lib("/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.550.54.14", "libnvidia-ml.so.1");
+	/* Several releases of one library of its own version: the link says which. */
+	host_lib("/usr/lib/x86_64-linux-gnu/libnvidia-egl-gbm.so.1.1.0", "libnvidia-egl-gbm.so.1");
+	host_lib("/usr/lib/x86_64-linux-gnu/libnvidia-egl-gbm.so.1.1.1", "libnvidia-egl-gbm.so.1");
+	host_link("/usr/lib/x86_64-linux-gnu/libnvidia-egl-gbm.so.1", "libnvidia-egl-gbm.so.1.1.1");
+	host_link("/usr/lib/x86_64-linux-gnu/libcuda.so.1", "libcuda.so.550.54.15");
+	host_lib32("/usr/lib/i386-linux-gnu/libcuda.so.550.54.15", "libcuda.so.1");
+	host_text("/usr/share/vulkan/icd.d/nvidia_icd.json", "{}");
+	host_lib("/usr/local/cuda-12.4/compat/libcuda.so.550", "libcuda.so.1");
+}
+
+static void inventories(void **state)
+{
+	(void)state;
+	make_host();
+	loaded = host_load(NULL);
+	assert_int_equal(loaded->gpu_count, 2);
+	assert_non_null(loaded->compat_directory);
+	EXHAUST(loads_an_inventory);
+	loads_with_few_descriptors();
+	EXHAUST(keeps_an_inventory);
+	nvb_inventory_free(loaded);
+}
+
+/* request, plan and its sinks */
+
+static struct nvb_inventory made;
+static struct nvb_plan *plan;
+
+static int makes_a_request(nvb_error **err)
+{
+	struct nvb_request *request = NULL;
+	int rc = nvb_request_new(&request, err);
+
+	assert_untouched(rc, request);
+	if (rc == 0)
+		rc = nvb_request_add_gpus(request, "0,1:0,GPU-33333333-0000-0000-0000-000000000000", err);
+	if (rc == 0)
+		rc = nvb_request_add_docker_gpus(request, "\"device=2,3\",capabilities=utility", err);
+	if (rc == 0)
+		rc = nvb_request_add_cdi_device(request, "nvidia.com/gpu=0", err);
+	if (rc == 0)
+		rc = nvb_request_set_capabilities(request, "compute,graphics", err);
+	nvb_request_free(request);
+	return rc;
+}
+
+static int make_plan(struct nvb_plan **out, nvb_error **err)
+{
+	const struct nvb_plan_options options = {.size = sizeof(options)};
+	struct nvb_request *request = NULL;
+	int rc = nvb_request_new(&request, err);
+
+	if (rc == 0)
+		rc = nvb_request_add_gpus(request, "all", err);
+	if (rc == 0)
+		rc = nvb_request_set_capabilities(request, "all", err);
+	if (rc == 0)
+		rc = nvb_planner_make(request, &made, &options, out, err);
+	nvb_request_free(request);
+	return rc;
+}
+
+static int makes_a_plan(nvb_error **err)
+{
+	struct nvb_plan *out = NULL;
+	int rc = make_plan(&out, err);
+
+	assert_untouched(rc, out);
+	nvb_plan_free(out);
+	return rc;
+}
+
+static int explains_a_plan(nvb_error **err)
+{
+	char *json = NULL;
+	int rc = nvb_plan_to_json(plan, &json, err);
+
+	assert_untouched(rc, json);
+	free(json);
+	return rc;
+}
+
+static int writes_a_spec(enum nvb_cdi_format format, nvb_error **err)
+{
+	const struct nvb_cdi_options options = {
+		.size = sizeof(options), .hook_path = "/usr/bin/nvbind-hook", .format = format};
+	char *text = NULL;
+	size_t size = 0;
+	int rc = nvb_cdi_write(plan, &options, &text, &size, err);
+
+	assert_untouched(rc, text);
+	assert_untouched(rc, size);
+	free(text);
+	return rc;
+}
+
+static int writes_yaml(nvb_error **err)
+{
+	return writes_a_spec(NVB_CDI_YAML, err);
+}
+
+static int writes_json(nvb_error **err)
+{
+	return writes_a_spec(NVB_CDI_JSON, err);
+}
+
+static int edits_a_config(nvb_error **err)
+{
+	static const char config[] = "{\"ociVersion\":\"1.0.2\",\"process\":{\"env\":[\"PATH=/"
+				     "bin\"]},\"mounts\":[{\"destination\":"
+				     "\"/"
+				     "pr\\u006fc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{"
+				     "\"devices\":[],\"resources\":"
+				     "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}}}";
+	const struct nvb_oci_options options = {.size = sizeof(options), .hook_path = "/usr/bin/nvbind-hook"};
+	char *out = NULL;
+	size_t size = 0;
+	int rc = nvb_oci_edit(config, strlen(config), plan, &options, &out, &size, err);
+
+	assert_untouched(rc, out);
+	assert_untouched(rc, size);
+	free(out);
+	return rc;
+}
+
+static int writes_hook_arguments(nvb_error **err)
+{
+	char **argv = NULL;
+	int rc = nvb_hook_arguments(plan, NVB_SCOPE_COMMON, &argv, err);
+
+	assert_untouched(rc, argv);
+	nvb_strv_free(argv);
+	return rc;
+}
+
+static void requests_and_plans(void **state)
+{
+	(void)state;
+	fixture_inventory(&made);
+	EXHAUST(makes_a_request);
+	EXHAUST(makes_a_plan);
+	assert_int_equal(make_plan(&plan, NULL), 0);
+	EXHAUST(explains_a_plan);
+	EXHAUST(writes_yaml);
+	EXHAUST(writes_json);
+	EXHAUST(edits_a_config);
+	EXHAUST(writes_hook_arguments);
+	nvb_plan_free(plan);
+}
+
+/* cdi */
+
+static const char spec_yaml[] =
+	"cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ncontainerEdits: &e\n  env: [A=b]\n  hooks:\n  - hookName: "
+	"createContainer\n    path: /bin/true\n    args: [true, '-x']\ndevices:\n- name: 0\n  "
+	"containerEdits: *e\n- "
+	"name: \"1\"\n  containerEdits:\n    deviceNodes:\n    - path: /dev/null\n";
+static const char spec_json[] =
+	"{\"cdiVersion\":\"0.5.0\",\"kind\":\"nvidia.com/other\",\"devices\":[{\"name\":\"\\u0061\","
+	"\"containerEdits\":{\"mounts\":[{\"hostPath\":\"/a\",\"containerPath\":\"/"
+	"b\",\"options\":[\"ro\"]}]}}]}";
+
+static int reads_a_spec(const char *text, enum nvb_cdi_format format, nvb_error **err)
+{
+	struct nvb_cdi_spec spec = {0};
+	int rc = nvb_cdi_parse(&spec, text, strlen(text), format, "spec", err);
+
+	assert_untouched(rc, spec);
+	nvb_cdi_spec_release(&spec);
+	return rc;
+}
+
+static int reads_yaml(nvb_error **err)
+{
+	return reads_a_spec(spec_yaml, NVB_CDI_YAML, err);
+}
+
+static int reads_json(nvb_error **err)
+{
+	return reads_a_spec(spec_json, NVB_CDI_JSON, err);
+}
+
+static int loads_a_registry(nvb_error **err)
+{
+	const char *directories[] = {scratch.path, NULL};
+	struct nvb_cdi_registry registry = {0};
+	int rc = nvb_cdi_registry_load(&registry, directories, NULL, err);
+
+	assert_untouched(rc, registry);
+	if (rc == 0) {
+		assert_int_equal(registry.fault_count, 1);
+		assert_int_equal(registry.entry_count, 3);
+	}
+	nvb_cdi_registry_release(&registry);
+	return rc;
+}
+
+static void cdi_specs(void **state)
+{
+	(void)state;
+	EXHAUST(reads_yaml);
+	EXHAUST(reads_json);
+	scratch_write("a.yaml", spec_yaml);
+	scratch_write("b.json", spec_json);
+	scratch_write("c.yaml", "nothing: [");
+	EXHAUST(loads_a_registry);
+}
+
+/* container */
+
+static int parses_hook_arguments(nvb_error **err)
+{
+	char *const argv[] = {(char *)"hook", (char *)"apply", (char *)"--link", (char *)"a::/b",
+		(char *)"--link=c::/d", (char *)"--library-directory", (char *)"/lib", NULL};
+	struct nvb_hook_command command = {0};
+	int rc = nvb_hook_parse(&command, 7, argv, err);
+
+	assert_untouched(rc, command);
+	nvb_hook_command_release(&command);
+	return rc;
+}
+
+static int finds_the_bundle(nvb_error **err)
+{
+	static const char state[] = "{\"ociVersion\":\"1.0.2\",\"id\":\"x\",\"bundle\":\"/b\\u0061\"}",
+			  config[] = "{\"root\":{\"path\":\"r\\u006fot\"}}";
+	struct nvb_hook_state read = {0};
+	char *path = NULL;
+	int rc = nvb_hook_state_parse(&read, state, strlen(state), err);
+
+	assert_untouched(rc, read);
+	if (rc == 0)
+		rc = nvb_hook_root_path(config, strlen(config), &path, err);
+	assert_untouched(rc, path);
+	free(path);
+	nvb_hook_state_release(&read);
+	return rc;
+}
+
+static int prepares_a_root(nvb_error **err)
+{
+	static const struct nvb_link links[] = {
+		{"/usr/lib/x86_64-linux-gnu/libcuda.so", "libcuda.so.1"}, {"/new/place/link", "target"}};
+	static const char *const directories[] = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/i386-linux-gnu"};
+	const struct nvb_container_work work = {
+		.links = links, .link_count = 2, .directories = directories, .directory_count = 2};
+	struct nvb_root root = {.fd = scratch.fd, .path = scratch.path};
+
+	unlinkat(scratch.fd, "etc/ld.so.cache", 0);
+	return nvb_container_apply(&root, &work, NULL, err);
+}
+
+static int makes_a_tree(nvb_error **err)
+{
+	char base[128], *path = NULL;
+	int rc;
+
+	snprintf(base, sizeof(base), "%s/trees", scratch.path);
+	rc = nvb_tree_ensure(loaded, NVB_CAP_ALL, base, &path, NULL, err);
+	assert_untouched(rc, path);
+	free(path);
+	return rc;
+}
+
+static int prunes_trees(nvb_error **err)
+{
+	char base[128];
+
+	snprintf(base, sizeof(base), "%s/trees", scratch.path);
+	return nvb_tree_prune(base, NULL, NULL, err);
+}
+
+static void containers(void **state)
+{
+	(void)state;
+	make_host();
+	EXHAUST(parses_hook_arguments);
+	EXHAUST(finds_the_bundle);
+	EXHAUST(prepares_a_root);
+	loaded = host_load(NULL);
+	EXHAUST(makes_a_tree);
+	EXHAUST(prunes_trees);
+	nvb_inventory_free(loaded);
+}
+
+/* images */
+
+#define DIGEST(c)   #c #c #c #c #c #c #c #c
+#define DIGEST64(c) DIGEST(c) DIGEST(c) DIGEST(c) DIGEST(c) DIGEST(c) DIGEST(c) DIGEST(c) DIGEST(c)
+
+static int names_an_image(nvb_error **err)
+{
+	char *reference = NULL;
+	int rc = nvb_image_normalise("registry.example.com:5000/a/b:1.0", &reference, err);
+	assert_untouched(rc, reference);
+	free(reference);
+	return rc;
+}
+
+static int keeps_references(nvb_error **err)
+{
+	struct nvb_store store = {.fd = -1};
+	char id[NVB_DIGEST_HEX + 1], **references = NULL;
+	int rc = nvb_store_open(&store, scratch_path("store"), err);
+
+	if (rc == 0)
+		rc = nvb_store_write_ref(&store, "localhost/a:1", DIGEST64(a), err);
+	if (rc == 0)
+		rc = nvb_store_read_ref(&store, "localhost/a:1", id, err);
+	if (rc == 0)
+		rc = nvb_store_refs(&store, &references, err);
+	assert_untouched(rc, references);
+	nvb_strv_free(references);
+	nvb_store_close(&store);
+	return rc;
+}
+
+static void images(void **state)
+{
+	(void)state;
+	EXHAUST(names_an_image);
+	EXHAUST(keeps_references);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		scratch_test(base_functions),
+		scratch_test(inventories),
+		scratch_test(requests_and_plans),
+		scratch_test(cdi_specs),
+		scratch_test(containers),
+		scratch_test(images),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
