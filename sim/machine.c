@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "sim/daemon_process.h"
+#include "sim/mounts.h"
 #include "sim/off_bus.h"
 #include "sim/state_file.h"
 #include "sim/tree.h"
@@ -168,7 +169,9 @@ int sim_machine_destroy(const char *path, bool *left, nvb_error **err)
 		return rc;
 	if (!real)
 		return nvb_fail_errno(err, errno, "%s", path);
-	rc = sim_daemon_stop(real, err);
+	rc = sim_check_no_mounts(real, err);
+	if (rc == 0)
+		rc = sim_daemon_stop(real, err);
 	if (rc == 0)
 		rc = remove_entries(root, path, err);
 	if (rc < 0)

@@ -126,3 +126,13 @@ like 'an idle machine is replaced' rtx4090x1 "$(cat "$T/again/.nvbind-sim")"
 echo mine >"$T/again/notes"
 nvbind-sim destroy "$T/again" 2>/dev/null
 is 'only what create made is removed' notes "$(ls "$T/again")"
+
+# What is mounted in a machine is not removed with it.
+nvbind-sim create --scenario t4x1 "$T/a machine"
+mount --bind "$T/mine" "$T/a machine/usr"
+refuses 'a machine with something mounted in it' 1 'something is mounted at .*usr' nvbind-sim destroy "$T/a machine"
+refuses 'nor is it replaced' 1 'something is mounted at .*usr' nvbind-sim create --scenario t4x1 "$T/a machine"
+is 'what was mounted is whole' precious "$(cat "$T/mine/file")"
+umount "$T/a machine/usr"
+check 'without the mount it goes' nvbind-sim destroy "$T/a machine"
+check 'all of it' gone "$T/a machine"
