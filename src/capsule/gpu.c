@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capsule/gpu.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "container/tree.h"
@@ -21,23 +19,10 @@ static bool wants_tree(const struct nvb_plan *plan)
 	return false;
 }
 
-/* Beside the images, so that trees share a file system with them rather than with the driver. */
-static char *default_base(void)
-{
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-	char *path;
-
-	if (geteuid() == 0)
-		return strdup("/var/lib/nvbind/driver");
-	if (data && *data == '/')
-		return asprintf(&path, "%s/nvbind/driver", data) < 0 ? NULL : path;
-	return asprintf(&path, "%s/.local/share/nvbind/driver", home ? home : "/tmp") < 0 ? NULL : path;
-}
-
 static int ensure_tree(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	const struct nvb_request *request, nvb_error **err)
 {
-	_cleanup_free_ char *base = host->tree ? strdup(host->tree) : default_base();
+	_cleanup_free_ char *base = host->tree ? strdup(host->tree) : nvb_tree_default_base();
 
 	if (!base)
 		return nvb_fail_oom(err);
@@ -58,6 +43,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	if (asks_for_nothing(request))
 		return 0;
 	rc = nvb_inventory_load(host->inventory, &gpu->inventory, err);
+	if (rc == 0 && nvb_request_needs_nvml(request, gpu->inventory))
+		rc = nvb_inventory_ask_nvml(gpu->inventory, host->log, err);
 	if (rc == 0)
 		rc = nvb_plan_make(request, gpu->inventory, &options, &gpu->plan, err);
 	if (rc == 0 && wants_tree(gpu->plan))

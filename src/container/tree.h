@@ -12,6 +12,9 @@
  * tree when a package upgrade replaces the driver's files.
  */
 
+/* Where capsules' trees are: /var/lib/nvbind/driver for root, $XDG_DATA_HOME/nvbind/driver else; malloc'd. */
+char *nvb_tree_default_base(void);
+
 /*
  * Gives the host path of the tree for this inventory and these capabilities below `base` (such as
  * /var/lib/nvbind/driver), making it when it is missing. Names carry the driver version and a digest of

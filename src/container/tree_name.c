@@ -3,7 +3,11 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "container/tree.h"
 
 enum {
 	DIGEST_DIGITS = 32,
@@ -61,4 +65,19 @@ bool nvb_tree_is_name(const char *name)
 
 	return dash && dash != name && *name != '.' &&
 	       strspn(dash + 1, "0123456789abcdef") == DIGEST_DIGITS && dash[1 + DIGEST_DIGITS] == '\0';
+}
+
+char *nvb_tree_default_base(void)
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	char *path;
+	int n;
+
+	if (geteuid() == 0)
+		return strdup("/var/lib/nvbind/driver");
+	if (data && *data == '/')
+		n = asprintf(&path, "%s/nvbind/driver", data);
+	else
+		n = asprintf(&path, "%s/.local/share/nvbind/driver", home ? home : "");
+	return n < 0 ? NULL : path;
 }

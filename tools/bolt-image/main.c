@@ -79,7 +79,8 @@ static const struct nvb_verb verbs[] = {
 	},
 	{
 		.name = "prune",
-		.summary = "remove images without a name and layers that no image uses",
+		.summary = "remove images without a name, layers that no image and driver trees that no "
+			   "capsule uses",
 		.groups = prune_groups,
 		.run = image_prune,
 	},

@@ -9,7 +9,9 @@
 #include "base/str.h"
 #include "bolt-image.h"
 #include "capsule/manifest.h"
+#include "cli/logging.h"
 #include "cli/output.h"
+#include "container/tree.h"
 
 /*
  * bolt image rm and prune. Names go first, then images that no name leads to, then layers that no image uses:
@@ -262,6 +264,15 @@ static int forget_unused(const struct nvb_store *store, nvb_error **err)
 	return rc;
 }
 
+/* Driver trees outlive the driver they were made of while a capsule runs; nobody else asks when the last one
+ * ended. */
+static int prune_trees(nvb_error **err)
+{
+	_cleanup_free_ char *base = nvb_tree_default_base();
+
+	return base ? nvb_tree_prune(base, NULL, nvb_logging(), err) : nvb_fail_oom(err);
+}
+
 int image_prune(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_(nvb_store_close) struct nvb_store store = {.fd = -1};
@@ -278,6 +289,8 @@ int image_prune(int argc, char **argv, nvb_error **err)
 		rc = forget_unused(&store, err);
 	if (rc >= 0)
 		rc = collect_rubbish(&store, &collected, err);
+	if (rc >= 0)
+		rc = prune_trees(err);
 	if (rc < 0)
 		return rc;
 	printf("removed %zu images and %zu layers, %s\n", collected.images, collected.layers,
