@@ -32,6 +32,14 @@ int nvb_write_all(int fd, const void *data, size_t size)
 	return 0;
 }
 
+void nvb_file_open_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+			open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0)
+			return;
+}
+
 int nvb_file_read_fd(int fd, const char *name, size_t max, char **data, size_t *size, nvb_error **err)
 {
 	_cleanup_free_ char *buffer = NULL;

@@ -44,4 +44,8 @@ int nvb_file_remove_tree(int dirfd, const char *path, nvb_error **err);
 /* write(2) until all is written; 0 or -errno. */
 int nvb_write_all(int fd, const void *data, size_t size);
 
+/* For programs, before they open anything: a descriptor 0, 1 or 2 that is closed would be given to the first
+ * file they open, and messages or data would be written into it. */
+void nvb_file_open_standard(void);
+
 #endif

@@ -92,6 +92,26 @@ int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mo
 	return nvb_root_note(root, open_below(root->fd, relative(path), flags, mode));
 }
 
+int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st)
+{
+	_cleanup_close_ int found = nvb_root_openat(root, path, O_PATH, 0);
+	char link[64];
+	int fd;
+
+	if (found < 0)
+		return found;
+	if (fstat(found, st) < 0)
+		return -errno;
+	if (!S_ISREG(st->st_mode))
+		return -EINVAL;
+	/* The very file that was looked at, whatever its name means by now. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+	fd = open(link, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -EOPNOTSUPP : nvb_root_note(root, -errno);
+	return fd;
+}
+
 int nvb_root_stat(const struct nvb_root *root, const char *path, bool follow, struct stat *st)
 {
 	_cleanup_close_ int fd = nvb_root_openat(root, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);

@@ -44,6 +44,13 @@ void nvb_root_close(struct nvb_root *root);
  */
 int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mode_t mode);
 
+/*
+ * Opens a regular file for reading; -EINVAL for anything else, without having opened it: below a hostile root
+ * a device node may stand there, and some devices act on being opened (a watchdog, a tape). Needs /proc:
+ * -EOPNOTSUPP without.
+ */
+int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st);
+
 /* Leaves -rc in root->trouble when it is such an error; returns rc. For callers that do part of the work
  * themselves. */
 int nvb_root_note(const struct nvb_root *root, int rc);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "cli/complete.h"
 #include "cli/help.h"
@@ -224,23 +223,13 @@ static int dispatch(struct walk *w)
 	return rc == 0 ? run(w) : rc;
 }
 
-/* A descriptor 0, 1 or 2 that is closed would be given to the first file we open, and messages or data would
- * be written into it. */
-static void open_standard_descriptors(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
-			open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0)
-			return;
-}
-
 int nvb_program_main(const struct nvb_program *program, int argc, char **argv)
 {
 	_cleanup_error_ nvb_error *err = NULL;
 	struct walk w = {.program = program, .verbs = program->verbs, .err = &err};
 	int rc, failure;
 
-	open_standard_descriptors();
+	nvb_file_open_standard();
 	help_wanted = version_wanted = false;
 	snprintf(w.path, sizeof(w.path), "%s", program->name);
 	w.argc = argc > 0 ? argc - 1 : 0;

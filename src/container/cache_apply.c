@@ -39,16 +39,16 @@ static int read_old(
 	struct old_cache *old, const struct nvb_root *root, const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_error_ nvb_error *why = NULL;
-	_cleanup_close_ int fd = nvb_root_openat(root, CACHE_PATH, O_RDONLY, 0);
+	_cleanup_close_ int fd = nvb_root_open_file(root, CACHE_PATH, &old->st);
 	size_t size;
 	int rc;
 
 	if (fd == -ENOENT)
 		return 0;
+	if (fd == -EINVAL)
+		return nvb_fail(err, NVB_ERR_CORRUPT, CACHE_PATH ": not a regular file");
 	if (fd < 0)
 		return nvb_fail_errno(err, -fd, CACHE_PATH);
-	if (fstat(fd, &old->st) < 0)
-		return nvb_fail_errno(err, errno, CACHE_PATH);
 	rc = nvb_file_read_fd(fd, CACHE_PATH, CACHE_INPUT_MAX, &old->bytes, &size, err);
 	if (rc < 0)
 		return rc;

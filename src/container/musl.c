@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -57,18 +58,22 @@ static void apply_file(const struct nvb_place *place, const char *path, const ch
 	_cleanup_error_ nvb_error *why = NULL;
 	_cleanup_free_ char *old = NULL, *new = NULL;
 	struct stat st;
-	bool present = nvb_root_stat(place->content, path, true, &st) == 0;
+	_cleanup_close_ int fd = nvb_root_open_file(place->content, path, &st);
 	int rc = 0;
 
-	if (present)
-		rc = nvb_root_read(place->content, path, PATH_FILE_MAX, &old, NULL, &why);
+	if (fd >= 0)
+		rc = nvb_file_read_fd(fd, path, PATH_FILE_MAX, &old, NULL, &why);
+	else if (fd == -EINVAL)
+		rc = nvb_fail(&why, NVB_ERR_CORRUPT, "not a regular file");
+	else if (fd != -ENOENT)
+		rc = nvb_fail_errno(&why, -fd, "not read");
 	if (rc == 0) {
 		new = nvb_musl_path(old, directories, count);
 		if (!new)
 			rc = nvb_fail_oom(&why);
 	}
 	if (rc == 0 && (!old || !nvb_streq(old, new)))
-		rc = nvb_replace_file(place, path, new, strlen(new), present ? &st : NULL, &why);
+		rc = nvb_replace_file(place, path, new, strlen(new), fd >= 0 ? &st : NULL, &why);
 	if (rc < 0)
 		nvb_warning(log, "%s left as it is: %s", path, nvb_error_message(why));
 }

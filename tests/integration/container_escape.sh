@@ -181,6 +181,12 @@ race 'the target of a link against a link outside' "$T/root/a/b" "$T/root/a/c"
 # --- the process -----------------------------------------------------------------------------------------------------
 
 if command -v strace >/dev/null && ! hook_is_sanitized; then
+	# Without standard descriptors the first file opened would become standard error.
+	new_root
+	(exec 2>&-; exec strace -f -e trace=openat -o "$T/trace" nvbind-hook apply --root "$T/root" <&- >&-)
+	is 'closed standard descriptors are opened' '0 1 2' \
+		"$(awk '/"\/dev\/null"/ {printf "%s%s", n++ ? " " : "", $NF}' "$T/trace")"
+
 	new_root
 	: >"$T/root/lib/ld-musl-x86_64.so.1"
 	strace -f -o "$T/trace" nvbind-hook apply --root "$T/root" --library-directory /usr/lib \

@@ -15,6 +15,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config.h"
@@ -102,6 +103,7 @@ int main(int argc, char **argv)
 	/* The runtime may have passed on an environment that the image chose. Nothing here reads it; nothing
 	 * ever shall. */
 	clearenv();
+	nvb_file_open_standard();
 	umask(022);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (nvb_hook_parse(&command, argc, argv, &error) < 0)
