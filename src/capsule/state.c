@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "capsule/cgroup.h"
+#include "capsule/record.h"
 
 static char *join(const char *a, const char *b)
 {
@@ -388,7 +389,7 @@ void nvb_entry_end(
 		empty_trash_behind(state);
 }
 
-static char *record_value(const char *record, const char *key)
+char *nvb_record_value(const char *record, const char *key)
 {
 	size_t n = strlen(key);
 
@@ -458,10 +459,10 @@ static void sweep_one(const struct nvb_state *state, const char *id, int lock, c
 	if (asprintf(&path, "%s/capsules/%s/record", state->run, id) < 0)
 		path = NULL;
 	if (path && nvb_file_read(AT_FDCWD, path, 1 << 16, &record, NULL, NULL) == 0) {
-		entry.runtime = record_value(record, "runtime");
-		entry.cgroup = record_value(record, "cgroup");
-		entry.name = record_value(record, "name");
-		keep = record_value(record, "keep");
+		entry.runtime = nvb_record_value(record, "runtime");
+		entry.cgroup = nvb_record_value(record, "cgroup");
+		entry.name = nvb_record_value(record, "name");
+		keep = nvb_record_value(record, "keep");
 		entry.keep = keep && nvb_streq(keep, "1");
 	}
 	if (!fill_paths(state, &entry)) {
@@ -477,7 +478,7 @@ static void sweep_one(const struct nvb_state *state, const char *id, int lock, c
 	nvb_entry_end(state, &entry, 128 + SIGKILL, log);
 }
 
-static bool is_id(const char *name)
+bool nvb_record_is_id(const char *name)
 {
 	return strlen(name) == NVB_CAPSULE_ID && strspn(name, "0123456789abcdef") == NVB_CAPSULE_ID;
 }
@@ -490,8 +491,8 @@ static bool owner_lives(int directory)
 
 	if (nvb_file_read(directory, "record", 1 << 16, &record, NULL, NULL) < 0)
 		return false;
-	pid = record_value(record, "pid");
-	started = record_value(record, "started");
+	pid = nvb_record_value(record, "pid");
+	started = nvb_record_value(record, "started");
 	return pid && started && nvb_parse_u32(pid, &number) &&
 	       start_time((pid_t)number) == strtoull(started, NULL, 10);
 }
@@ -521,7 +522,7 @@ void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log)
 	while (dir && (entry = readdir(dir))) {
 		int fd;
 
-		if (!is_id(entry->d_name))
+		if (!nvb_record_is_id(entry->d_name))
 			continue;
 		/* Taken at the first capsule that is found: there mostly is none. */
 		if (lock < 0)

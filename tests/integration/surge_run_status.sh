@@ -104,10 +104,10 @@ terminal() {
 	"${tmux[@]}" send-keys C-c
 	for ((i = 0; i < 100; i++)); do
 		screen=$("${tmux[@]}" capture-pane -p)
-		! grep -q '^status-[0-9]' <<<"$screen" || break
+		! grep -q 'status-[0-9]' <<<"$screen" || break
 		sleep 0.05
 	done
-	like "$WORLD: ^C is a key for the container's terminal" '^status-130' "$screen"
+	like "$WORLD: ^C is a key for the container's terminal" 'status-130$' "$screen"
 	"${tmux[@]}" send-keys 'stty -a | grep -o "[-]*icanon"' Enter
 	for ((i = 0; i < 100; i++)); do
 		screen=$("${tmux[@]}" capture-pane -p)

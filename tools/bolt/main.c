@@ -37,6 +37,24 @@ static const struct nvb_verb surge_verbs[] = {
 	{NULL},
 };
 
+static const struct nvb_verb capsule_verbs[] = {
+	{
+		.name = "ps",
+		.summary = "list capsules that run and such as were kept",
+		.groups = capsule_ps_groups,
+		.run = capsule_ps,
+	},
+	{
+		.name = "rm",
+		.synopsis = "CAPSULE...",
+		.summary = "remove capsules that were kept, by name or id",
+		.run = capsule_rm,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{NULL},
+};
+
 /* These are the verbs of bolt-image; nothing of its command line is read here. */
 static int image(int argc, char **argv, nvb_error **err)
 {
@@ -55,6 +73,7 @@ static int logout(int argc, char **argv, nvb_error **err)
 
 static const struct nvb_verb verbs[] = {
 	{.name = "surge", .summary = "run capsules", .verbs = surge_verbs},
+	{.name = "capsule", .summary = "list and remove capsules", .verbs = capsule_verbs},
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
 	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},
 	{.name = "logout", .summary = "forget credentials for a registry", HANDED_ON, .run = logout},
