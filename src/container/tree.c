@@ -76,6 +76,24 @@ static bool unchanged(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* mkdir -p in a tree: every container reads there, whatever umask the one who builds it has. */
+static int make_directories(int tree, char *directory, nvb_error **err)
+{
+	for (char *p = directory;; p++) {
+		char end = *p;
+
+		if (end && end != '/')
+			continue;
+		*p = '\0';
+		if ((mkdirat(tree, directory, 0755) < 0 || fchmodat(tree, directory, 0755, 0) < 0) &&
+			errno != EEXIST)
+			return nvb_fail_errno(err, errno, "driver tree: %s", directory);
+		*p = end;
+		if (!end)
+			return 0;
+	}
+}
+
 /* Opens the directory of the tree that `path` lies in, making it. fd or negated code. */
 static int open_parent(int tree, const char *path, const char **name, nvb_error **err)
 {
@@ -89,7 +107,7 @@ static int open_parent(int tree, const char *path, const char **name, nvb_error 
 		return nvb_fail_oom(err);
 	fd = openat(tree, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
-		rc = nvb_file_mkdirs(tree, directory, 0755, err);
+		rc = make_directories(tree, directory, err);
 		if (rc < 0)
 			return rc;
 		fd = openat(tree, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

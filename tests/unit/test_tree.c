@@ -105,6 +105,22 @@ static bool exists(const char *tree, const char *path, struct stat *st)
 	return lstat(joined, st) == 0;
 }
 
+/* Containers' users read there, however careful its maker is with files of his own. */
+static void does_not_depend_on_the_umask(void **state _unused_)
+{
+	mode_t before = umask(077);
+	_cleanup_free_ char *tree = ensure(COMPUTE, at("careful"));
+	struct stat st;
+
+	umask(before);
+	assert_true(exists(tree, "", &st));
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_true(exists(tree, "/usr", &st));
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_true(exists(tree, "/usr/lib64", &st));
+	assert_int_equal(st.st_mode & 07777, 0755);
+}
+
 static void is_a_mirror_of_links(void **state _unused_)
 {
 	_cleanup_free_ char *tree = ensure(COMPUTE, at("trees")), *again = NULL;
@@ -350,6 +366,7 @@ int main(void)
 #define WITH_DRIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_DRIVER(is_a_mirror_of_links),
+		WITH_DRIVER(does_not_depend_on_the_umask),
 		WITH_DRIVER(another_driver_is_another_tree),
 		WITH_DRIVER(copies_across_file_systems),
 		WITH_DRIVER(racers_get_one_tree),
