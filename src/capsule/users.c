@@ -70,7 +70,8 @@ static int read_table(const struct nvb_root *root, const char *path, char **text
 	return 0;
 }
 
-/* Fills uid, gid and home from passwd(5); *name gets the user's name when there is one. */
+/* Fills uid, gid and home from passwd(5); *name gets the user's name when there is one. A number is never
+ * taken for a name: an image's "1000:x:0:0" would make root of it (CVE-2016-3697). */
 static int find_user(
 	const struct nvb_root *root, const char *wanted, struct nvb_user *user, char **name, nvb_error **err)
 {
@@ -86,7 +87,7 @@ static int find_user(
 	while ((n = next_line(&rest, fields, 7)) >= 0) {
 		if (n < 4 || !parse_id(fields[2], &uid) || !parse_id(fields[3], &gid))
 			continue;
-		if (!nvb_streq(fields[0], wanted) && !(numeric && uid == number))
+		if (numeric ? uid != number : !nvb_streq(fields[0], wanted))
 			continue;
 		user->uid = uid;
 		user->gid = gid;
@@ -133,7 +134,7 @@ static int find_groups(const struct nvb_root *root, const char *group, const cha
 		if (n < 3 || !parse_id(fields[2], &gid))
 			continue;
 		if (group) {
-			found = nvb_streq(fields[0], group);
+			found = numeric ? gid == number : nvb_streq(fields[0], group);
 			if (found)
 				user->gid = gid;
 		} else if (name && n > 3 && is_member(fields[3], name) && user->group_count < MOST_GROUPS) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "cli/common.h"
@@ -99,6 +101,10 @@ int main(int argc, char **argv)
 		.prepare = nvb_common_prepare,
 	};
 
+	/* The caller's may be anything: what is made here is for containers, whose users are others; and
+	 * children that end unasked for (SIGCHLD ignored) could not be waited for. */
+	umask(022);
+	signal(SIGCHLD, SIG_DFL);
 	/* Options of the other program's verbs, --help included, are for it alone. */
 	for (const struct nvb_verb *verb = verbs; argc > 1 && verb->name; verb++)
 		if (verb->run && strcmp(verb->name, argv[1]) == 0)

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# bolt surge run against an image that wants more than it was given, and against surroundings that a careful program
+# meets once a year.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/surge.sh"
+need_root
+need bolt busybox python3
+
+export ROOT=$T/root
+make_busybox_root "$ROOT"
+
+# A user that was given as a number is that number, whatever names the image has (CVE-2016-3697).
+numbers_are_no_names() {
+	local evil=$T/evil
+	cp -a "$ROOT" "$evil"
+	printf '%s\n' 'root:x:0:0::/:/bin/sh' '1000:x:0:0::/:/bin/sh' 'app:x:1000:7::/:/bin/sh' >"$evil/etc/passwd"
+	printf '%s\n' '100:x:0:' 'app:x:7:' >"$evil/etc/group"
+	is 'a number is not looked up as a name' 1000:7 "$(surge -u 1000 "$evil" sh -c 'echo $(id -u):$(id -g)')"
+	is 'nor is a group' 5:100 "$(surge -u 5:100 "$evil" sh -c 'echo $(id -u):$(id -g)')"
+	is 'a name is' 1000:7 "$(surge -u app "$evil" sh -c 'echo $(id -u):$(id -g)')"
+}
+
+callers_umask() {
+	is "the caller's umask is not the container's" 'localhost readable' \
+		"$(umask 077 && inside -u 1000 -v /tmp:/made/for/it -- \
+			'echo $(grep -o -m1 localhost /etc/hosts) $(test -r /made/for && echo readable)')"
+}
+
+# Callers that reap nothing start their children with SIGCHLD ignored.
+ignored_sigchld() {
+	is 'with SIGCHLD ignored' 3 "$(python3 -c '
+import signal, subprocess, sys
+p = subprocess.Popen(sys.argv[1:], preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+try:
+    print(p.wait(60))
+except subprocess.TimeoutExpired:
+    p.kill()
+    print("hangs")' bolt surge run --rm "$ROOT" sh -c 'exit 3')"
+}
+
+world() {
+	numbers_are_no_names
+	callers_umask
+	ignored_sigchld
+	is 'nothing is left' '' "$(leftovers)"
+}
+own_state world
