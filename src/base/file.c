@@ -142,6 +142,23 @@ int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, m
 	return write_and_rename(dirfd, path, temporary, data, size, mode, NULL, err);
 }
 
+int nvb_file_output(const char *path, const void *data, size_t size, mode_t mode, nvb_error **err)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int rc;
+
+	/* A regular file without a path: /dev/stdout, when its file was removed. */
+	if (stat(path, &st) < 0 || (S_ISREG(st.st_mode) && real))
+		return nvb_file_write(AT_FDCWD, real ? real : path, data, size, mode, err);
+	fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "writing %s", path);
+	rc = nvb_write_all(fd, data, size);
+	return rc < 0 ? nvb_fail_errno(err, -rc, "writing %s", path) : 0;
+}
+
 int nvb_file_replace(int dirfd, const char *path, const void *data, size_t size, nvb_error **err)
 {
 	char temporary[PATH_MAX];

@@ -181,6 +181,20 @@ race 'the target of a link against a link outside' "$T/root/a/b" "$T/root/a/c"
 # --- the process -----------------------------------------------------------------------------------------------------
 
 if command -v strace >/dev/null && ! hook_is_sanitized; then
+	# Opening some devices does something (a watchdog, a tape): an image's are looked at, never opened.
+	new_root
+	mknod "$cache" c 1 5
+	mknod "$T/root/etc/ld-musl-x86_64.path" c 1 5
+	: >"$T/root/lib/ld-musl-x86_64.so.1"
+	: >"$T/root/lib/ld-linux-x86-64.so.2"
+	ln -s lib "$T/root/lib64"
+	strace -f -e trace=open,openat,openat2 -o "$T/trace" nvbind-hook apply --root "$T/root" \
+		--library-directory /usr/lib 2>/dev/null
+	for file in ld.so.cache ld-musl-x86_64.path; do
+		like "a device as $file is looked at" "$file\", \\{flags=O_RDONLY\\|O_CLOEXEC\\|O_PATH.* = [0-9]" "$(cat "$T/trace")"
+		unlike 'and not opened' "$file\", \\{flags=O_RDONLY\\|O_NOCTTY" "$(cat "$T/trace")"
+	done
+
 	# Without standard descriptors the first file opened would become standard error.
 	new_root
 	(exec 2>&-; exec strace -f -e trace=openat -o "$T/trace" nvbind-hook apply --root "$T/root" <&- >&-)

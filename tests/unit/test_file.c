@@ -312,9 +312,45 @@ static void enters_no_mount_of_the_same_file_system(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* `--output /dev/null` as root must not put a file in the place of the device. */
+static void output_keeps_what_is_no_file(void **state)
+{
+	char path[PATH_MAX], link[PATH_MAX], text[8] = "";
+	struct stat st;
+	int reader;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/pipe", scratch.path);
+	snprintf(link, sizeof(link), "%s/link", scratch.path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(symlink("pipe", link), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(reader >= 0);
+	assert_int_equal(nvb_file_output(path, "ab", 2, 0644, NULL), 0);
+	assert_int_equal(nvb_file_output(link, "cd", 2, 0644, NULL), 0);
+	assert_int_equal(read(reader, text, sizeof(text)), 4);
+	assert_string_equal(text, "abcd");
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	close(reader);
+	assert_int_equal(unlink(path), 0);
+
+	/* A file is replaced where it lies, or made. */
+	scratch_write("pipe", "old");
+	assert_int_equal(nvb_file_output(link, "new", 3, 0644, NULL), 0);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 3);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(nvb_file_output(path, "n", 1, 0644, NULL), 0);
+	assert_int_equal(nvb_file_output(scratch.path, "n", 1, 0644, NULL), -NVB_ERR_SYSTEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		scratch_test(output_keeps_what_is_no_file),
 		scratch_test(reads_what_is_there),
 		scratch_test(refuses_what_is_too_large),
 		scratch_test(refuses_what_is_no_file),

@@ -245,7 +245,7 @@ static int write_spec(const char *path, const char *text, size_t size, nvb_error
 		if (directory)
 			rc = nvb_file_mkdirs(AT_FDCWD, directory, 0755, err);
 		if (rc == 0)
-			rc = nvb_file_write(AT_FDCWD, path, text, size, 0644, err);
+			rc = nvb_file_output(path, text, size, 0644, err);
 	}
 	if (rc == 0 && slash && (is_directory(opt.output) || is_spec_directory(directory)))
 		warn_of_rivals(path);

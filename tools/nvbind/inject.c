@@ -127,7 +127,7 @@ static int put(const char *path, const char *config, size_t size, nvb_error **er
 	if (!output)
 		return nvb_file_replace(AT_FDCWD, path, config, size, err);
 	if (!nvb_streq(output, "-"))
-		return nvb_file_write(AT_FDCWD, output, config, size, 0644, err);
+		return nvb_file_output(output, config, size, 0644, err);
 	if (fwrite(config, 1, size, stdout) != size)
 		return nvb_fail_errno(err, errno, "writing to standard output");
 	return nvb_stdout_flush(err);
