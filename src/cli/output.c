@@ -64,6 +64,15 @@ int nvb_stdout_flush(nvb_error **err)
 	return nvb_fail_errno(err, errno ? errno : EIO, "writing to standard output");
 }
 
+int nvb_stdout_write(const char *text, size_t size, nvb_error **err)
+{
+	errno = 0;
+	if (fwrite(text, 1, size, stdout) == size)
+		return nvb_stdout_flush(err);
+	clearerr(stdout);
+	return nvb_fail_errno(err, errno ? errno : EIO, "writing to standard output");
+}
+
 /* One write, so that lines of several processes do not mix; stderr has no buffer of its own. */
 static void report(struct nvb_strbuf *line)
 {

@@ -167,3 +167,9 @@ is 'validate without files checks the directories' 1 "$status"
 printf 'cdiVersion: "\\e[31m0.5.0"\nkind: v.com/c\ndevices: []\n' >"$T/escape.yaml"
 unlike 'what is in a spec does not reach the terminal raw' "$(printf '\033')" \
 	"$(nvbind cdi validate "$T/escape.yaml" 2>&1 || true)"
+to_full() { "$@" >/dev/full; }
+refuses 'a full disk behind standard output is named' 1 'writing to standard output: No space left on device$' \
+	to_full nvbind cdi generate --root "$T/h200"
+mknod "$T/null" c 1 3
+nvbind cdi generate --root "$T/h200" --output "$T/null" 2>/dev/null
+is 'a device named as output stays one' 'character special file' "$(stat -c %F "$T/null")"

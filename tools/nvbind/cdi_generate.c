@@ -237,10 +237,8 @@ static int write_spec(const char *path, const char *text, size_t size, nvb_error
 	_cleanup_free_ char *directory = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
 	int rc = 0;
 
-	if (!path) {
-		fwrite(text, 1, size, stdout);
-		return nvb_stdout_flush(err);
-	}
+	if (!path)
+		return nvb_stdout_write(text, size, err);
 	if (!is_written(path, text, size)) {
 		if (directory)
 			rc = nvb_file_mkdirs(AT_FDCWD, directory, 0755, err);

@@ -54,6 +54,5 @@ int nvbind_cdi_list(int argc, char **argv, nvb_error **err)
 	nvb_sb_add(&out, format == NVB_FORMAT_JSON ? (first ? "]\n" : "\n]\n") : "");
 	if (out.failed)
 		return nvb_fail_oom(err);
-	fputs(out.s, stdout);
-	return nvb_stdout_flush(err);
+	return nvb_stdout_write(out.s ? out.s : "", out.len, err);
 }

@@ -25,8 +25,7 @@ static int print_spec(const struct nvb_cdi_spec *spec, nvb_error **err)
 
 	if (rc < 0)
 		return rc;
-	fwrite(text, 1, size, stdout);
-	return nvb_stdout_flush(err);
+	return nvb_stdout_write(text, size, err);
 }
 
 static int show_file(const char *path, nvb_error **err)
@@ -92,8 +91,7 @@ static int print_json(const struct nvb_cdi_registry *registry, nvb_error **err)
 	nvb_sb_add(&out, registry->source_count ? "\n]\n" : "]\n");
 	if (out.failed)
 		return nvb_fail_oom(err);
-	fputs(out.s, stdout);
-	return nvb_stdout_flush(err);
+	return nvb_stdout_write(out.s, out.len, err);
 }
 
 int nvbind_cdi_show(int argc, char **argv, nvb_error **err)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "cli/output.h"
 #include "info.h"
 
 /* The inventory as JSON. What is unknown is null. */
@@ -181,8 +182,7 @@ static int print(struct nvb_strbuf *sb, nvb_error **err)
 
 	if (!json)
 		return nvb_fail_oom(err);
-	fputs(json, stdout);
-	return 0;
+	return nvb_stdout_write(json, strlen(json), err);
 }
 
 int info_json(const struct nvb_inventory *inventory, nvb_error **err)

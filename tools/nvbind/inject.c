@@ -128,9 +128,7 @@ static int put(const char *path, const char *config, size_t size, nvb_error **er
 		return nvb_file_replace(AT_FDCWD, path, config, size, err);
 	if (!nvb_streq(output, "-"))
 		return nvb_file_output(output, config, size, 0644, err);
-	if (fwrite(config, 1, size, stdout) != size)
-		return nvb_fail_errno(err, errno, "writing to standard output");
-	return nvb_stdout_flush(err);
+	return nvb_stdout_write(config, size, err);
 }
 
 int verb_inject(int argc, char **argv, nvb_error **err)

@@ -87,8 +87,7 @@ static int print_json(const struct nvb_plan *plan, nvb_error **err)
 
 	if (rc < 0)
 		return rc;
-	fputs(json, stdout);
-	return nvb_stdout_flush(err);
+	return nvb_stdout_write(json, strlen(json), err);
 }
 
 int verb_plan(int argc, char **argv, nvb_error **err)
