@@ -11,6 +11,11 @@
 #include "base/file.h"
 #include "base/str.h"
 
+/*
+ * For their owner alone. Layers hold set-user-ID programs of whoever built the image, under names (digests)
+ * that everybody can know: whoever could enter the store could run them outside of any container
+ * (CVE-2021-41091 was that in another engine).
+ */
 static const char *const directories[] = {"refs", "images", "layers", "blobs", "blobs/sha256", "tmp"};
 
 char *nvb_store_default_path(void)
@@ -38,7 +43,7 @@ int nvb_store_open(struct nvb_store *store, const char *path, nvb_error **err)
 		return nvb_fail_oom(err);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
-		rc = nvb_file_mkdirs(AT_FDCWD, path, 0711, err);
+		rc = nvb_file_mkdirs(AT_FDCWD, path, 0700, err);
 		if (rc < 0)
 			return nvb_wrap(err, rc, "image store");
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -46,8 +51,10 @@ int nvb_store_open(struct nvb_store *store, const char *path, nvb_error **err)
 	if (fd < 0)
 		return nvb_fail_errno(err, errno, "image store %s", path);
 	for (size_t i = 0; i < NVB_ELEMENTS(directories); i++)
-		if (mkdirat(fd, directories[i], 0711) < 0 && errno != EEXIST)
+		if (mkdirat(fd, directories[i], 0700) < 0 && errno != EEXIST)
 			return nvb_fail_errno(err, errno, "image store %s/%s", path, directories[i]);
+	/* Stores that others could enter have been made; who may not mend one is not its owner. */
+	(void)!fchmodat(fd, "layers", 0700, 0);
 	*store = (struct nvb_store){.path = NVB_TAKE_PTR(copy), .fd = NVB_TAKE_FD(fd)};
 	return 0;
 }

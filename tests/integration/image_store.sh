@@ -119,6 +119,34 @@ echo '{"layers": [[{"name": "a"}]], "diff_ids": ["sha256:'"$(printf '%064d' 0)"'
 "$layout" "$T/lie2" "$T/lie2.json"
 refuses 'a layer that is not what the config says' 1 'digest' img pull "oci:$T/lie2:image" lie2
 
+# --- what others must not reach --------------------------------------------------------------------------------------
+
+is 'the store is for its owner alone: layers hold set-user-ID programs' '' \
+	"$(find "$S" -maxdepth 1 -type d -perm /077 ! -path "$S")"
+chmod 711 "$S/layers"
+img ls >/dev/null
+is 'one that others could enter is mended' 700 "$(stat -c %a "$S/layers")"
+
+# A directory is imported while somebody exchanges a part of it for a link outside.
+if command -v cc >/dev/null; then
+	cc -O1 -o "$T/swap" "$NVB_SOURCE/tests/integration/programs/swap.c"
+	mkdir -p "$T/raced/d" "$T/beyond"
+	for i in $(seq 100); do
+		echo harmless >"$T/raced/d/$i"
+		echo precious >"$T/beyond/$i"
+	done
+	ln -s "$T/beyond" "$T/raced/d2"
+	exec 7< <(exec timeout 120 "$T/swap" "$T/raced/d" "$T/raced/d2")
+	swapper=$!
+	read -r _ <&7
+	for _ in $(seq 30); do
+		"$image" import --store "$T/raced.store" "$T/raced" raced >/dev/null 2>&1 || true
+	done
+	kill "$swapper"
+	exec 7<&-
+	is 'nothing outside of an imported directory gets into the image' '' "$(grep -rl precious "$T/raced.store/layers")"
+fi
+
 # --- names, rm, prune ------------------------------------------------------------------------------------------------
 
 refuses 'inspect of an image that is not here' 1 "no such image here: nothing" img inspect nothing

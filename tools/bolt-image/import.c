@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "base/root.h"
 #include "base/str.h"
 #include "bolt-image.h"
 
@@ -156,7 +157,9 @@ static void add_layer(struct json_object *root, const char *diff_id)
 	json_object_object_add(root, "rootfs", rootfs);
 }
 
-static int write_content(struct archive *tar, struct archive_entry *entry)
+/* The directory may belong to somebody who exchanges a part of the way for a link while we read: below it
+ * means below it. */
+static int write_content(const struct nvb_root *root, struct archive *tar, struct archive_entry *entry)
 {
 	_cleanup_close_ int file = -1;
 	static char buffer[128 * 1024];
@@ -164,7 +167,7 @@ static int write_content(struct archive *tar, struct archive_entry *entry)
 
 	if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_size(entry) == 0)
 		return 0;
-	file = open(archive_entry_sourcepath(entry), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	file = nvb_root_openat(root, archive_entry_sourcepath(entry), O_RDONLY | O_NOFOLLOW, 0);
 	if (file < 0)
 		return -1;
 	while ((n = read(file, buffer, sizeof(buffer))) > 0)
@@ -179,7 +182,11 @@ static int write_archive(int fd)
 	struct archive_entry_linkresolver *links = archive_entry_linkresolver_new();
 	struct archive *disk = archive_read_disk_new(), *tar = archive_write_new();
 	struct archive_entry *entry = archive_entry_new(), *held = NULL;
+	struct nvb_root root;
 	int rc;
+
+	if (nvb_root_open(&root, ".", NULL) < 0)
+		return -1;
 
 	archive_read_disk_set_behavior(disk, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS);
 	archive_read_disk_set_symlink_physical(disk);
@@ -195,7 +202,7 @@ static int write_archive(int fd)
 		/* The second name of a file becomes a hard link; with this format it never holds entries
 		 * back. */
 		archive_entry_linkify(links, &entry, &held);
-		if (archive_write_header(tar, entry) < ARCHIVE_WARN || write_content(tar, entry) < 0)
+		if (archive_write_header(tar, entry) < ARCHIVE_WARN || write_content(&root, tar, entry) < 0)
 			return -1;
 	}
 	return rc == ARCHIVE_EOF && archive_write_close(tar) == ARCHIVE_OK ? 0 : -1;

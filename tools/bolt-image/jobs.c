@@ -78,7 +78,7 @@ static int start(const struct nvb_store *store, struct layer_job *job, nvb_error
 {
 	int fds[2];
 
-	if (mkdirat(store->fd, job->directory, 0711) < 0)
+	if (mkdirat(store->fd, job->directory, 0700) < 0)
 		return nvb_fail_errno(err, errno, "%s/%s", store->path, job->directory);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return nvb_fail_errno(err, errno, "pipe");
