@@ -32,6 +32,10 @@ if [ ! -e /proc/driver/nvidia/version ] && [ -z "${NVBIND_ROOT:-}" ]; then
 	export NVBIND_ROOT=$machine
 	echo "driver: simulated, 8 H200"
 fi
+# The inventory comes from the cache, as it does on a host after the first start; for roots other than the host's it
+# has to be given a place.
+printf '[cache]\ndirectory = "%s"\n' "$dir/cache" >"$dir/config.toml"
+mkdir "$dir/cache"
 "$source/scripts/make-base-root" "$dir/base"
 
 # bundle_of RUNTIME: an equal bundle in $dir/RUNTIME, from a capsule that waits meanwhile.
@@ -81,7 +85,7 @@ for runtime in "${runtimes[@]}"; do
 			file=\$([ \$i -lt 0 ] && echo /dev/null || echo "$dir/$runtime.bare")
 			timed "\$file" $runtime --root "$dir/state" run --bundle "$dir/$runtime" bolt-bench </dev/null
 			file=\$([ \$i -lt 0 ] && echo /dev/null || echo "$dir/$runtime.bolt")
-			timed "\$file" "$bin/bolt" surge run --rm --gpu all --network host --runtime $runtime "$dir/base" /bin/true
+			timed "\$file" "$bin/bolt" --config "$dir/config.toml" surge run --rm --gpu all --network host --runtime $runtime "$dir/base" /bin/true
 			# The capsule's files go in the background: that is in nobody's figure.
 			while [ -n "\$(ls -A /var/lib/bolt/trash)" ]; do sleep 0.002; done
 		done
