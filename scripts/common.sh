@@ -11,8 +11,8 @@ die() {
 }
 
 # What building and running need, and what the tests need besides.
-build_packages="gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libyaml-dev libarchive-dev libcap-dev
-	libseccomp-dev nettle-dev libcmocka-dev"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libyaml-dev libarchive-dev
+	nettle-dev libcmocka-dev"
 run_packages="runc crun skopeo ca-certificates busybox-static"
 test_packages="clang git jq strace tmux python3 python3-yaml python3-jsonschema podman debootstrap util-linux
 	binutils xz-utils zstd attr curl uidmap iproute2 musl-tools"
