@@ -141,21 +141,6 @@ static void close_given(struct nvb_attachment *a)
 	}
 }
 
-void nvb_attach_close(struct nvb_attachment *a)
-{
-	if (!a)
-		return;
-	nvb_terminal_close(&a->tty);
-	nvb_stream_close(&a->in);
-	nvb_stream_close(&a->out);
-	nvb_stream_close(&a->error);
-	close_given(a);
-	nvb_closep(&a->signals);
-	if (a->masked)
-		sigprocmask(SIG_SETMASK, &a->old_mask, NULL);
-	free(a);
-}
-
 void nvb_attach_launch(const struct nvb_attachment *a, struct nvb_launch *launch)
 {
 	memcpy(launch->stdio, a->given, sizeof(launch->stdio));
@@ -172,20 +157,21 @@ static bool asks_to_end(int signal)
 static void forward(struct nvb_attachment *a, int signal)
 {
 	enum { PATIENCE = 3 };
+	bool force;
 
 	if (signal == SIGWINCH && a->terminal) {
 		nvb_terminal_resize(&a->tty);
 		return;
 	}
 	a->impatience += asks_to_end(signal);
-	if (a->impatience >= PATIENCE && asks_to_end(signal))
-		signal = SIGKILL;
-	if (a->init > 0)
-		kill(a->init, signal);
-	else if (signal == SIGKILL)
-		kill(a->runtime, SIGKILL);
-	else if (signal != SIGWINCH)
+	force = a->impatience >= PATIENCE && asks_to_end(signal);
+	if (signal != SIGWINCH)
 		a->pending = signal;
+	/* Neither is there before the runtime was started, nor once the container has ended. */
+	if (a->init > 0)
+		kill(a->init, force ? SIGKILL : signal);
+	else if (a->runtime > 0 && force)
+		kill(a->runtime, SIGKILL);
 }
 
 static void read_signals(struct nvb_attachment *a)
@@ -195,6 +181,24 @@ static void read_signals(struct nvb_attachment *a)
 	while (read(a->signals, &info, sizeof(info)) == sizeof(info))
 		if (info.ssi_signo != SIGCHLD)
 			forward(a, (int)info.ssi_signo);
+}
+
+void nvb_attach_close(struct nvb_attachment *a)
+{
+	if (!a)
+		return;
+	nvb_terminal_close(&a->tty);
+	nvb_stream_close(&a->in);
+	nvb_stream_close(&a->out);
+	nvb_stream_close(&a->error);
+	close_given(a);
+	/* Those that still came were for the container: none shall end us on the way out. */
+	a->init = a->runtime = 0;
+	read_signals(a);
+	nvb_closep(&a->signals);
+	if (a->masked)
+		sigprocmask(SIG_SETMASK, &a->old_mask, NULL);
+	free(a);
 }
 
 int nvb_attach_interrupted(struct nvb_attachment *a)
@@ -236,11 +240,19 @@ static int wait_for_runtime(struct nvb_attachment *a, nvb_error **err)
 	return rc;
 }
 
-/* All of a container's processes are gone with its first one: what is in the pipes is all there will be. */
+/* All of a container's processes are gone with its first one: what is in the pipes is all there will be. Who
+ * does not take it can only be left by a request to end. */
 static void drain(struct nvb_attachment *a)
 {
-	nvb_stream_drain(&a->out);
-	nvb_stream_drain(&a->error);
+	struct nvb_stream *const streams[] = {&a->out, &a->error};
+
+	a->init = a->runtime = a->pending = 0;
+	for (size_t i = 0; i < NVB_ELEMENTS(streams); i++)
+		while (!nvb_stream_drain(streams[i], a->signals)) {
+			read_signals(a);
+			if (asks_to_end(a->pending))
+				return;
+		}
 }
 
 static int wait_for_init(struct nvb_attachment *a, nvb_error **err)

@@ -4,10 +4,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
@@ -111,6 +115,31 @@ static int write_config(const char *bundle_path, const struct nvb_entry *entry, 
 	return rc < 0 ? nvb_fail_errno(err, -rc, "%s", path) : 0;
 }
 
+/* Waits for a child. The requests to end that the caller has blocked, and will read, end it. */
+static int wait_for(pid_t pid, int *status, const char *runtime, nvb_error **err)
+{
+	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0), requests = -1;
+	struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	bool cancelled = false;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (const int *s = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGQUIT, 0}; *s; s++)
+		sigaddset(&set, *s);
+	fds[0].fd = process;
+	fds[1].fd = requests = signalfd(-1, &set, SFD_CLOEXEC);
+	if (process < 0 || requests < 0)
+		return nvb_fail_errno(err, errno, "waiting for %s", runtime);
+	while (!(fds[0].revents & POLLIN) && !cancelled)
+		cancelled = poll(fds, 2, -1) > 0 && fds[1].revents & POLLIN;
+	if (cancelled)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return nvb_fail_errno(err, errno, "waiting for %s", runtime);
+	return cancelled ? nvb_fail(err, NVB_ERR_CANCELLED, "interrupted while trying %s", runtime) : 0;
+}
+
 static int run_probe(const char *bundle_path, const struct nvb_entry *entry, nvb_error **err)
 {
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -123,8 +152,9 @@ static int run_probe(const char *bundle_path, const struct nvb_entry *entry, nvb
 	pid = nvb_launch_begin(&launch, err);
 	if (pid < 0)
 		return pid;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	rc = wait_for(pid, &status, entry->runtime, err);
+	if (rc < 0)
+		return rc;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		nvb_launch_failure(&launch, status, "/probe", "", err);
 		return -NVB_ERR_UNSUPPORTED;
@@ -134,8 +164,9 @@ static int run_probe(const char *bundle_path, const struct nvb_entry *entry, nvb
 		rc = nvb_entry_started(entry, init, err);
 	if (rc < 0)
 		return rc;
-	while (waitpid(init, &status, 0) < 0 && errno == EINTR)
-		;
+	rc = wait_for(init, &status, entry->runtime, err);
+	if (rc < 0)
+		return rc;
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
 			"%s: a program that ends at once ended with status %d", entry->runtime, status);

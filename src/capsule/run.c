@@ -319,7 +319,6 @@ static int prepare(struct run *run, nvb_error **err)
 
 static void release(struct run *run, int status)
 {
-	nvb_attach_close(run->attachment);
 	nvb_rootfs_unmount(&run->rootfs);
 	nvb_rootfs_close(&run->rootfs);
 	if (run->image_open)
@@ -332,6 +331,8 @@ static void release(struct run *run, int status)
 	nvb_gpu_plan_release(&run->gpu);
 	nvb_state_close(&run->state);
 	free(run->runtime);
+	/* Last: from here on signals end this process. */
+	nvb_attach_close(run->attachment);
 }
 
 int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_spec *spec,
@@ -357,6 +358,8 @@ int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_sp
 	rc = prepare(&run, err);
 	if (rc == 0)
 		rc = launch(&run, status, err);
+	else if (rc == -NVB_ERR_CANCELLED && run.attachment)
+		*status = 128 + nvb_attach_interrupted(run.attachment);
 	nvb_debug(host->log, "the container has ended with status %d", *status);
 	release(&run, *status);
 	nvb_debug(host->log, "%s", spec->remove ? "the capsule is removed" : "the capsule is kept");

@@ -81,15 +81,20 @@ void nvb_stream_pump(struct nvb_stream *s)
 	}
 }
 
-void nvb_stream_drain(struct nvb_stream *s)
+bool nvb_stream_drain(struct nvb_stream *s, int interrupt)
 {
 	s->held = false;
 	while (s->from >= 0) {
-		struct pollfd p = {.fd = s->to, .events = POLLOUT};
+		struct pollfd fds[] = {{.fd = s->to, .events = POLLOUT}, {.fd = interrupt, .events = POLLIN}};
 
 		if (s->begin == s->end && !fill(s))
-			return;
-		if (poll(&p, 1, -1) > 0)
+			return true;
+		if (poll(fds, 2, -1) <= 0)
+			continue;
+		if (fds[0].revents)
 			empty(s);
+		else if (fds[1].revents)
+			return false;
 	}
+	return true;
 }

@@ -27,8 +27,9 @@ struct nvb_stream {
 nfds_t nvb_stream_poll(struct nvb_stream *stream, struct pollfd *fds);
 /* Copies what can be copied now. At the end of input the output is closed, and the other way round. */
 void nvb_stream_pump(struct nvb_stream *stream);
-/* Copies all there is in `from`, waiting for `to` where it must. */
-void nvb_stream_drain(struct nvb_stream *stream);
+/* Copies all there is in `from`, waiting for `to` where it must; false when, while it waited, `interrupt`
+ * became readable. */
+bool nvb_stream_drain(struct nvb_stream *stream, int interrupt);
 void nvb_stream_close(struct nvb_stream *stream);
 
 #endif

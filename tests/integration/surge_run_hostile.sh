@@ -39,10 +39,40 @@ except subprocess.TimeoutExpired:
     print("hangs")' bolt surge run --rm "$ROOT" sh -c 'exit 3')"
 }
 
+# How bolt ends when it gets the signals, 0.3 s apart; "lives" when it does not. Its standard output is a pipe that
+# nobody reads.
+ends_by() { # SIGNALS PROGRAM...
+	timeout 60 python3 - "$@" <<'END'
+import os, signal, subprocess, sys, time
+r, w = os.pipe()
+p = subprocess.Popen(sys.argv[2:], stdout=w, stderr=subprocess.DEVNULL, start_new_session=True)
+time.sleep(1)
+for name in sys.argv[1].split():
+    p.send_signal(getattr(signal, name))
+    time.sleep(0.3)
+try:
+    print(p.wait(5))
+except subprocess.TimeoutExpired:
+    print("lives")
+    p.kill()
+END
+}
+
+signals() {
+	printf '#!/bin/sh\nexec sleep 1000\n' >"$T/hangs"
+	chmod +x "$T/hangs"
+	is 'the container has ended, its output is not taken: SIGTERM ends bolt' 7 \
+		"$(ends_by SIGTERM bolt surge run --rm "$ROOT" sh -c 'head -c 100000 /dev/zero; exit 7')"
+	is 'a runtime that hangs while it is tried: SIGINT ends bolt' 130 \
+		"$(ends_by SIGINT bolt surge run --rm --runtime "$T/hangs" "$ROOT" true)"
+	is 'and what it left is gone' '' "$(leftovers)"
+}
+
 world() {
 	numbers_are_no_names
 	callers_umask
 	ignored_sigchld
+	signals
 	is 'nothing is left' '' "$(leftovers)"
 }
 own_state world
