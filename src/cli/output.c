@@ -89,6 +89,8 @@ void nvb_report_error(const char *program, const nvb_error *error)
 	struct nvb_strbuf line = {0};
 
 	fflush(stdout);
+	if (error && !*nvb_error_message(error))
+		return;
 	nvb_sb_addf(&line, "%s%s%s: ", nvb_style_on(stderr, NVB_STYLE_RED), program, nvb_style_off(stderr));
 	nvb_sb_add_visible(&line, error ? nvb_error_message(error) : "failed");
 	if (hint) {

@@ -23,7 +23,7 @@ int image_prune(int argc, char **argv, nvb_error **err);
 int image_login(int argc, char **argv, nvb_error **err);
 int image_logout(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group pull_groups[], import_groups[], ls_groups[], inspect_groups[],
-	prune_groups[];
+	prune_groups[], login_groups[], logout_groups[];
 
 /* The store that --store or its default names. */
 int open_store(struct nvb_store *store, nvb_error **err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <locale.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/str.h"
 #include "bolt-image.h"
 #include "cli/common.h"
 #include "cli/output.h"
@@ -87,17 +87,35 @@ static const struct nvb_verb verbs[] = {
 	{NULL},
 };
 
-/* `bolt login` and `bolt logout` stand beside `bolt image` and hand everything to skopeo unread. */
-static int run_skopeo_verb(int argc, char **argv)
-{
-	_cleanup_error_ nvb_error *error = NULL;
+/* `bolt login` and `bolt logout` stand beside `bolt image`. */
+static const struct nvb_verb registry_verbs[] = {
+	{
+		.name = "login",
+		.synopsis = "REGISTRY",
+		.summary = "keep credentials for a registry",
+		.description = "Credentials are those of podman and skopeo: who has logged in with one of "
+			       "them has logged in here.",
+		.examples = "  bolt login registry.example.com\n"
+			    "  pass registry | bolt login -u me --password-stdin registry.example.com\n",
+		.groups = login_groups,
+		.run = image_login,
+		.min_args = 1,
+		.max_args = 1,
+	},
+	{
+		.name = "logout",
+		.synopsis = "[REGISTRY]",
+		.summary = "forget credentials for a registry",
+		.groups = logout_groups,
+		.run = image_logout,
+		.max_args = 1,
+	},
+	{NULL},
+};
 
-	if (strcmp(argv[1], "login") == 0)
-		image_login(argc - 2, argv + 2, &error);
-	else
-		image_logout(argc - 2, argv + 2, &error);
-	nvb_report_error("bolt", error);
-	return 1;
+static bool is_about_registries(const char *verb)
+{
+	return nvb_streq(verb, "login") || nvb_streq(verb, "logout");
 }
 
 int main(int argc, char **argv)
@@ -109,10 +127,16 @@ int main(int argc, char **argv)
 		.common = common,
 		.prepare = nvb_common_prepare,
 	};
+	static const struct nvb_program registries = {
+		.name = "bolt",
+		.summary = "keep credentials for registries",
+		.verbs = registry_verbs,
+		.common = common + 1, /* no store */
+		.prepare = nvb_common_prepare,
+	};
 
 	/* Archives name their files in UTF-8; without such a locale libarchive gives no name at all. */
 	setlocale(LC_CTYPE, "C.UTF-8");
-	if (argc > 1 && (strcmp(argv[1], "login") == 0 || strcmp(argv[1], "logout") == 0))
-		return run_skopeo_verb(argc, argv);
-	return nvb_program_main(&program, argc, argv);
+	return nvb_program_main(
+		argc > 1 && is_about_registries(argv[1]) ? &registries : &program, argc, argv);
 }

@@ -324,6 +324,6 @@ int image_pull(int argc, char **argv, nvb_error **err)
 	rc = pull_into(&pull, id, err);
 	if (rc < 0)
 		return nvb_wrap(err, rc, "pulling %s", argv[0]);
-	printf(quiet ? "sha256:%s\n" : "%s %s\n", quiet ? id : reference, id);
+	printf(quiet ? "sha256:%s\n" : "%s sha256:%s\n", quiet ? id : reference, id);
 	return 0;
 }

@@ -22,13 +22,7 @@ static int no_skopeo(int sys, nvb_error **err)
 		"install the package skopeo");
 }
 
-int skopeo_become(char *const argv[], nvb_error **err)
-{
-	execvp(argv[0], argv);
-	return no_skopeo(errno, err);
-}
-
-static _Noreturn void child(char *const argv[], int complaint, int exec_error)
+static _Noreturn void child(char *const argv[], bool talks, int complaint, int exec_error)
 {
 	const sigset_t none = {0};
 	int sys;
@@ -36,7 +30,8 @@ static _Noreturn void child(char *const argv[], int complaint, int exec_error)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Its progress goes where ours would: stdout is for data. */
-	dup2(isatty(STDERR_FILENO) ? STDERR_FILENO : complaint, STDOUT_FILENO);
+	if (!talks)
+		dup2(isatty(STDERR_FILENO) ? STDERR_FILENO : complaint, STDOUT_FILENO);
 	dup2(complaint, STDERR_FILENO);
 	execvp(argv[0], argv);
 	sys = errno;
@@ -97,8 +92,37 @@ static int collect(int fd, struct nvb_strbuf *complaint)
 	}
 }
 
+/* What mends it; nothing but words tells skopeo's failures apart (1.9 to 1.18 say these). */
+static const char *remedy(const char *complaint)
+{
+	static const struct {
+		const char *said, *remedy;
+	} remedies[] = {
+		{"HTTP response to HTTPS client",
+			"--tls-verify=false of 'bolt image pull' and 'bolt login' talks plain HTTP"},
+		{"x509:", "--tls-verify=false of 'bolt image pull' and 'bolt login' does without a valid "
+			  "certificate"},
+		{"invalid username/password", "check both; some registries want a token instead"},
+		{"unauthorized", "'bolt login REGISTRY' keeps credentials; the name may be wrong as well"},
+		{"authentication required", "'bolt login REGISTRY' keeps credentials"},
+		{"denied", "'bolt login REGISTRY' keeps credentials; the name may be wrong as well"},
+		{"manifest unknown", "the registry has no such name or tag: check the spelling"},
+		{"name unknown", "the registry has no such name: check the spelling"},
+		{"no such host", "check the registry's name and this host's network"},
+		{"connection refused", "check the registry's address and that it runs"},
+	};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(remedies); i++)
+		if (strstr(complaint, remedies[i].said))
+			return remedies[i].remedy;
+	return NULL;
+}
+
 static int judge(int status, int stopped, struct nvb_strbuf *complaint, const char *what, nvb_error **err)
 {
+	const char *hint;
+	int rc;
+
 	if (stopped == -EINTR && stop_requested())
 		return stop_error(err);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -109,11 +133,13 @@ static int judge(int status, int stopped, struct nvb_strbuf *complaint, const ch
 	if (!complaint->s || !complaint->len)
 		return nvb_fail(
 			err, NVB_ERR_SYSTEM, "skopeo %s failed with status %d", what, WEXITSTATUS(status));
-	return nvb_fail(err, strstr(complaint->s, "manifest unknown") ? NVB_ERR_NOT_FOUND : NVB_ERR_SYSTEM,
+	hint = remedy(complaint->s);
+	rc = nvb_fail(err, strstr(complaint->s, "manifest unknown") ? NVB_ERR_NOT_FOUND : NVB_ERR_SYSTEM,
 		"%s", reason(complaint->s));
+	return hint ? nvb_hint(err, rc, "%s", hint) : rc;
 }
 
-int skopeo_run(char *const argv[], nvb_error **err)
+static int run(char *const argv[], bool talks, nvb_error **err)
 {
 	_cleanup_strbuf_ struct nvb_strbuf complaint = {0};
 	int output[2], exec_pipe[2], status = 0, sys = 0, stopped;
@@ -128,7 +154,7 @@ int skopeo_run(char *const argv[], nvb_error **err)
 	}
 	pid = fork();
 	if (pid == 0)
-		child(argv, output[1], exec_pipe[1]);
+		child(argv, talks, output[1], exec_pipe[1]);
 	close(output[1]);
 	close(exec_pipe[1]);
 	if (pid > 0 && read(exec_pipe[0], &sys, sizeof(sys)) != sizeof(sys))
@@ -145,4 +171,14 @@ int skopeo_run(char *const argv[], nvb_error **err)
 	if (sys)
 		return no_skopeo(sys, err);
 	return judge(status, stopped, &complaint, argv[1], err);
+}
+
+int skopeo_run(char *const argv[], nvb_error **err)
+{
+	return run(argv, false, err);
+}
+
+int skopeo_talk(char *const argv[], nvb_error **err)
+{
+	return run(argv, true, err);
 }

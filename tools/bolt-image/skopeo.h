@@ -10,7 +10,7 @@
  */
 int skopeo_run(char *const argv[], nvb_error **err);
 
-/* Becomes skopeo (login, logout: it talks to the terminal itself). Returns only on failure. */
-int skopeo_become(char *const argv[], nvb_error **err);
+/* The same for what talks to the user itself (login, logout): it has our standard input and output. */
+int skopeo_talk(char *const argv[], nvb_error **err);
 
 #endif

@@ -77,6 +77,8 @@ int pull_image(const char *reference, nvb_error **err)
 			return nvb_fail_errno(err, errno, "waiting for bolt-image");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return nvb_fail(err, WIFSIGNALED(status) ? NVB_ERR_CANCELLED : NVB_ERR_SYSTEM,
-		"image %s was not pulled", reference);
+	if (WIFSIGNALED(status))
+		return nvb_fail(err, NVB_ERR_CANCELLED, "image %s was not pulled", reference);
+	/* bolt-image has said why; one line is enough. */
+	return nvb_fail(err, NVB_ERR_SYSTEM, "%s", "");
 }
