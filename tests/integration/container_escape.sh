@@ -178,6 +178,21 @@ rm -rf "$T/root/etc"
 ln -s a/b "$T/root/etc"
 race 'the target of a link against a link outside' "$T/root/a/b" "$T/root/a/c"
 
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+limited() ( # COMMAND...: no file may get a byte
+	ulimit -f 0
+	exec "$@"
+)
+new_root
+check 'a limit on the size of files' limited nvbind-hook apply --root "$T/root" --library-directory /usr/lib \
+	--log-level error
+is 'leaves nothing behind' '' "$(ls -A "$T/root/etc")"
+new_root
+mkdir "$cache"
+(nvbind-hook apply --root "$T/root" --library-directory /usr/lib; echo $? >"$T/status") 2>&1 | true
+is 'messages that nobody reads' 0 "$(cat "$T/status")"
+
 # --- the process -----------------------------------------------------------------------------------------------------
 
 if command -v strace >/dev/null && ! hook_is_sanitized; then

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,10 @@ int main(int argc, char **argv)
 	clearenv();
 	nvb_file_open_standard();
 	umask(022);
+	/* A limit on the size of files, or nobody who reads our messages, is an error like any other: neither
+	 * ends us with half of the work beside the other half. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (nvb_hook_parse(&command, argc, argv, &error) < 0)
 		return report(error);
