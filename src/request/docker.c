@@ -130,6 +130,7 @@ static int apply(struct nvb_request *request, const char *value, const struct fi
 
 int nvb_request_add_docker_gpus(nvb_request *request, const char *value, nvb_error **err)
 {
+	const struct nvb_request before = *request;
 	struct fields fields = {0};
 	const char *p = value;
 	int rc = *value ? 0 : bad_value(value, "empty", err);
@@ -147,5 +148,5 @@ int nvb_request_add_docker_gpus(nvb_request *request, const char *value, nvb_err
 	if (rc == 0)
 		rc = apply(request, value, &fields, err);
 	nvb_strv_free(fields.devices);
-	return rc;
+	return nvb_request_take_back(request, &before, rc);
 }

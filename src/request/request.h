@@ -48,6 +48,10 @@ int nvb_request_resolve(const struct nvb_request *request, const struct nvb_inve
 /* Adds "any `count` GPUs"; `text` is what the user wrote. */
 int nvb_request_add_count(struct nvb_request *request, const char *text, uint32_t count, nvb_error **err);
 
+/* Ends a function that changes a request: undoes what it did since `before`, a copy made at its beginning,
+ * when rc is a failure. Returns rc. */
+int nvb_request_take_back(struct nvb_request *request, const struct nvb_request *before, int rc);
+
 /* True when a MIG UUID was asked for that the inventory cannot resolve without NVML. */
 bool nvb_request_needs_nvml(const struct nvb_request *request, const struct nvb_inventory *inventory);
 

@@ -106,7 +106,18 @@ static int none_alone(const struct nvb_request *request, nvb_error **err)
 	return 0;
 }
 
-int nvb_request_add_gpus(nvb_request *request, const char *selector, nvb_error **err)
+/* A request that failed to take something is as it was: who asked for "0,x" did not ask for 0. */
+int nvb_request_take_back(struct nvb_request *request, const struct nvb_request *before, int rc)
+{
+	if (rc < 0) {
+		request->selector_count = before->selector_count;
+		request->none = before->none;
+		request->capabilities = before->capabilities;
+	}
+	return rc;
+}
+
+static int add_words(struct nvb_request *request, const char *selector, nvb_error **err)
 {
 	_cleanup_strv_ char **words = nvb_strv_split(selector, ",");
 
@@ -132,8 +143,16 @@ int nvb_request_add_gpus(nvb_request *request, const char *selector, nvb_error *
 	return none_alone(request, err);
 }
 
+int nvb_request_add_gpus(nvb_request *request, const char *selector, nvb_error **err)
+{
+	const struct nvb_request before = *request;
+
+	return nvb_request_take_back(request, &before, add_words(request, selector, err));
+}
+
 int nvb_request_add_cdi_device(nvb_request *request, const char *name, nvb_error **err)
 {
+	const struct nvb_request before = *request;
 	struct nvb_selector selector = {.kind = NVB_SELECT_CDI};
 	const char *slash = strchr(name, '/');
 	const char *equals = slash ? strchr(slash, '=') : NULL;
@@ -143,13 +162,14 @@ int nvb_request_add_cdi_device(nvb_request *request, const char *name, nvb_error
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "'%s' is not a CDI device name", name),
 			"CDI devices are named vendor/class=device, such as nvidia.com/gpu=0");
 	rc = append(request, name, selector, err);
-	return rc < 0 ? rc : none_alone(request, err);
+	return nvb_request_take_back(request, &before, rc < 0 ? rc : none_alone(request, err));
 }
 
 int nvb_request_add_count(struct nvb_request *request, const char *text, uint32_t count, nvb_error **err)
 {
 	struct nvb_selector selector = {.kind = NVB_SELECT_COUNT, .gpu = count};
+	const struct nvb_request before = *request;
 	int rc = append(request, text, selector, err);
 
-	return rc < 0 ? rc : none_alone(request, err);
+	return nvb_request_take_back(request, &before, rc < 0 ? rc : none_alone(request, err));
 }

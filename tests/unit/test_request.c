@@ -211,10 +211,38 @@ static void asks_nvml_only_for_what_it_alone_knows(void **state)
 	}
 }
 
+static void a_failure_changes_nothing(void **state)
+{
+	static const char *const selectors[] = {"1,nonsense", "none,1", "none,2,nonsense"},
+				 *const dockers[] = {"\"device=1,nonsense\"", "\"device=none,1\",capabilities=all"};
+	nvb_request *request = NULL;
+
+	(void)state;
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_add_gpus(request, "0", NULL), 0);
+	for (size_t i = 0; i < NVB_ELEMENTS(selectors); i++)
+		assert_int_equal(nvb_request_add_gpus(request, selectors[i], NULL), -NVB_ERR_INVALID);
+	for (size_t i = 0; i < NVB_ELEMENTS(dockers); i++)
+		assert_int_equal(nvb_request_add_docker_gpus(request, dockers[i], NULL), -NVB_ERR_INVALID);
+	assert_int_equal(request->selector_count, 1);
+	assert_int_equal(request->capabilities, NVB_CAP_DEFAULT);
+	assert_false(request->none);
+	nvb_request_free(request);
+
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_add_gpus(request, "none", NULL), 0);
+	assert_int_equal(nvb_request_add_cdi_device(request, "nvidia.com/gpu=0", NULL), -NVB_ERR_INVALID);
+	assert_int_equal(nvb_request_add_count(request, "1", 1, NULL), -NVB_ERR_INVALID);
+	assert_int_equal(request->selector_count, 0);
+	assert_true(request->none);
+	nvb_request_free(request);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selects_devices),
+		cmocka_unit_test(a_failure_changes_nothing),
 		cmocka_unit_test(reads_dockers_spelling),
 		cmocka_unit_test(docker_capabilities_replace_the_default),
 		cmocka_unit_test(names_what_there_is_instead),
