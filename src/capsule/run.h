@@ -15,7 +15,7 @@ struct nvb_run_host {
 	const char *tree;      /* where driver trees are kept; NULL: the default */
 	/* Of CDI specs, NULL-terminated; NULL: the standard ones. */
 	const char *const *cdi_directories;
-	/* Brings an image into the store. 0 or a negated code. */
+	/* Brings an image into the store. 0 or a negated code; without *err when the user knows already. */
 	int (*pull)(const char *reference, nvb_error **err);
 	const struct nvb_log *log;
 };

@@ -90,6 +90,7 @@ refusals() {
 	refuses "$WORLD: an unknown option" 125 'no-such-option' surge --no-such-option "$ROOT" true
 	refuses "$WORLD: a directory that is not there" 125 "$T/none" surge "$T/none" true
 	refuses "$WORLD: an image that is not here" 125 'nosuchimage' surge --pull never nosuchimage true
+	refuses "$WORLD: an image that cannot be pulled" 125 'localhost:1' surge localhost:1/no/image true
 	refuses "$WORLD: no program" 125 'names no program' surge "$ROOT"
 	refuses "$WORLD: a volume without a target" 125 "volume '/x'" surge -v /x "$ROOT" true
 	refuses "$WORLD: a volume with a relative target" 125 'absolute' surge -v /tmp:x "$ROOT" true

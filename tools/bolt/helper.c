@@ -77,8 +77,9 @@ int pull_image(const char *reference, nvb_error **err)
 			return nvb_fail_errno(err, errno, "waiting for bolt-image");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	/* It has said why itself, unless it could not. */
 	if (WIFSIGNALED(status))
-		return nvb_fail(err, NVB_ERR_CANCELLED, "image %s was not pulled", reference);
-	/* bolt-image has said why; one line is enough. */
-	return nvb_fail(err, NVB_ERR_SYSTEM, "%s", "");
+		return nvb_fail(err, NVB_ERR_CANCELLED, "pulling %s was stopped by signal %d", reference,
+			WTERMSIG(status));
+	return -NVB_ERR_SYSTEM;
 }

@@ -38,7 +38,7 @@ int surge_run(int argc, char **argv, nvb_error **err)
 	if (rc < 0)
 		return rc;
 	rc = nvb_capsule_run(&host, &spec, request, &status, &why);
-	if (rc < 0)
+	if (rc < 0 && why)
 		nvb_report_error("bolt", why);
 	return status;
 }
