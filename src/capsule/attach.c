@@ -207,6 +207,15 @@ int nvb_attach_interrupted(struct nvb_attachment *a)
 	return asks_to_end(a->pending) ? a->pending : 0;
 }
 
+/* In raw mode no key ends the input: the caller's terminal was closed. So shall be the container's. */
+static void pass_hangup(struct nvb_attachment *a)
+{
+	if (!a->tty.raw || a->in.from >= 0 || a->tty.master < 0)
+		return;
+	nvb_stream_close(&a->out);
+	a->tty.master = -1;
+}
+
 /* Waits for something to happen, and does it. */
 static int turn(struct nvb_attachment *a, nvb_error **err)
 {
@@ -223,6 +232,7 @@ static int turn(struct nvb_attachment *a, nvb_error **err)
 	nvb_stream_pump(&a->in);
 	nvb_stream_pump(&a->out);
 	nvb_stream_pump(&a->error);
+	pass_hangup(a);
 	return nvb_terminal_pump(&a->tty, a->interactive, &a->in, &a->out, err);
 }
 

@@ -68,11 +68,33 @@ signals() {
 	is 'and what it left is gone' '' "$(leftovers)"
 }
 
+# Closing the window, or losing the connection, must not leave a shell behind that nobody can reach.
+closed_terminal() {
+	is 'closing the terminal ends an interactive shell' ended "$(timeout 60 python3 -c '
+import os, pty, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen = b""
+while b"# " not in seen:
+    seen += os.read(fd, 1000)
+os.close(fd)
+for i in range(100):
+    if os.waitpid(pid, os.WNOHANG)[0]:
+        print("ended")
+        break
+    time.sleep(0.05)
+else:
+    print("lives")
+    os.kill(pid, 9)' bolt surge run --rm -it -e 'PS1=# ' "$ROOT" sh)"
+}
+
 world() {
 	numbers_are_no_names
 	callers_umask
 	ignored_sigchld
 	signals
+	closed_terminal
 	is 'nothing is left' '' "$(leftovers)"
 }
 own_state world
