@@ -152,32 +152,75 @@ static int works(const struct nvb_state *state, struct memory *memory, const cha
 	return rc < 0 ? rc : *reason == NULL;
 }
 
+static bool has_failures(const struct memory *memory)
+{
+	nvb_strv_foreach (l, memory->lines)
+		if (strstr(*l, " fails "))
+			return true;
+	return false;
+}
+
+static void forget_failures(struct memory *memory)
+{
+	char **kept = memory->lines;
+
+	nvb_strv_foreach (l, memory->lines) {
+		if (strstr(*l, " fails "))
+			free(*l);
+		else
+			*kept++ = *l;
+	}
+	if (kept)
+		*kept = NULL;
+}
+
+/* The first candidate that works: 1 with *out, 0 when there is none, negated code on error. */
+static int first_that_works(const struct nvb_state *state, struct memory *memory, char *const *candidates,
+	char **out, struct nvb_strbuf *failures, struct nvb_strbuf *absent, const struct nvb_log *log,
+	nvb_error **err)
+{
+	nvb_strv_foreach (name, candidates) {
+		_cleanup_free_ char *path = nvb_runtime_find(*name), *reason = NULL;
+		int rc;
+
+		if (!path) {
+			nvb_sb_addf(absent, "%s%s", absent->len ? ", " : "", *name);
+			continue;
+		}
+		rc = works(state, memory, path, &reason, log, err);
+		if (rc < 0)
+			return rc;
+		if (rc == 1) {
+			*out = NVB_TAKE_PTR(path);
+			return 1;
+		}
+		nvb_info(log, "%s does not work on this host: %s", path, reason);
+		nvb_sb_addf(failures, "%s%s", failures->len ? "; " : "", reason);
+	}
+	return 0;
+}
+
 int nvb_runtime_choose(const struct nvb_state *state, char *const *candidates, char **out,
 	const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_(release_memory) struct memory memory = {0};
 	_cleanup_strbuf_ struct nvb_strbuf failures = {0}, absent = {0};
 	int rc = recall(state, &memory, err);
+	bool recalled;
 
 	if (rc < 0)
 		return rc;
-	nvb_strv_foreach (name, candidates) {
-		_cleanup_free_ char *path = nvb_runtime_find(*name), *reason = NULL;
-
-		if (!path) {
-			nvb_sb_addf(&absent, "%s%s", absent.len ? ", " : "", *name);
-			continue;
-		}
-		rc = works(state, &memory, path, &reason, log, err);
-		if (rc < 0)
-			return rc;
-		if (rc == 1) {
-			*out = NVB_TAKE_PTR(path);
-			return 0;
-		}
-		nvb_info(log, "%s does not work on this host: %s", path, reason);
-		nvb_sb_addf(&failures, "%s%s", failures.len ? "; " : "", reason);
+	recalled = has_failures(&memory);
+	rc = first_that_works(state, &memory, candidates, out, &failures, &absent, log, err);
+	/* What failed once may have lacked space or memory then: no reason to refuse for all time. */
+	if (rc == 0 && recalled) {
+		forget_failures(&memory);
+		nvb_sb_release(&failures);
+		nvb_sb_release(&absent);
+		rc = first_that_works(state, &memory, candidates, out, &failures, &absent, log, err);
 	}
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	if (failures.len)
 		return nvb_fail(
 			err, NVB_ERR_UNSUPPORTED, "no OCI runtime works on this host: %s", failures.s);

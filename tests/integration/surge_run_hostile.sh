@@ -89,12 +89,28 @@ else:
     os.kill(pid, 9)' bolt surge run --rm -it -e 'PS1=# ' "$ROOT" sh)"
 }
 
+# A runtime that failed while there was no space is given another chance when nothing else is left.
+failure_is_not_for_ever() {
+	cat >"$T/moody" <<END
+#!/bin/sh
+[ ! -e $T/bad-mood ] || exit 1
+exec "$(command -v crun || command -v runc)" "\$@"
+END
+	chmod +x "$T/moody"
+	touch "$T/bad-mood"
+	is 'a runtime that fails' 125 "$(status surge --runtime "$T/moody" "$ROOT" true)"
+	rm "$T/bad-mood"
+	is 'is tried again when it is the only one' 0 "$(status surge --runtime "$T/moody" "$ROOT" true)"
+	is 'and remembered once' 1 "$(grep -c moody /run/bolt/runtimes)"
+}
+
 world() {
 	numbers_are_no_names
 	callers_umask
 	ignored_sigchld
 	signals
 	closed_terminal
+	failure_is_not_for_ever
 	is 'nothing is left' '' "$(leftovers)"
 }
 own_state world
