@@ -167,3 +167,15 @@ static void emit(void *data, enum nvb_log_level level, const char *message)
 	if (!line.failed && line.s)
 		nvb_write_all(STDERR_FILENO, line.s, line.len);
 }
+
+bool nvb_logging_report(enum nvb_log_level level, const char *message, const char *hint)
+{
+	_cleanup_free_ char *both = NULL;
+
+	if (!state.program || (state.format != NVB_LOG_JSON && state.journal < 0))
+		return false;
+	if (hint && asprintf(&both, "%s (%s)", message, hint) < 0)
+		return false;
+	emit(NULL, level, both ? both : message);
+	return true;
+}

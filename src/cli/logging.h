@@ -2,6 +2,7 @@
 #ifndef NVB_CLI_LOGGING_H
 #define NVB_CLI_LOGGING_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -27,6 +28,12 @@ void nvb_logging_start(const char *program, enum nvb_log_level level, enum nvb_l
 
 /* What to hand to the library; valid for the life of the process, silent before the start. Thread-safe. */
 const struct nvb_log *nvb_logging(void);
+
+/*
+ * A report of the program itself, where messages are read by a machine (JSON, the journal). False: they are
+ * read by people, nothing was done. `hint` may be NULL.
+ */
+bool nvb_logging_report(enum nvb_log_level level, const char *message, const char *hint);
 
 /*
  * A field that every later message carries: in JSON as "name", in the journal as NVBIND_<NAME>, not in text.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "cli/logging.h"
 #include "cli/progress.h"
 
 const struct nvb_choice nvb_format_choices[] = {
@@ -89,7 +90,10 @@ void nvb_report_error(const char *program, const nvb_error *error)
 	struct nvb_strbuf line = {0};
 
 	fflush(stdout);
+	/* Empty: another program of ours has said it already. */
 	if (error && !*nvb_error_message(error))
+		return;
+	if (nvb_logging_report(NVB_LOG_ERROR, error ? nvb_error_message(error) : "failed", hint))
 		return;
 	nvb_sb_addf(&line, "%s%s%s: ", nvb_style_on(stderr, NVB_STYLE_RED), program, nvb_style_off(stderr));
 	nvb_sb_add_visible(&line, error ? nvb_error_message(error) : "failed");
@@ -109,11 +113,16 @@ void nvb_report_warning(const char *program, const char *fmt, ...)
 
 	fflush(stdout);
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) >= 0) {
-		nvb_sb_add_visible(&text, s);
-		free(s);
-	}
+	if (vasprintf(&s, fmt, ap) < 0)
+		s = NULL;
 	va_end(ap);
+	if (s && nvb_logging_report(NVB_LOG_WARNING, s, NULL)) {
+		free(s);
+		return;
+	}
+	if (s)
+		nvb_sb_add_visible(&text, s);
+	free(s);
 	nvb_sb_addf(&line, "%s: %swarning:%s %s", program, nvb_style_on(stderr, NVB_STYLE_YELLOW),
 		nvb_style_off(stderr), text.s ? text.s : "");
 	nvb_sb_release(&text);

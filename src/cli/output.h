@@ -89,10 +89,12 @@ const char *nvb_format_bytes(uint64_t bytes, char *buffer, size_t size);
 /* Flushes stdout and says whether all of it was written ("writing to standard output: No space left on
  * device"). */
 int nvb_stdout_flush(nvb_error **err);
-/* Prints a whole text and flushes. What fails in between keeps its reason, which a later flush cannot tell. */
+/* Prints a whole text and flushes. What fails in between keeps its reason, which a later flush cannot tell.
+ */
 int nvb_stdout_write(const char *text, size_t size, nvb_error **err);
 
-/* One line on stderr: "<program>: <message> (<hint>)". */
+/* One line on stderr: "<program>: <message> (<hint>)"; as a log message where these are JSON or go to the
+ * journal. An error with an empty message has been reported by another program of ours: nothing. */
 void nvb_report_error(const char *program, const nvb_error *error);
 
 /* One line on stderr: "<program>: warning: <text>", whatever the log level: for what the user must know. */

@@ -9,6 +9,7 @@
 
 #include "cli/journal.h"
 #include "cli/logging.h"
+#include "cli/output.h"
 
 static struct captured child;
 
@@ -60,6 +61,35 @@ static void json_is_an_object_for_each_message(void **state)
 	assert_true(year > 2000 && pid > 0 && n > 0);
 	assert_string_equal(child.err + n, "\"message\":\"name 'a\\\"\\n\\ufffd'\",\"capsule\":\"c\\\"2\","
 					   "\"gpu\":\"0\"}\n");
+}
+
+static int report_json(void *data)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+
+	(void)data;
+	nvb_hint(&err, nvb_fail(&err, NVB_ERR_NOT_FOUND, "no such GPU: 9"), "there are 8");
+	nvb_report_error("bolt", err);
+	nvb_logging_start("bolt", NVB_LOG_ERROR, NVB_LOG_JSON);
+	nvb_report_error("bolt", err);
+	nvb_report_warning("bolt", "lim%s", "it");
+	return 0;
+}
+
+static void reports_are_json_once_messages_are(void **state)
+{
+	const char *json;
+
+	(void)state;
+	capture(&child, report_json, NULL);
+	json = strchr(child.err, '\n');
+	assert_non_null(json);
+	assert_memory_equal(child.err, "bolt: no such GPU: 9 (there are 8)", (size_t)(json - child.err));
+	assert_int_equal(json[1], '{');
+	assert_non_null(strstr(json, "\"level\":\"error\""));
+	assert_non_null(strstr(json, "\"message\":\"no such GPU: 9 (there are 8)\"}\n{"));
+	assert_non_null(strstr(json, "\"level\":\"warning\""));
+	assert_non_null(strstr(json, "\"message\":\"limit\"}\n"));
 }
 
 static void the_environment_says_level_and_format(void **state)
@@ -188,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_a_line_for_each_message),
 		cmocka_unit_test(json_is_an_object_for_each_message),
+		cmocka_unit_test(reports_are_json_once_messages_are),
 		cmocka_unit_test(the_environment_says_level_and_format),
 		scratch_test(the_journal_is_known_by_device_and_inode),
 		scratch_test(entries_follow_the_native_protocol),
