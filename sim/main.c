@@ -164,27 +164,36 @@ struct listing {
 	struct nvb_strbuf *json;
 };
 
-/* A daemon whose directory cannot be read (another user's) is not shown. */
+/* A daemon whose directory cannot be read (another user's) is not shown, a state that cannot is unknown. */
 static int add_machine(pid_t pid, const char *root, void *data)
 {
 	const struct listing *listing = data;
 	_cleanup_(release_info) struct sim_machine_info info = {0};
 	_cleanup_(sim_state_unmap) struct sim_map map = SIM_MAP_INIT;
 	struct sim_machine machine = {0};
+	bool known;
 
 	if (sim_machine_inspect(root, &info, NULL) < 0 || info.pid != pid)
 		return 0;
-	if (sim_machine_state(root, &map, NULL) == 0)
+	known = sim_machine_state(root, &map, NULL) == 0;
+	if (known)
 		sim_read_machine(map.state, &machine);
 	nvb_table_cell(listing->table, root);
 	nvb_table_cell(listing->table, info.scenario);
-	nvb_table_cellf(listing->table, "%u", machine.gpu_count);
+	if (known)
+		nvb_table_cellf(listing->table, "%u", machine.gpu_count);
+	else
+		nvb_table_cell(listing->table, "-");
 	nvb_table_cellf(listing->table, "%d", (int)pid);
 	nvb_sb_add(listing->json, listing->json->len ? ",\n  {\"root\": " : "[\n  {\"root\": ");
 	nvb_sb_add_json(listing->json, root);
 	nvb_sb_add(listing->json, ", \"scenario\": ");
 	nvb_sb_add_json(listing->json, info.scenario);
-	nvb_sb_addf(listing->json, ", \"gpus\": %u, \"pid\": %d}", machine.gpu_count, (int)pid);
+	if (known)
+		nvb_sb_addf(listing->json, ", \"gpus\": %u", machine.gpu_count);
+	else
+		nvb_sb_add(listing->json, ", \"gpus\": null");
+	nvb_sb_addf(listing->json, ", \"pid\": %d}", (int)pid);
 	return 0;
 }
 
@@ -267,7 +276,7 @@ static const struct nvb_verb verbs[] = {
 		.description = "Programs that run see the change at once.",
 		.examples =
 			"  nvbind-sim set /tmp/h gpu0.temperature=80 'gpu*.utilization=95'\n"
-			"  nvbind-sim set /tmp/h vary=off\n"
+			"  nvbind-sim set /tmp/h vary=off\n\n"
 			"Settings of a GPU: temperature, memory_temperature (C), fan, utilization,\n"
 			"memory_utilization, encoder, decoder, jpeg, ofa (%), power (W), power_state,\n"
 			"memory_used (MiB), graphics_clock, sm_clock, memory_clock, video_clock (MHz),\n"

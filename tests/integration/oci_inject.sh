@@ -150,7 +150,7 @@ same_file 'no GPU, no change' "$T/before.json" "$T/none.json"
 # Bad input: one line, the place, no change.
 cp "$T/before.json" "$dir/config.json"
 inject() { nvbind inject --root "$T/host" --bundle "$dir" "$@"; }
-refuses 'nothing to edit' 1 'nothing to edit: give --bundle' nvbind inject --root "$T/host" --gpu 0
+refuses 'nothing to edit' 2 'nothing to edit: give --bundle' nvbind inject --root "$T/host" --gpu 0
 refuses 'no bundle' 1 'config.json: No such file or directory .*bundle' nvbind inject --gpu 0 --bundle "$T/absent"
 refuses 'no such GPU' 1 "'?9'?.*(0 to 7|0-7|8 GPUs|there )" inject --gpu 9
 refuses 'relative hook' 1 'must be absolute' inject --gpu 0 --hook-path nvbind-hook

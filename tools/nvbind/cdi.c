@@ -2,6 +2,7 @@
 #include "cdi_verbs.h"
 
 #include "cli/common.h"
+#include "cli/output.h"
 #include "nvbind/cdi.h"
 
 static char **spec_directories;
@@ -23,6 +24,13 @@ int nvbind_cdi_load(struct nvb_cdi_registry *registry, const struct nvb_log *log
 	char **directories = spec_directories ? spec_directories : nvb_common_config()->cdi.directories;
 
 	return nvb_cdi_registry_load(registry, (const char *const *)directories, log, err);
+}
+
+void nvbind_cdi_say_if_none(const struct nvb_cdi_registry *registry)
+{
+	if (!registry->source_count && !registry->fault_count)
+		nvb_report_warning("nvbind",
+			"no CDI spec was found ('nvbind cdi generate --output /etc/cdi/' makes one)");
 }
 
 const struct nvb_verb nvbind_cdi_verbs[] = {

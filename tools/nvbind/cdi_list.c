@@ -36,6 +36,7 @@ int nvbind_cdi_list(int argc, char **argv, nvb_error **err)
 	(void)argv;
 	if (rc < 0)
 		return rc;
+	nvbind_cdi_say_if_none(&registry);
 	nvb_sb_add(&out, format == NVB_FORMAT_JSON ? "[" : "");
 	for (size_t i = 0; i < registry.entry_count; i++) {
 		const struct nvb_cdi_entry *entry = &registry.entries[i];

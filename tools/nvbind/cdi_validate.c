@@ -135,6 +135,8 @@ static int check_host(struct checker *c, nvb_error **err)
 	_cleanup_cdi_registry_ struct nvb_cdi_registry registry = {0};
 	int rc = nvbind_cdi_load(&registry, NULL, err);
 
+	if (rc == 0)
+		nvbind_cdi_say_if_none(&registry);
 	for (size_t i = 0; rc == 0 && i < registry.fault_count; i++)
 		rc = check_file(c, registry.faults[i].path, err);
 	for (size_t i = 0; rc == 0 && i < registry.source_count; i++)

@@ -31,4 +31,7 @@ extern const struct nvb_option nvbind_cdi_directory_options[];
  * out goes to the log. */
 int nvbind_cdi_load(struct nvb_cdi_registry *registry, const struct nvb_log *log, nvb_error **err);
 
+/* A line on stderr where there is no spec at all, so that silence does not look like success. */
+void nvbind_cdi_say_if_none(const struct nvb_cdi_registry *registry);
+
 #endif

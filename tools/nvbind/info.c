@@ -199,7 +199,8 @@ int verb_info(int argc, char **argv, nvb_error **err)
 		rc = check_driver(inventory, err);
 		if (rc < 0)
 			return rc;
-		printf("%s %s is fit for containers\n", kind_text(inventory->driver.kind),
+		printf("%s%s%s is fit for containers\n", kind_text(inventory->driver.kind),
+			inventory->driver.module_version ? " " : "",
 			inventory->driver.module_version ? inventory->driver.module_version : "");
 		return nvb_stdout_flush(err);
 	}

@@ -49,7 +49,7 @@ static int find_config(char **path, nvb_error **err)
 	const char *named = file;
 
 	if (!bundle == !file)
-		return nvb_fail(err, NVB_ERR_INVALID, "%s",
+		return nvb_usage(err, "%s",
 			bundle ? "--bundle and --file exclude each other"
 			       : "nothing to edit: give --bundle DIR or --file FILE");
 	if (bundle) {
