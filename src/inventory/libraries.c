@@ -151,8 +151,9 @@ static bool belongs(const struct finder *f, const char *name, const struct nvb_l
 	if (!version)
 		return false;
 	*lib = nvb_lib_find(name);
+	/* Any number is a version of its own; "1.1.0.dpkg-new" and "1~" are not. */
 	if (*lib && ((*lib)->flags & NVB_LIB_OWN_VERSION))
-		return *version != '\0';
+		return *version && version[strspn(version, "0123456789.")] == '\0';
 	if (!*lib)
 		*lib = &nvb_lib_other;
 	return nvb_streq(version, f->version);

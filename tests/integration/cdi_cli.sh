@@ -173,3 +173,5 @@ refuses 'a full disk behind standard output is named' 1 'writing to standard out
 mknod "$T/null" c 1 3
 nvbind cdi generate --root "$T/h200" --output "$T/null" 2>/dev/null
 is 'a device named as output stays one' 'character special file' "$(stat -c %F "$T/null")"
+sed -i "s/^Model:.*/Model: $(printf '\342\200\256\377')evil/" "$(printf '%s\n' "$T/h200"/proc/driver/nvidia/gpus/*/information | head -n 1)"
+like 'nor what a foreign /proc says' '^GPU 0: \\u202e\\xffevil' "$(nvbind plan --root "$T/h200" --gpu 0)"

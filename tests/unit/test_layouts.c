@@ -317,9 +317,32 @@ static void nothing_at_all(void **state)
 	nvb_inventory_free(inventory);
 }
 
+/* What a package manager has half-way, and what an editor leaves, is no library. */
+static void unfinished_files_are_left_out(void **state)
+{
+	static const char *const names[] = {"libnvidia-egl-gbm.so.1.1.1.dpkg-new",
+		"libnvidia-egl-gbm.so.1.1.1~", "libnvidia-egl-gbm.so.1\n", "libnvidia-egl-gbm.so.1::x",
+		"libcuda.so.550.54.15.dpkg-tmp"};
+	struct nvb_inventory *inventory;
+	char path[256];
+
+	(void)state;
+	host_module("550.54.15");
+	host_lib("/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15", "libcuda.so.1");
+	host_lib("/usr/lib/x86_64-linux-gnu/libnvidia-egl-gbm.so.1.1.1", "libnvidia-egl-gbm.so.1");
+	for (size_t i = 0; i < NVB_ELEMENTS(names); i++) {
+		snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/%s", names[i]);
+		host_lib(path, "libother.so.1");
+	}
+	inventory = host_load(NULL);
+	assert_int_equal(inventory->file_count, 2);
+	nvb_inventory_free(inventory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		scratch_test(unfinished_files_are_left_out),
 		scratch_test(debian_alternatives),
 		scratch_test(ubuntu_with_32_bit),
 		scratch_test(fedora),

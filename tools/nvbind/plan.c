@@ -47,20 +47,33 @@ static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 	}
 }
 
+/* Models are the driver's words, or a foreign /proc's. */
+static int print_device(const struct nvb_plan_device *d, nvb_error **err)
+{
+	_cleanup_strbuf_ struct nvb_strbuf line = {0};
+
+	nvb_sb_addf(&line, "%s %s: ", d->is_mig ? "MIG device" : "GPU", d->name);
+	nvb_sb_add_visible(&line, d->model ? d->model : "unknown model");
+	nvb_sb_add(&line, d->uuid ? ", " : "");
+	nvb_sb_add_visible(&line, d->uuid ? d->uuid : "");
+	if (line.failed)
+		return nvb_fail_oom(err);
+	puts(line.s);
+	return 0;
+}
+
 static int print_table(const struct nvb_plan *plan, nvb_error **err)
 {
 	static const struct nvb_column columns[] = {
 		{"KIND"}, {"FOR"}, {"WHAT"}, {"NEEDED"}, {"ENFORCED BY"}, {"REASON"}, {NULL}};
 	_cleanup_table_ struct nvb_table table = {.columns = columns};
 	char names[NVB_CAPABILITIES_TEXT];
-	int rc;
+	int rc = 0;
 
-	for (size_t i = 0; i < plan->device_count; i++) {
-		const struct nvb_plan_device *d = &plan->devices[i];
-
-		printf("%s %s: %s%s%s\n", d->is_mig ? "MIG device" : "GPU", d->name,
-			d->model ? d->model : "unknown model", d->uuid ? ", " : "", d->uuid ? d->uuid : "");
-	}
+	for (size_t i = 0; rc == 0 && i < plan->device_count; i++)
+		rc = print_device(&plan->devices[i], err);
+	if (rc < 0)
+		return rc;
 	printf("driver %s, capabilities %s\n\n", plan->driver_version ? plan->driver_version : "unknown",
 		nvb_capabilities_format(plan->capabilities, names));
 	for (size_t i = 0; i < plan->edit_count; i++) {
