@@ -10,8 +10,11 @@ export ROOT=$T/root
 make_busybox_root "$ROOT"
 
 statuses() {
-	local i wrong=0
-	for i in $(seq 0 255); do
+	local i wrong=0 all='0 1 2 3 42 64 124 125 126 127 128 129 130 137 143 200 254 255'
+	# Every one once, with the first runtime; the others add nothing but time.
+	[ -e "$T/statuses" ] || all=$(seq 0 255)
+	: >"$T/statuses"
+	for i in $all; do
 		[ "$(status surge "$ROOT" sh -c "exit $i")" = "$i" ] || wrong=$((wrong + 1))
 	done
 	is "$WORLD: every exit status passes through" 0 "$wrong"
@@ -86,7 +89,7 @@ terminal() {
 	local tmux=(tmux -L "nvb-$BASHPID" -f /dev/null) i screen
 	command -v tmux >/dev/null || return 0
 	"${tmux[@]}" new-session -d -x 97 -y 33 "env PATH='$PATH' ROOT='$ROOT' bash --norc"
-	"${tmux[@]}" send-keys "bolt surge run --rm -it --runtime $RUNTIME $ROOT sh -c 'stty size; tty; read x; echo got-\$x; trap \"exit 130\" INT; sleep 100'; echo status-\$?" Enter
+	"${tmux[@]}" send-keys "bolt surge run --rm -it --runtime $RUNTIME $ROOT sh -c 'trap \"exit 130\" INT; stty size; tty; read x; echo got-\$x; sleep 100'; echo status-\$?" Enter
 	for ((i = 0; i < 100; i++)); do
 		screen=$("${tmux[@]}" capture-pane -p)
 		! grep -q '^/dev/pts/0' <<<"$screen" || break
