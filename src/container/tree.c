@@ -253,6 +253,7 @@ int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities
 	char **path, const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_(release) struct build b = {.inventory = inventory};
+	_cleanup_free_ char *absolute = NULL;
 	_cleanup_close_ int fd = -1;
 	char *joined;
 	int rc = survey(&b, capabilities, err);
@@ -267,7 +268,13 @@ int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities
 		if (rc < 0)
 			return rc;
 	}
-	if (asprintf(&joined, "%s/%s", base, b.name) < 0)
+	/* The path goes into specs that are read from anywhere. */
+	if (*base != '/') {
+		absolute = realpath(base, NULL);
+		if (!absolute)
+			return nvb_fail_errno(err, errno, "%s", base);
+	}
+	if (asprintf(&joined, "%s/%s", absolute ? absolute : base, b.name) < 0)
 		return nvb_fail_oom(err);
 	*path = joined;
 	return 0;

@@ -16,7 +16,7 @@
 char *nvb_tree_default_base(void);
 
 /*
- * Gives the host path of the tree for this inventory and these capabilities below `base` (such as
+ * Gives the absolute host path of the tree for this inventory and these capabilities below `base` (such as
  * /var/lib/nvbind/driver), making it when it is missing. Names carry the driver version and a digest of
  * (path, inode, size, mtime, links) of every file, so a changed driver gives another tree. Sockets and
  * directories are left to mounts. Directories get mode 0755 less the caller's umask. Errors:

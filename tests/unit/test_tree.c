@@ -121,6 +121,21 @@ static void does_not_depend_on_the_umask(void **state _unused_)
 	assert_int_equal(st.st_mode & 07777, 0755);
 }
 
+/* A spec that names the tree is read with another working directory. */
+static void its_path_is_absolute(void **state _unused_)
+{
+	_cleanup_free_ char *tree = NULL, *expected = NULL;
+	int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(before >= 0);
+	assert_int_equal(chdir(base), 0);
+	tree = ensure(COMPUTE, "rel/trees");
+	assert_int_equal(fchdir(before), 0);
+	close(before);
+	expected = ensure(COMPUTE, at("rel/trees"));
+	assert_string_equal(tree, expected);
+}
+
 static void is_a_mirror_of_links(void **state _unused_)
 {
 	_cleanup_free_ char *tree = ensure(COMPUTE, at("trees")), *again = NULL;
@@ -365,6 +380,7 @@ int main(void)
 {
 #define WITH_DRIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		WITH_DRIVER(its_path_is_absolute),
 		WITH_DRIVER(is_a_mirror_of_links),
 		WITH_DRIVER(does_not_depend_on_the_umask),
 		WITH_DRIVER(another_driver_is_another_tree),
