@@ -161,11 +161,49 @@ static int plan_linker_directories(struct planner *planner)
 	return 0;
 }
 
+static bool has_library(const struct nvb_inventory *inventory, const char *soname)
+{
+	for (size_t i = 0; i < inventory->file_count; i++) {
+		const struct nvb_file *file = &inventory->files[i];
+
+		if (file->elf_class == 64 && file->soname && nvb_streq(file->soname, soname))
+			return true;
+	}
+	return false;
+}
+
+/* What a capability is nothing without. A driver that lost it (half removed, half installed) is not refused:
+ * other libraries may be what the container wants. WSL2 brings these without their names. */
+static int warn_of_missing(struct planner *planner)
+{
+	static const struct {
+		unsigned capability;
+		const char *soname, *use;
+	} mainstays[] = {
+		{NVB_CAP_COMPUTE, "libcuda.so.1", "CUDA"},
+		{NVB_CAP_UTILITY, "libnvidia-ml.so.1", "nvidia-smi"},
+	};
+	int rc = 0;
+
+	if (planner->inventory->driver.kind == NVB_DRIVER_DXG)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(mainstays); i++)
+		if (planner->plan->capabilities & mainstays[i].capability &&
+			!has_library(planner->inventory, mainstays[i].soname))
+			rc = nvb_planner_warn(planner,
+				"the driver's %s was not found on this host: %s will not work in the "
+				"container",
+				mainstays[i].soname, mainstays[i].use);
+	return rc;
+}
+
 int nvb_planner_files(struct planner *planner)
 {
 	bool tree = planner->plan->layout == NVB_LAYOUT_TREE;
-	int rc = tree ? plan_tree_mount(planner) : 0;
+	int rc = warn_of_missing(planner);
 
+	if (rc == 0 && tree)
+		rc = plan_tree_mount(planner);
 	for (size_t i = 0; rc == 0 && i < planner->inventory->file_count; i++) {
 		const struct nvb_file *file = &planner->inventory->files[i];
 

@@ -47,6 +47,7 @@ is 'the configuration from --change' '["/bin/x","y"] ["A=1"] /w 7:8' "$(
 	img import -c 'ENTRYPOINT ["/bin/x","y"]' -c 'ENV A=1' -c 'WORKDIR /w' -c 'USER 7:8' "$T/dir" team/conf >/dev/null
 	img inspect team/conf | jq -cr '.[0].config.config | "\(.Entrypoint) \(.Env) \(.WorkingDir) \(.User)"'
 )"
+refuses 'a stop signal that is none' 1 "'STOPSIGNAL SIGFOO': there is no such signal" img import -c 'STOPSIGNAL SIGFOO' "$T/dir" x
 refuses 'a bad --change' 1 "'FROM x' is not understood" img import -c 'FROM x' "$T/dir" x
 refuses 'a directory that is not there' 1 'nowhere: No such file' img import "$T/nowhere" x
 refuses 'an archive that is none' 1 'importing .*/passwd' img import /etc/passwd x

@@ -207,6 +207,23 @@ static void an_optional_node_that_is_missing_is_a_warning(void **state)
 	nvb_plan_free(plan);
 }
 
+static void a_driver_without_its_main_library_is_a_warning(void **state)
+{
+	struct nvb_plan *plan = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < inventory.file_count; i++)
+		if (inventory.files[i].soname && nvb_streq(inventory.files[i].soname, "libcuda.so.1"))
+			inventory.files[i].soname = "libother.so.1";
+	assert_int_equal(make("0", "compute", NVB_LAYOUT_FILES, &plan, NULL), 0);
+	assert_int_equal(nvb_strv_length(plan->warnings), 1);
+	assert_non_null(strstr(plan->warnings[0], "libcuda.so.1 was not found"));
+	nvb_plan_free(plan);
+	assert_int_equal(make("0", "video", NVB_LAYOUT_FILES, &plan, NULL), 0);
+	assert_int_equal(nvb_strv_length(plan->warnings), 0);
+	nvb_plan_free(plan);
+}
+
 static void json_is_json(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -249,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup(none_is_nothing, setup),
 		cmocka_unit_test_setup(refuses_hosts_that_cannot, setup),
 		cmocka_unit_test_setup(an_optional_node_that_is_missing_is_a_warning, setup),
+		cmocka_unit_test_setup(a_driver_without_its_main_library_is_a_warning, setup),
 		cmocka_unit_test_setup(json_is_json, setup),
 	};
 

@@ -13,6 +13,7 @@
 #include "base/root.h"
 #include "base/str.h"
 #include "bolt-image.h"
+#include "capsule/spec.h"
 
 /*
  * bolt image import: an image of one layer from a directory, a tar archive or standard input, so that nothing
@@ -97,6 +98,9 @@ static int apply_change(struct json_object *config, const char *change, nvb_erro
 
 		if (!(value = nvb_after(change, plain[i].word)))
 			continue;
+		if (nvb_streq(plain[i].key, "StopSignal") && !nvb_parse_signal(value, &(int){0}))
+			return nvb_fail(
+				err, NVB_ERR_INVALID, "--change '%s': there is no such signal", change);
 		json = plain[i].list ? command(value) : json_object_new_string(value);
 		if (!json)
 			return bad_change(change, err);
