@@ -53,8 +53,10 @@ static int make_directory(const char *path, mode_t mode, nvb_error **err)
 
 int nvb_state_open(struct nvb_state *state, nvb_error **err)
 {
-	static const char *const below_run[] = {"capsules", "runtime", "workspace"};
 	static const char *const below_data[] = {"capsules", "names", "trash"};
+	/* The last one tells that orphans were looked for since the host started. */
+	static const char *const below_run[] = {"runtime", "workspace", "capsules"};
+	const size_t last = NVB_ELEMENTS(below_data) + NVB_ELEMENTS(below_run) - 1;
 	_cleanup_state_ struct nvb_state opened = {
 		.run = base_directory("/run/bolt", "XDG_RUNTIME_DIR", ".cache"),
 		.data = base_directory("/var/lib/bolt", "XDG_DATA_HOME", ".local/share"),
@@ -66,11 +68,13 @@ int nvb_state_open(struct nvb_state *state, nvb_error **err)
 	opened.workspace = join(opened.run, "workspace");
 	if (!opened.workspace)
 		return nvb_fail_oom(err);
-	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(below_run) + NVB_ELEMENTS(below_data); i++) {
-		bool run = i < NVB_ELEMENTS(below_run);
-		_cleanup_free_ char *path = join(run ? opened.run : opened.data,
-			run ? below_run[i] : below_data[i - NVB_ELEMENTS(below_run)]);
+	for (size_t i = 0; rc == 0 && i <= last; i++) {
+		bool data = i < NVB_ELEMENTS(below_data);
+		_cleanup_free_ char *path = join(data ? opened.data : opened.run,
+			data ? below_data[i] : below_run[i - NVB_ELEMENTS(below_data)]);
 
+		if (path && i == last && access(path, F_OK) < 0)
+			nvb_state_sweep_orphans(&opened);
 		rc = path ? make_directory(path, 0700, err) : nvb_fail_oom(err);
 	}
 	if (rc == 0) {
@@ -100,7 +104,7 @@ static void release_entry(struct nvb_entry *entry)
 	*entry = (struct nvb_entry)NVB_ENTRY_INIT;
 }
 
-static int take_lock(const struct nvb_state *state, nvb_error **err)
+int nvb_state_lock(const struct nvb_state *state, nvb_error **err)
 {
 	_cleanup_free_ char *path = join(state->run, "lock");
 	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
@@ -247,6 +251,18 @@ static int create_locked(struct nvb_entry *entry, const char *image, nvb_error *
 	return write_small(entry->run, "record", record, err);
 }
 
+/* The record of one that is to be kept stands there from the start: /run does not outlive the host. */
+static int make_data(const struct nvb_entry *entry, const char *image, nvb_error **err)
+{
+	_cleanup_free_ char *record = entry->keep ? describe(entry, image) : NULL;
+
+	if (entry->keep && !record)
+		return nvb_fail_oom(err);
+	if (mkdir(entry->data, 0700) < 0)
+		return nvb_fail_errno(err, errno, "%s", entry->data);
+	return record ? write_small(entry->data, "record", record, err) : 0;
+}
+
 int nvb_entry_begin(const struct nvb_state *state, const struct nvb_entry_options *options,
 	struct nvb_entry *out, nvb_error **err)
 {
@@ -265,15 +281,16 @@ int nvb_entry_begin(const struct nvb_state *state, const struct nvb_entry_option
 		release_entry(&entry);
 		return nvb_fail_oom(err);
 	}
-	lock = take_lock(state, err);
+	lock = nvb_state_lock(state, err);
 	rc = lock < 0 ? lock : create_locked(&entry, options->image, err);
 	if (rc == 0)
 		rc = claim_name(state, &entry, err);
-	if (rc == 0 && mkdir(entry.data, 0700) < 0)
-		rc = nvb_fail_errno(err, errno, "%s", entry.data);
+	if (rc == 0)
+		rc = make_data(&entry, options->image, err);
 	if (rc < 0) {
 		if (lock >= 0) {
 			give_back_name(state, &entry);
+			nvb_file_remove_tree(AT_FDCWD, entry.data, NULL);
 			nvb_file_remove_tree(AT_FDCWD, entry.run, NULL);
 		}
 		release_entry(&entry);
@@ -526,7 +543,7 @@ void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log)
 			continue;
 		/* Taken at the first capsule that is found: there mostly is none. */
 		if (lock < 0)
-			lock = take_lock(state, NULL);
+			lock = nvb_state_lock(state, NULL);
 		if (lock < 0)
 			return;
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

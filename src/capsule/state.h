@@ -17,7 +17,7 @@
  *		init			its first process: "<pid> <start time>"
  *	/run/bolt/runtime/<name>/	the OCI runtimes' own state
  *	/run/bolt/workspace		where each bolt mounts a tmpfs that only it sees
- *	/var/lib/bolt/capsules/<id>/	upper and work directory; "record" too once it is kept
+ *	/var/lib/bolt/capsules/<id>/	upper and work directory; "record" too if it is kept
  *	/var/lib/bolt/trash/<id>/	one whose files are being removed
  *	/var/lib/bolt/names/<name>	symbolic link to the id
  *
@@ -73,6 +73,13 @@ void nvb_entry_end(
 
 /* Removes what lies in the trash. */
 void nvb_state_empty_trash(const struct nvb_state *state);
+
+/* The lock under which capsules are begun and swept: a descriptor to close, or a negated code. */
+int nvb_state_lock(const struct nvb_state *state, nvb_error **err);
+
+/* Removes the files and names of capsules that ran when the host went down: the first nvb_state_open since
+ * then does it. */
+void nvb_state_sweep_orphans(const struct nvb_state *state);
 
 /* Ends what dead bolts left behind. Call in a private mount namespace. */
 void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log);

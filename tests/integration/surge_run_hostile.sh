@@ -104,6 +104,35 @@ END
 	is 'and remembered once' 1 "$(grep -c moody /run/bolt/runtimes)"
 }
 
+# The host goes down under two capsules: /run is empty afterwards. Only what was to be kept is still there.
+host_went_down() {
+	local pids=() p i ids
+	bolt surge run --rm --name going "$ROOT" sleep 1000 &
+	pids+=($!)
+	bolt surge run --name kept "$ROOT" sh -c 'touch /mine; sleep 1000' &
+	pids+=($!)
+	for ((i = 0; i < 200; i++)); do
+		[ "$(cat /run/bolt/capsules/*/init 2>/dev/null | wc -l)" != 2 ] || break
+		sleep 0.05
+	done
+	ids=$(ls /run/bolt/capsules)
+	kill -KILL "${pids[@]}"
+	for p in $(cut -d' ' -f1 /run/bolt/capsules/*/init); do
+		kill -KILL "$p"
+	done
+	wait "${pids[@]}" 2>/dev/null || true
+	rm -rf /run/bolt/*
+	is 'the name of a capsule that went down with the host is free' 0 "$(status surge --name going "$ROOT" true)"
+	like 'one that was to be kept is listed' 'kept' "$(bolt capsule ps 2>&1)"
+	is 'with its file' 1 "$(find /var/lib/bolt/capsules -name mine | wc -l)"
+	is 'of the other nothing is left' 1 "$(find /var/lib/bolt/capsules -mindepth 1 -maxdepth 1 | wc -l)"
+	is 'the kept one can be removed' 0 "$(status bolt capsule rm kept)"
+	# A host that really went down has no control groups.
+	for p in $ids; do
+		cgroups_of "$p" | xargs -r rmdir
+	done
+}
+
 world() {
 	numbers_are_no_names
 	callers_umask
@@ -111,6 +140,7 @@ world() {
 	signals
 	closed_terminal
 	failure_is_not_for_ever
+	host_went_down
 	is 'nothing is left' '' "$(leftovers)"
 }
 own_state world
