@@ -63,7 +63,8 @@ static const struct nvb_option gpu_options[] = {
 
 static const struct nvb_option resource_options[] = {
 	{"volume", 'v', NVB_OPTION_LIST("HOST:INSIDE[:ro]", &opt.volumes),
-		"mount a file or directory of the host (repeatable)"},
+		"mount a file or directory of the host; a HOST that is missing becomes a directory "
+		"(repeatable)"},
 	{"tmpfs", 0, NVB_OPTION_LIST("DIR[:OPTIONS]", &opt.tmpfs), "mount an empty tmpfs (repeatable)"},
 	{"device", 0, NVB_OPTION_LIST("DEVICE", &opt.devices),
 		"give a device: HOST[:INSIDE][:rwm], or a CDI name (repeatable)"},
