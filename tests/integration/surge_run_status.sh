@@ -46,11 +46,11 @@ streams() {
 
 # signalled SIGNAL TRAPPED: what becomes of a program that gets it through bolt.
 signalled() {
-	local pid i
-	bolt surge run --rm --runtime "$RUNTIME" "$ROOT" sh -c "$2 echo ready; while :; do sleep 0.05; done" >"$T/ready.$BASHPID" 2>/dev/null &
+	local pid i said=$T/ready.$BASHPID # named here: the redirection below belongs to another process
+	bolt surge run --rm --runtime "$RUNTIME" "$ROOT" sh -c "$2 echo ready; while :; do sleep 0.05; done" >"$said" 2>/dev/null &
 	pid=$!
 	for ((i = 0; i < 200; i++)); do
-		! grep -q ready "$T/ready.$BASHPID" || break
+		! grep -q ready "$said" || break
 		sleep 0.05
 	done
 	kill "-$1" "$pid"
