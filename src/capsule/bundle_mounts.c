@@ -132,7 +132,7 @@ static int collect(const struct nvb_bundle *bundle, struct extra_list *list, nvb
 	for (size_t i = 0; rc == 0 && i < spec->volume_count; i++)
 		rc = push(list,
 			(struct extra){.target = spec->volumes[i].target, .volume = &spec->volumes[i]}, err);
-	if (rc == 0)
+	if (rc == 0 && list->count)
 		qsort(list->extras, list->count, sizeof(*list->extras), by_depth);
 	return rc;
 }
