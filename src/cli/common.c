@@ -79,7 +79,11 @@ static int set_roots(nvb_error **err)
 		{opt.proc, &settings.roots.proc},
 		{opt.sys, &settings.roots.sys},
 	};
-	int rc = nvb_config_set_root(&settings, opt.root ? opt.root : secure_getenv("NVBIND_ROOT"), err);
+	int rc;
+
+	if (opt.root && !*opt.root)
+		return nvb_usage(err, "--root: the name of the directory is empty");
+	rc = nvb_config_set_root(&settings, opt.root ? opt.root : secure_getenv("NVBIND_ROOT"), err);
 
 	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(single); i++)
 		if (single[i].path)

@@ -117,13 +117,19 @@ int nvb_request_take_back(struct nvb_request *request, const struct nvb_request 
 	return rc;
 }
 
+/* An empty word is a variable that was not set ("0,$MORE"): somebody would get fewer GPUs than they meant. */
+static bool has_empty_word(const char *selector)
+{
+	return *selector == ',' || strstr(selector, ",,") || nvb_ends_with(selector, ",");
+}
+
 static int add_words(struct nvb_request *request, const char *selector, nvb_error **err)
 {
 	_cleanup_strv_ char **words = nvb_strv_split(selector, ",");
 
 	if (!words)
 		return nvb_fail_oom(err);
-	if (!words[0])
+	if (!words[0] || has_empty_word(selector))
 		return bad_selector(selector, err);
 	nvb_strv_foreach (word, words) {
 		struct nvb_selector parsed = {0};

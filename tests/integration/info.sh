@@ -54,6 +54,7 @@ make_sim wsl2 "$T/wsl2"
 refuses 'nouveau is not fit' 1 'nouveau, which has no CUDA' nvbind info --driver-check --root "$T/nouveau"
 refuses 'two versions are not fit' 1 'libraries are of version .* kernel module of' \
 	nvbind info --driver-check --root "$T/mismatch"
+refuses 'an empty --root' 2 'name of the directory is empty' nvbind info --root ''
 refuses 'no driver is not fit' 1 'no NVIDIA driver is loaded' nvbind info --driver-check --root "$T/none"
 is 'no GPU, no word of one' 0 "$(nvbind info --root "$T/none" | grep -c GPU || true)"
 is 'an empty list' '[]' "$(nvbind info --gpus --format=json --root "$T/none" | jq -c .)"
