@@ -49,7 +49,8 @@ int nvb_mounts_private(const char *workspace, nvb_error **err)
 		return nvb_fail_errno(err, errno, "making a mount namespace");
 	if (sys_mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return nvb_fail_errno(err, errno, "detaching the mount namespace");
-	if (sys_mount("bolt", workspace, "tmpfs", MS_NOSUID | MS_NODEV, "mode=711") < 0)
+	/* The container writes /etc/hosts and its like there: bounded, or it could fill the host's memory. */
+	if (sys_mount("bolt", workspace, "tmpfs", MS_NOSUID | MS_NODEV, "mode=711,size=64m") < 0)
 		return nvb_fail_errno(err, errno, "mounting a tmpfs at %s", workspace);
 	return hide_hybrid_cgroup(err);
 }

@@ -113,6 +113,17 @@ static int make_arguments(const struct nvb_capsule_spec *spec, const struct nvb_
 	return 0;
 }
 
+/* JSON carries UTF-8 only: anything else would arrive as something else. */
+static int check_arguments(const struct nvb_process *process, nvb_error **err)
+{
+	nvb_strv_foreach (arg, process->args)
+		if (!nvb_utf8_valid(*arg, strlen(*arg)))
+			return nvb_fail(err, NVB_ERR_INVALID,
+				"argument %zu of the program: config.json can only carry UTF-8",
+				(size_t)(arg - process->args));
+	return 0;
+}
+
 static int choose_stop_signal(const struct nvb_capsule_spec *spec, const struct nvb_image *image,
 	struct nvb_process *process, nvb_error **err)
 {
@@ -134,6 +145,8 @@ int nvb_process_make(const struct nvb_capsule_spec *spec, const struct nvb_image
 
 	if (rc == 0)
 		rc = make_arguments(spec, image, &made, err);
+	if (rc == 0)
+		rc = check_arguments(&made, err);
 	if (rc == 0)
 		rc = make_environment(spec, image, plan, hostname, &made, err);
 	if (rc == 0)

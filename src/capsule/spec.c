@@ -148,6 +148,8 @@ int nvb_spec_add_volume(struct nvb_capsule_spec *spec, const char *text, nvb_err
 	char *options;
 	int rc;
 
+	if (!nvb_utf8_valid(text, strlen(text)))
+		return nvb_fail(err, NVB_ERR_INVALID, "volume '%s': config.json can only carry UTF-8", text);
 	if (!colon)
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "volume '%s': there is no ':'", text),
 			"-v HOST-PATH:CONTAINER-PATH[:ro]");

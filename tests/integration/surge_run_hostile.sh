@@ -133,6 +133,18 @@ host_went_down() {
 	done
 }
 
+bytes_that_json_lacks() {
+	refuses 'an argument that is no UTF-8' 125 'argument 1 .*UTF-8' surge "$ROOT" echo $'a\xff'
+	refuses 'a volume that is none' 125 'volume .*UTF-8' surge -v /tmp/$'\xff':/x "$ROOT" true
+	is 'what is UTF-8 arrives' 'ü' "$(surge "$ROOT" echo ü)"
+}
+
+# /etc/hosts is a file of bolt's, in memory.
+memory_through_etc_hosts() {
+	like '/etc/hosts does not take all memory' 'No space|I/O error' \
+		"$(inside -- 'head -c 100m /dev/zero >/etc/hosts')"
+}
+
 world() {
 	numbers_are_no_names
 	callers_umask
@@ -141,6 +153,8 @@ world() {
 	closed_terminal
 	failure_is_not_for_ever
 	host_went_down
+	bytes_that_json_lacks
+	memory_through_etc_hosts
 	is 'nothing is left' '' "$(leftovers)"
 }
 own_state world
