@@ -40,6 +40,9 @@ refuses 'a registry without TLS' 1 '^bolt: .*--tls-verify=false' "$bolt" login -
 refuses 'login without a registry' 2 '^bolt: too few arguments' "$bolt" login
 refuses 'an option that is none' 2 "did you mean '--username'" "$bolt" login --usernam user "$hub"
 
+is "the shell completes login's options" '--password --password-stdin' "$("$bolt" __complete login --pass | xargs)"
+is "and those of image's verbs" --tls-verify "$("$bolt" __complete image pull --tls)"
+
 check 'login, the password from standard input' \
 	"$bolt" login --tls-verify=false --username user --password-stdin "$hub" <<<pw
 is 'who is logged in' user "$("$bolt" login --get-login "$hub")"

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "bolt-image.h"
 #include "cli/common.h"
+#include "cli/complete.h"
 #include "cli/output.h"
 
 static const char *store_path;
@@ -113,8 +114,12 @@ static const struct nvb_verb registry_verbs[] = {
 	{NULL},
 };
 
-static bool is_about_registries(const char *verb)
+static bool is_about_registries(int argc, char **argv)
 {
+	const char *verb = argc > 1 ? argv[1] : "";
+
+	if (argc > 3 && nvb_streq(verb, NVB_COMPLETE_VERB))
+		verb = argv[2];
 	return nvb_streq(verb, "login") || nvb_streq(verb, "logout");
 }
 
@@ -137,6 +142,5 @@ int main(int argc, char **argv)
 
 	/* Archives name their files in UTF-8; without such a locale libarchive gives no name at all. */
 	setlocale(LC_CTYPE, "C.UTF-8");
-	return nvb_program_main(
-		argc > 1 && is_about_registries(argv[1]) ? &registries : &program, argc, argv);
+	return nvb_program_main(is_about_registries(argc, argv) ? &registries : &program, argc, argv);
 }

@@ -14,7 +14,8 @@ int find_helper(const char *name, char **path, nvb_error **err);
 int become_helper(const char *name, const char *verb, int argc, char **argv, nvb_error **err);
 
 /* Runs `bolt-image pull` and waits for it. What it prints on success goes to stderr: stdout is the
- * container's. When it fails it has told the reason itself: *err is then not set. */
+ * container's. When it fails it has told the reason itself: *err then has
+ * an empty message. */
 int pull_image(const char *reference, nvb_error **err);
 
 #endif

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/str.h"
 #include "cli/common.h"
+#include "cli/complete.h"
 #include "cli/output.h"
 #include "helper.h"
 #include "verbs.h"
@@ -91,6 +93,20 @@ static int hand_on(const struct nvb_verb *verb, int argc, char **argv)
 	return FAILURE;
 }
 
+/* What the shell may put behind a verb of the other program, only that one knows: its own verbs stand behind
+ * "image", login and logout are verbs themselves. */
+static void hand_on_completion(int argc, char **argv)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+	int skip;
+
+	if (argc < 4 || !nvb_streq(argv[1], NVB_COMPLETE_VERB))
+		return;
+	skip = nvb_streq(argv[2], "image") ? 3 : 2;
+	if (skip == 3 || nvb_streq(argv[2], "login") || nvb_streq(argv[2], "logout"))
+		become_helper("bolt-image", NVB_COMPLETE_VERB, argc - skip, argv + skip, &err);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct nvb_program program = {
@@ -105,6 +121,7 @@ int main(int argc, char **argv)
 	 * children that end unasked for (SIGCHLD ignored) could not be waited for. */
 	umask(022);
 	signal(SIGCHLD, SIG_DFL);
+	hand_on_completion(argc, argv);
 	/* Options of the other program's verbs, --help included, are for it alone. */
 	for (const struct nvb_verb *verb = verbs; argc > 1 && verb->name; verb++)
 		if (verb->run && strcmp(verb->name, argv[1]) == 0)
