@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -84,12 +86,42 @@ static int collect_parts(struct nvb_inventory *inventory, const struct nvb_log *
 	return rc;
 }
 
+/* A file that is closed to us may be missed; a whole directory of these would make any host look empty. */
+static int check_open_to_us(const struct nvb_roots *roots, nvb_error **err)
+{
+	const struct {
+		const struct nvb_root *root;
+		const char *directory; /* with "/.", which asks whether one may look for something in it */
+	} wanted[] = {
+		{&roots->proc, "/proc/."},
+		{&roots->sys, "/sys/."},
+		{&roots->dev, "/dev/."},
+		{&roots->driver, "/usr/."},
+	};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(wanted); i++) {
+		_cleanup_close_ int fd = nvb_root_openat(wanted[i].root, wanted[i].directory, O_PATH, 0);
+		_cleanup_free_ char *path = NULL;
+
+		if (fd != -EACCES)
+			continue;
+		path = nvb_root_host_path(wanted[i].root, wanted[i].directory);
+		if (!path)
+			return nvb_fail_oom(err);
+		return nvb_hint(err, nvb_fail_errno(err, EACCES, "looking into %s", path),
+			"run this as a user who may");
+	}
+	return 0;
+}
+
 /* What is absent or closed to us is not part of the inventory. What could not be looked at, for want of
  * memory or descriptors, could be anything: half an inventory would be taken for the whole, and kept. */
 static int collect_all(struct nvb_inventory *inventory, const struct nvb_log *log, nvb_error **err)
 {
-	int trouble = 0, rc;
+	int trouble = 0, rc = check_open_to_us(&inventory->roots, err);
 
+	if (rc < 0)
+		return rc;
 	watch_for_trouble(&inventory->roots, &trouble);
 	rc = collect_parts(inventory, log, err);
 	watch_for_trouble(&inventory->roots, NULL);

@@ -62,6 +62,11 @@ check 'WSL2 is fit' nvbind info --driver-check --root "$T/wsl2"
 is 'WSL2 is known by its device' 'dxg wsl2' "$(nvbind info --json --root "$T/wsl2" | jq -r '.driver.kind + " " + .platform')"
 refuses 'a root that is not there' 1 'nowhere' nvbind info --root "$T/nowhere"
 
+mkdir -p "$T/closed/proc"
+chmod 0 "$T/closed/proc"
+refuses 'a /proc that may not be read is said' 1 'looking into .*/closed/proc.*Permission denied' \
+	setpriv --bounding-set -dac_override,-dac_read_search nvbind info --root "$T/closed"
+
 # Where openat2 is refused, a host full of GPUs must not look empty.
 if command -v strace >/dev/null; then
 	refuses 'a blocked openat2 is said' 1 'openat2 is refused here' \

@@ -90,7 +90,7 @@ static int hand_on(const struct nvb_verb *verb, int argc, char **argv)
 
 	verb->run(argc, argv, &err);
 	nvb_report_error("bolt", err);
-	return FAILURE;
+	return 1;
 }
 
 /* What the shell may put behind a verb of the other program, only that one knows: its own verbs stand behind
