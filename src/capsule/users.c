@@ -31,6 +31,16 @@ static bool parse_id(const char *s, uint32_t *id)
 	return true;
 }
 
+/* A number that no user has is still no name, whatever the image says. */
+static int check_number(const char *s, const char *what, nvb_error **err)
+{
+	uint32_t ignored;
+
+	if (!*s || s[strspn(s, "0123456789")] || parse_id(s, &ignored))
+		return 0;
+	return nvb_fail(err, NVB_ERR_INVALID, "%s '%s': numbers go to %d", what, s, LARGEST_ID);
+}
+
 /* Cuts the next line off *rest at its colons; the number of fields, -1 at the end. */
 static int next_line(char **rest, char *fields[], int max)
 {
@@ -168,7 +178,11 @@ int nvb_user_resolve(const struct nvb_root *root, const char *text, struct nvb_u
 		*group++ = '\0';
 	if (group && !*group)
 		return nvb_fail(err, NVB_ERR_INVALID, "user '%s': the group is empty", text);
-	rc = find_user(root, *wanted ? wanted : "0", &found, &name, err);
+	rc = check_number(wanted, "user", err);
+	if (rc == 0 && group)
+		rc = check_number(group, "group", err);
+	if (rc == 0)
+		rc = find_user(root, *wanted ? wanted : "0", &found, &name, err);
 	if (rc == 0)
 		rc = find_groups(root, group, name, &found, err);
 	if (rc == 0) {

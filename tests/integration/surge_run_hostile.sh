@@ -14,10 +14,11 @@ make_busybox_root "$ROOT"
 numbers_are_no_names() {
 	local evil=$T/evil
 	cp -a "$ROOT" "$evil"
-	printf '%s\n' 'root:x:0:0::/:/bin/sh' '1000:x:0:0::/:/bin/sh' 'app:x:1000:7::/:/bin/sh' >"$evil/etc/passwd"
+	printf '%s\n' 'root:x:0:0::/:/bin/sh' '1000:x:0:0::/:/bin/sh' '4294967295:x:0:0::/:/bin/sh' 'app:x:1000:7::/:/bin/sh' >"$evil/etc/passwd"
 	printf '%s\n' '100:x:0:' 'app:x:7:' >"$evil/etc/group"
 	is 'a number is not looked up as a name' 1000:7 "$(surge -u 1000 "$evil" sh -c 'echo $(id -u):$(id -g)')"
 	is 'nor is a group' 5:100 "$(surge -u 5:100 "$evil" sh -c 'echo $(id -u):$(id -g)')"
+	refuses 'nor is one that is none' 125 'user .4294967295.: numbers go to' surge -u 4294967295 "$evil" id
 	is 'a name is' 1000:7 "$(surge -u app "$evil" sh -c 'echo $(id -u):$(id -g)')"
 }
 
