@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -120,6 +121,8 @@ static int wait_for(pid_t pid, int *status, const char *runtime, nvb_error **err
 {
 	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0), requests = -1;
 	struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	enum { TRIES = 2000, PAUSE_NS = 1000 * 1000 };
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	bool cancelled = false;
 	sigset_t set;
 
@@ -134,9 +137,14 @@ static int wait_for(pid_t pid, int *status, const char *runtime, nvb_error **err
 		cancelled = poll(fds, 2, -1) > 0 && fds[1].revents & POLLIN;
 	if (cancelled)
 		kill(pid, SIGKILL);
-	while (waitpid(pid, status, 0) < 0)
-		if (errno != EINTR)
+	for (int i = 0; waitpid(pid, status, 0) < 0; i++) {
+		/* The container's process becomes our child when its parent, a child of crun's that may live
+		 * longer than crun, ends. */
+		if (errno == ECHILD && i < TRIES)
+			nanosleep(&pause, NULL);
+		else if (errno != EINTR)
 			return nvb_fail_errno(err, errno, "waiting for %s", runtime);
+	}
 	return cancelled ? nvb_fail(err, NVB_ERR_CANCELLED, "interrupted while trying %s", runtime) : 0;
 }
 
