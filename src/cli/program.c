@@ -15,6 +15,9 @@ enum { USAGE = -1000 };
 
 enum { STATUS_FAILURE = 1, STATUS_USAGE = 2, MOST_VERBS = 128, DEEPEST_VERB = 4 };
 
+/* As a shell says of a program that an interrupt ended. */
+enum { STATUS_CANCELLED = 130 };
+
 /* The way through one command line. */
 struct walk {
 	const struct nvb_program *program;
@@ -243,5 +246,7 @@ int nvb_program_main(const struct nvb_program *program, int argc, char **argv)
 	nvb_report_error(program->name, err);
 	if (failure)
 		return failure;
+	if (rc == -(int)NVB_ERR_CANCELLED)
+		return STATUS_CANCELLED;
 	return rc == USAGE ? STATUS_USAGE : STATUS_FAILURE;
 }

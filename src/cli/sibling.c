@@ -8,25 +8,38 @@
 
 #include "base/mem.h"
 
-char *nvb_sibling_program(const char *name, const char *installed_directory)
+/* Where a tree that was installed below another prefix than it was built for has what is not for users to
+ * run. */
+#define MOVED_LIBEXEC "/../libexec/nvbind"
+
+/* "<directory>/<name>" if it can be run; NULL otherwise, and without memory. */
+static char *runnable(const char *directory, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
 
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash)
-			*slash = '\0';
-		if (slash && asprintf(&path, "%s/%s", self, name) < 0)
-			return NULL;
-		if (path && access(path, X_OK) == 0)
-			return NVB_TAKE_PTR(path);
-		free(NVB_TAKE_PTR(path));
-	}
-	if (asprintf(&path, "%s/%s", installed_directory, name) < 0)
+	if (asprintf(&path, "%s/%s", directory, name) < 0) {
+		path = NULL;
 		return NULL;
-	return NVB_TAKE_PTR(path);
+	}
+	return access(path, X_OK) == 0 ? NVB_TAKE_PTR(path) : NULL;
+}
+
+char *nvb_sibling_program(const char *name, const char *installed_directory)
+{
+	char self[PATH_MAX + sizeof(MOVED_LIBEXEC)];
+	ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
+	char *slash, *path = NULL;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash) {
+		*slash = '\0';
+		path = runnable(self, name);
+		memcpy(slash, MOVED_LIBEXEC, sizeof(MOVED_LIBEXEC));
+		if (!path)
+			path = runnable(self, name);
+	}
+	if (!path && asprintf(&path, "%s/%s", installed_directory, name) < 0)
+		path = NULL;
+	return path;
 }

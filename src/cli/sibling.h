@@ -4,7 +4,8 @@
 
 /*
  * Absolute path of another program of ours: beside the one that runs, as in a build tree and in most
- * installations, else where it was to be installed. malloc'd; NULL without memory.
+ * installations; in libexec beside the one that runs, as in a tree that was installed below another prefix
+ * than it was built for; else where it was to be installed. malloc'd; NULL without memory.
  */
 char *nvb_sibling_program(const char *name, const char *installed_directory);
 

@@ -2,7 +2,6 @@
 #include "helper.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,30 +9,25 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/sibling.h"
 #include "config.h"
+
+const char *pull_authfile;
+int pull_tls_verify = 1;
 
 int find_helper(const char *name, char **path, nvb_error **err)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash, *found;
+	char *found = nvb_sibling_program(name, NVB_LIBEXECDIR);
 
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	for (int i = slash ? 0 : 1; i < 2; i++) {
-		int length = slash ? (int)(slash - self) : 0;
-
-		if ((i == 0 ? asprintf(&found, "%.*s/%s", length, self, name)
-			    : asprintf(&found, "%s/%s", NVB_LIBEXECDIR, name)) < 0)
-			return nvb_fail_oom(err);
-		if (access(found, X_OK) == 0) {
-			*path = found;
-			return 0;
-		}
+	if (!found)
+		return nvb_fail_oom(err);
+	if (access(found, X_OK) < 0) {
 		free(found);
+		return nvb_fail(err, NVB_ERR_NOT_FOUND, "the program %s is neither beside bolt nor in %s",
+			name, NVB_LIBEXECDIR);
 	}
-	return nvb_fail(err, NVB_ERR_NOT_FOUND, "the program %s is neither beside bolt nor in %s", name,
-		NVB_LIBEXECDIR);
+	*path = found;
+	return 0;
 }
 
 int become_helper(const char *name, const char *verb, int argc, char **argv, nvb_error **err)
@@ -56,9 +50,18 @@ int become_helper(const char *name, const char *verb, int argc, char **argv, nvb
 
 int pull_image(const char *reference, nvb_error **err)
 {
-	char *argv[] = {(char *)"pull", (char *)"--", (char *)reference, NULL};
-	int status;
+	char *argv[7] = {(char *)"pull"};
+	int status, argc = 1;
 	pid_t pid;
+
+	if (!pull_tls_verify)
+		argv[argc++] = (char *)"--tls-verify=false";
+	if (pull_authfile) {
+		argv[argc++] = (char *)"--authfile";
+		argv[argc++] = (char *)pull_authfile;
+	}
+	argv[argc++] = (char *)"--";
+	argv[argc++] = (char *)reference;
 
 	pid = fork();
 	if (pid < 0)
@@ -67,7 +70,7 @@ int pull_image(const char *reference, nvb_error **err)
 		_cleanup_error_ nvb_error *why = NULL;
 
 		if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
-			become_helper("bolt-image", NULL, 3, argv, &why);
+			become_helper("bolt-image", NULL, argc, argv, &why);
 		dprintf(STDERR_FILENO, "bolt: %s\n",
 			why ? nvb_error_message(why) : "cannot start bolt-image");
 		_exit(125);

@@ -13,6 +13,10 @@ int find_helper(const char *name, char **path, nvb_error **err);
 /* Becomes it. Only returns when it cannot. argv is its arguments, NULL behind the last. */
 int become_helper(const char *name, const char *verb, int argc, char **argv, nvb_error **err);
 
+/* How to reach the registry: what `surge run --authfile` and `--tls-verify` hand on to the pull. */
+extern const char *pull_authfile;
+extern int pull_tls_verify;
+
 /* Runs `bolt-image pull` and waits for it. What it prints on success goes to stderr: stdout is the
  * container's. When it fails it has told the reason itself: *err then has
  * an empty message. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "helper.h"
 #include "verbs.h"
 
 static struct {
@@ -20,6 +21,8 @@ static struct {
 } opt = {.network = NVB_NETWORK_HOST, .pull = NVB_PULL_MISSING};
 
 static const struct nvb_choice networks[] = {{"host", NVB_NETWORK_HOST}, {"none", NVB_NETWORK_NONE}, {NULL}};
+static const struct nvb_choice booleans[] = {{"true", 1}, {"false", 0}, {NULL}};
+
 static const struct nvb_choice pulls[] = {
 	{"missing", NVB_PULL_MISSING}, {"always", NVB_PULL_ALWAYS}, {"never", NVB_PULL_NEVER}, {NULL}};
 
@@ -41,6 +44,9 @@ static const struct nvb_option capsule_options[] = {
 	{"annotation", 0, NVB_OPTION_LIST("NAME=VALUE", &opt.annotations),
 		"annotate the container for its OCI runtime (repeatable)"},
 	{"pull", 0, NVB_OPTION_CHOICE("WHEN", pulls, &opt.pull), "when to pull the image"},
+	{"authfile", 0, NVB_OPTION_STRING("FILE", &pull_authfile), "credentials for that pull"},
+	{"tls-verify", 0, NVB_OPTION_CHOICE("BOOL", booleans, &pull_tls_verify),
+		"false pulls from a registry without a valid certificate, or over plain HTTP"},
 	{"runtime", 0, NVB_OPTION_STRING("PROGRAM", &opt.runtime),
 		"the OCI runtime to use, by name or path; without it the first that works here"},
 	{NULL},
