@@ -11,7 +11,7 @@ PROGRAMS=$NVB_SOURCE/tests/integration/programs
 LIBDIR=/usr/lib/x86_64-linux-gnu
 
 # A build with sanitizers is neither static nor filtered.
-hook_is_sanitized() { grep -q __asan_init "$NVB_BUILD/bin/nvbind-hook"; }
+hook_is_sanitized() { is_sanitized; }
 
 # debian_root SUITE: the path of a Debian root file system that must not be changed; fails when it cannot be had.
 debian_root() {

@@ -96,6 +96,9 @@ need() {
 	done
 }
 
+# Whether what is tested was built with a sanitizer, whose runtime strangers do not link and tracers cannot trace.
+is_sanitized() { grep -q __asan_init "$NVB_BUILD/bin/nvbind"; }
+
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 pass() {
