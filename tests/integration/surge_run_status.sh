@@ -47,6 +47,7 @@ streams() {
 # signalled SIGNAL TRAPPED: what becomes of a program that gets it through bolt.
 signalled() {
 	local pid i said=$T/ready.$BASHPID # named here: the redirection below belongs to another process
+	: >"$said"
 	bolt surge run --rm --runtime "$RUNTIME" "$ROOT" sh -c "$2 echo ready; while :; do sleep 0.05; done" >"$said" 2>/dev/null &
 	pid=$!
 	for ((i = 0; i < 200; i++)); do
@@ -67,6 +68,7 @@ signals() {
 
 stubborn() {
 	local pid i
+	: >"$T/stubborn" # the last world's word is not this one's
 	bolt surge run --rm --runtime "$RUNTIME" "$ROOT" sh -c 'trap "" INT TERM; echo ready; while :; do sleep 0.05; done' >"$T/stubborn" 2>&1 &
 	pid=$!
 	for ((i = 0; i < 200; i++)); do
