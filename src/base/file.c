@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "base/mem.h"
+#include "base/mount_id.h"
 #include "base/str.h"
 
 int nvb_write_all(int fd, const void *data, size_t size)
@@ -224,6 +225,20 @@ static int move_up(struct removal *removal, int dirfd, const char *name)
 	return 0;
 }
 
+/* For kernels and system call filters from before openat2. */
+static int open_same_mount(int dirfd, const char *name)
+{
+	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+			    above = -1;
+	uint64_t mount;
+
+	if (fd < 0)
+		return errno == ELOOP ? -ENOTDIR : -errno;
+	above = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mount = above < 0 ? 0 : nvb_mount_id(above);
+	return mount && nvb_mount_id(fd) == mount ? NVB_TAKE_FD(fd) : -EXDEV;
+}
+
 /* A directory for reading; -EXDEV when something is mounted on it, which st_dev alone would not tell of a
  * bind mount. */
 static int open_unmounted(int dirfd, const char *name)
@@ -234,6 +249,8 @@ static int open_unmounted(int dirfd, const char *name)
 	};
 	long fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
 
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		return open_same_mount(dirfd, name);
 	return fd < 0 ? -errno : (int)fd;
 }
 

@@ -11,8 +11,10 @@
 #include <sys/syscall.h>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/walk.h"
 
 /* A rename elsewhere in the tree during resolution makes the kernel answer EAGAIN; a hostile tree could do so
  * for ever. */
@@ -23,7 +25,8 @@ static int open_below(int dirfd, const char *path, int flags, mode_t mode)
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
 		.mode = (flags & (O_CREAT | __O_TMPFILE)) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = (nvb_guard("in-root") ? RESOLVE_IN_ROOT : 0) |
+			   (nvb_guard("magic-links") ? RESOLVE_NO_MAGICLINKS : 0),
 	};
 
 	for (int i = 0; i < EAGAIN_TRIES; i++) {
@@ -31,6 +34,10 @@ static int open_below(int dirfd, const char *path, int flags, mode_t mode)
 
 		if (fd >= 0)
 			return (int)fd;
+		/* A filter answers EPERM where it should say ENOSYS; so may the file system, and then the
+		 * walk hears it as well. */
+		if (errno == ENOSYS || errno == EPERM)
+			return nvb_walk_open(dirfd, path, flags, mode);
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;
 	}

@@ -16,8 +16,8 @@
  * there is no moment between a check and a use, because what is used is the file that was opened.
  *
  * Paths may start with "/" or not: both mean below the root. Every call is safe against somebody changing the
- * tree meanwhile: it acts inside the root or fails. Where the kernel refuses openat2 (a seccomp filter from
- * before 5.6) the calls fail with NVB_ERR_UNSUPPORTED rather than resolve less safely.
+ * tree meanwhile: it acts inside the root or fails. Where there is no openat2 (a kernel or a system call
+ * filter from before 5.6) the way is walked part by part instead, as safely (base/walk.h).
  */
 struct nvb_root {
 	int fd;	      /* O_PATH directory, close-on-exec */

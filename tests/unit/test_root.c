@@ -2,12 +2,17 @@
 #include "scratch.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/root.h"
 #include "base/str.h"
+#include "base/walk.h"
 
 /*
  * <scratch>/outside/secret  "outside"
@@ -87,6 +92,18 @@ static void magic_links_are_refused(void **state)
 	assert_int_equal(nvb_root_openat(&host, "/proc/self/fd/0", O_RDONLY, 0), -ELOOP);
 }
 
+/* Without openat2 nothing jumps: what the link says is looked for below the root. */
+static void magic_links_are_text_to_the_walk(void **state)
+{
+	_cleanup_root_ struct nvb_root proc = NVB_ROOT_INIT;
+
+	(void)state;
+	assert_int_equal(nvb_root_open(&proc, "/proc", NULL), 0);
+	assert_int_equal(nvb_root_openat(&proc, "self/cwd/secret", O_PATH, 0), -ENOENT);
+	assert_int_equal(nvb_root_openat(&proc, "self/root/etc/passwd", O_RDONLY, 0), -ENOENT);
+	assert_int_equal(nvb_root_openat(&proc, "self/exe", O_PATH, 0), -ENOENT);
+}
+
 static void a_loop_of_links_ends(void **state)
 {
 	(void)state;
@@ -110,6 +127,41 @@ static void opens_as_asked(void **state)
 	assert_int_equal(mkfifoat(scratch.fd, "root/fifo", 0600), 0);
 	assert_int_equal(nvb_root_openat(&root, "fifo", O_WRONLY, 0), -ENXIO);
 	assert_content("fifo", "-");
+}
+
+static void the_walk_creates_as_the_kernel_does(void **state)
+{
+	_cleanup_close_ int a = -1, b = -1;
+
+	(void)state;
+	put_link("/made-through-a-link", "root/dangling");
+	assert_int_equal(nvb_root_openat(&root, "dangling", O_WRONLY | O_CREAT | O_EXCL, 0600), -EEXIST);
+	assert_int_equal(nvb_root_openat(&root, "dangling", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600), -ELOOP);
+	a = nvb_root_openat(&root, "dangling", O_WRONLY | O_CREAT, 0600);
+	assert_true(a >= 0);
+	assert_int_equal(faccessat(scratch.fd, "root/made-through-a-link", F_OK, 0), 0);
+	b = nvb_root_openat(&root, "fresh", O_WRONLY | O_CREAT | O_EXCL, 0640);
+	assert_true(b >= 0);
+	assert_int_equal(nvb_root_openat(&root, "secret/", O_RDONLY, 0), -ENOTDIR);
+	assert_int_equal(nvb_root_openat(&root, "secret/..", O_RDONLY, 0), -ENOTDIR);
+	assert_int_equal(nvb_root_openat(&root, "etc/..", O_WRONLY | O_CREAT, 0600), -EISDIR);
+}
+
+/* Every directory on the way is a descriptor. */
+static void the_walk_minds_its_depth(void **state)
+{
+	char deep[4 * NVB_WALK_DEEPEST] = "root", *end = deep + strlen(deep);
+	_cleanup_close_ int fd = -1;
+
+	(void)state;
+	for (int i = 0; i < NVB_WALK_DEEPEST; i++)
+		end = stpcpy(end, "/d");
+	scratch_mkdir(deep);
+	fd = nvb_root_openat(&root, deep + strlen("root/"), O_PATH, 0);
+	assert_true(fd >= 0);
+	stpcpy(end, "/d/d");
+	scratch_mkdir(deep);
+	assert_int_equal(nvb_root_openat(&root, deep + strlen("root/"), O_PATH, 0), -ENAMETOOLONG);
 }
 
 static void stats_and_reads_links(void **state)
@@ -252,6 +304,21 @@ static void a_renaming_attacker_gets_nothing_out(void **state)
 	assert_true(inside > 0);
 }
 
+/* From here on openat2 answers as a kernel from before 5.6 does. */
+static bool forget_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {NVB_ELEMENTS(code), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 #define root_test(f) cmocka_unit_test_setup_teardown(f, make, unmake)
 
 int main(void)
@@ -268,5 +335,23 @@ int main(void)
 		root_test(a_renaming_attacker_gets_nothing_out),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	static const struct CMUnitTest walked[] = {
+		root_test(links_and_dots_stay_inside),
+		root_test(magic_links_are_text_to_the_walk),
+		root_test(a_loop_of_links_ends),
+		root_test(opens_as_asked),
+		root_test(the_walk_creates_as_the_kernel_does),
+		root_test(the_walk_minds_its_depth),
+		root_test(stats_and_reads_links),
+		root_test(real_paths_are_below_the_root),
+		root_test(parents_are_made_inside),
+		root_test(a_renaming_attacker_gets_nothing_out),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	if (!forget_openat2()) {
+		perror("seccomp");
+		return 1;
+	}
+	return failed + cmocka_run_group_tests_name("walked", walked, NULL, NULL);
 }
