@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "base/file.h"
@@ -99,6 +101,35 @@ int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mo
 	return nvb_root_note(root, open_below(root->fd, relative(path), flags, mode));
 }
 
+/*
+ * Files that the kernel makes up while they are read call themselves regular. Some wait for what will happen
+ * and hand it to one reader only (/proc/kmsg, tracing's trace_pipe), and a link of an image may lead to them.
+ */
+static bool is_made_up(int fd)
+{
+	static const unsigned types[] = {
+		PROC_SUPER_MAGIC,
+		SYSFS_MAGIC,
+		DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,
+		SECURITYFS_MAGIC,
+		SELINUX_MAGIC,
+		CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC,
+		BPF_FS_MAGIC,
+		EFIVARFS_MAGIC,
+		PSTOREFS_MAGIC,
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	for (size_t i = 0; i < NVB_ELEMENTS(types); i++)
+		if ((unsigned)fs.f_type == types[i])
+			return true;
+	return false;
+}
+
 int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st)
 {
 	_cleanup_close_ int found = nvb_root_openat(root, path, O_PATH, 0);
@@ -109,11 +140,14 @@ int nvb_root_open_file(const struct nvb_root *root, const char *path, struct sta
 		return found;
 	if (fstat(found, st) < 0)
 		return -errno;
-	if (!S_ISREG(st->st_mode))
+	if (nvb_guard("regular-file") && !S_ISREG(st->st_mode))
 		return -EINVAL;
-	/* The very file that was looked at, whatever its name means by now. */
+	if (nvb_guard("made-up-file") && is_made_up(found))
+		return -EINVAL;
+	/* The very file that was looked at, whatever its name means by now. O_NONBLOCK: somebody may hold a
+	 * lease on it. */
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
-	fd = open(link, O_RDONLY | O_CLOEXEC);
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | (nvb_guard("non-blocking") ? O_NONBLOCK : 0));
 	if (fd < 0)
 		return errno == ENOENT ? -EOPNOTSUPP : nvb_root_note(root, -errno);
 	return fd;

@@ -46,7 +46,9 @@ int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mo
 
 /*
  * Opens a regular file for reading; -EINVAL for anything else, without having opened it: below a hostile root
- * a device node may stand there, and some devices act on being opened (a watchdog, a tape). Needs /proc:
+ * a device node may stand there, and some devices act on being opened (a watchdog, a tape). What the kernel
+ * makes up while it is read (/proc, /sys) counts as anything else: reading /proc/kmsg takes lines away from
+ * the host's log and then waits for more. -EAGAIN for a file with somebody's lease on it. Needs /proc:
  * -EOPNOTSUPP without.
  */
 int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st);

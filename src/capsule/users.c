@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -66,18 +67,21 @@ static int next_line(char **rest, char *fields[], int max)
 /* An absent file is an empty one: images made of one program have neither. */
 static int read_table(const struct nvb_root *root, const char *path, char **text, nvb_error **err)
 {
-	_cleanup_error_ nvb_error *why = NULL;
-	int rc = nvb_root_read(root, path, LARGEST_FILE, text, NULL, &why);
+	struct stat st;
+	_cleanup_close_ int fd = nvb_root_open_file(root, path, &st);
+	int rc;
 
-	if (rc == -NVB_ERR_NOT_FOUND) {
+	if (fd == -ENOENT || fd == -ENOTDIR) {
 		*text = strdup("");
 		return *text ? 0 : nvb_fail_oom(err);
 	}
-	if (rc < 0) {
-		nvb_error_move(err, NVB_TAKE_PTR(why));
-		return nvb_wrap(err, rc, "the container's users");
-	}
-	return 0;
+	if (fd == -EINVAL)
+		rc = nvb_fail(err, NVB_ERR_CORRUPT, "%s: not a regular file", path);
+	else if (fd < 0)
+		rc = nvb_fail_errno(err, -fd, "%s", path);
+	else
+		rc = nvb_file_read_fd(fd, path, LARGEST_FILE, text, NULL, err);
+	return rc < 0 ? nvb_wrap(err, rc, "the container's users") : 0;
 }
 
 /* Fills uid, gid and home from passwd(5); *name gets the user's name when there is one. A number is never
