@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statfs.h>
 
+#include "base/guard.h"
 #include "base/mem.h"
+#include "base/mount_id.h"
 #include "base/str.h"
+#include "container/own_tmpfs.h"
 
 /* Cuts the last part off `path` in place and returns it, or NULL when there is none left. */
 static char *cut_last(char *path)
@@ -123,22 +124,14 @@ static int open_layered_parent(
 	return fd;
 }
 
-static uint64_t mount_of(int fd)
-{
-	struct statx stx;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0 ||
-		!(stx.stx_mask & STATX_MNT_ID))
-		return 0;
-	return stx.stx_mnt_id;
-}
-
 int nvb_place_check(const struct nvb_place *place, int directory, const char *path, nvb_error **err)
 {
-	struct statfs fs;
+	uint64_t mount;
 
-	if (nvb_place_is_layered(place) || mount_of(directory) == mount_of(place->top->fd) ||
-		(fstatfs(directory, &fs) == 0 && fs.f_type == TMPFS_MAGIC))
+	if (nvb_place_is_layered(place) || !nvb_guard("volumes"))
+		return 0;
+	mount = nvb_mount_id(directory);
+	if ((mount && mount == nvb_mount_id(place->top->fd)) || nvb_is_own_tmpfs(place->top, directory))
 		return 0;
 	return nvb_fail(err, NVB_ERR_PERMISSION, "%s: lies in a volume", path);
 }

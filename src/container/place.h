@@ -22,8 +22,8 @@ static inline bool nvb_place_is_layered(const struct nvb_place *place)
 
 /*
  * Refuses (NVB_ERR_PERMISSION) when the open directory lies in a volume: what a user mounted into the
- * container is not ours to change, and may be the host's own /etc. A tmpfs is the container's as a rule
- * (/run, /dev). `path` is for the message.
+ * container is not ours to change, and may be the host's own /etc. A tmpfs of the container's own (/run, /dev)
+ * is no volume, one of the host's is. `path` is for the message.
  */
 int nvb_place_check(const struct nvb_place *place, int directory, const char *path, nvb_error **err);
 
