@@ -108,23 +108,38 @@ static bool temporary_name(const char *path, char *name, size_t size)
 	return (size_t)snprintf(name, size, "%.*s.nvb-%016llx", dir, path, (unsigned long long)token) < size;
 }
 
-/* `owner` may be NULL: whoever we are. */
-static int write_and_rename(int dirfd, const char *path, const char *temporary, const void *data, size_t size,
-	mode_t mode, const struct stat *owner, nvb_error **err)
+struct replacement {
+	const void *data;
+	size_t size;
+	mode_t mode;
+	const struct stat *owner; /* NULL: whoever we are */
+	bool flush;
+};
+
+static int fill(int fd, const struct replacement *by)
 {
-	_cleanup_close_ int fd =
-		openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc = nvb_write_all(fd, by->data, by->size);
+
+	if (rc < 0)
+		return rc;
+	if ((by->owner && fchown(fd, by->owner->st_uid, by->owner->st_gid) < 0) || fchmod(fd, by->mode) < 0 ||
+		(by->flush && fsync(fd) < 0))
+		return -errno;
+	return 0;
+}
+
+static int write_and_rename(int dirfd, const char *path, const struct replacement *by, nvb_error **err)
+{
+	char temporary[PATH_MAX];
+	_cleanup_close_ int fd = -1;
 	int rc;
 
+	if (!temporary_name(path, temporary, sizeof(temporary)))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: path too long", path);
+	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return nvb_fail_errno(err, errno, "writing %s", path);
-	rc = nvb_write_all(fd, data, size);
-	if (rc == 0 && owner && fchown(fd, owner->st_uid, owner->st_gid) < 0)
-		rc = -errno;
-	if (rc == 0 && fchmod(fd, mode) < 0)
-		rc = -errno;
-	if (rc == 0 && fsync(fd) < 0)
-		rc = -errno;
+	rc = fill(fd, by);
 	if (rc == 0 && renameat(dirfd, temporary, dirfd, path) < 0)
 		rc = -errno;
 	if (rc < 0) {
@@ -136,11 +151,8 @@ static int write_and_rename(int dirfd, const char *path, const char *temporary, 
 
 int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, mode_t mode, nvb_error **err)
 {
-	char temporary[PATH_MAX];
-
-	if (!temporary_name(path, temporary, sizeof(temporary)))
-		return nvb_fail(err, NVB_ERR_INVALID, "%s: path too long", path);
-	return write_and_rename(dirfd, path, temporary, data, size, mode, NULL, err);
+	return write_and_rename(dirfd, path,
+		&(struct replacement){.data = data, .size = size, .mode = mode, .flush = true}, err);
 }
 
 int nvb_file_output(const char *path, const void *data, size_t size, mode_t mode, nvb_error **err)
@@ -160,18 +172,28 @@ int nvb_file_output(const char *path, const void *data, size_t size, mode_t mode
 	return rc < 0 ? nvb_fail_errno(err, -rc, "writing %s", path) : 0;
 }
 
-int nvb_file_replace(int dirfd, const char *path, const void *data, size_t size, nvb_error **err)
+static int replace(int dirfd, const char *path, const void *data, size_t size, bool flush, nvb_error **err)
 {
-	char temporary[PATH_MAX];
 	struct stat st;
 
-	if (!temporary_name(path, temporary, sizeof(temporary)))
-		return nvb_fail(err, NVB_ERR_INVALID, "%s: path too long", path);
 	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return nvb_fail_errno(err, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return nvb_fail(err, NVB_ERR_INVALID, "%s is not a regular file", path);
-	return write_and_rename(dirfd, path, temporary, data, size, st.st_mode & 07777, &st, err);
+	return write_and_rename(dirfd, path,
+		&(struct replacement){
+			.data = data, .size = size, .mode = st.st_mode & 07777, .owner = &st, .flush = flush},
+		err);
+}
+
+int nvb_file_replace(int dirfd, const char *path, const void *data, size_t size, nvb_error **err)
+{
+	return replace(dirfd, path, data, size, true, err);
+}
+
+int nvb_file_replace_unflushed(int dirfd, const char *path, const void *data, size_t size, nvb_error **err)
+{
+	return replace(dirfd, path, data, size, false, err);
 }
 
 int nvb_file_mkdirs(int dirfd, const char *path, mode_t mode, nvb_error **err)

@@ -37,6 +37,10 @@ int nvb_file_output(const char *path, const void *data, size_t size, mode_t mode
 /* The same for a regular file that is there: its mode and owner stay. */
 int nvb_file_replace(int dirfd, const char *path, const void *data, size_t size, nvb_error **err);
 
+/* The same without waiting for the disk, for what nobody reads any more after a crash of the machine: readers
+ * still see the old file or the new one. */
+int nvb_file_replace_unflushed(int dirfd, const char *path, const void *data, size_t size, nvb_error **err);
+
 /* mkdir -p: an existing directory is fine, anything else in the way is an error. */
 int nvb_file_mkdirs(int dirfd, const char *path, mode_t mode, nvb_error **err);
 
