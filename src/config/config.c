@@ -9,12 +9,12 @@
 #include "base/toml.h"
 #include "config/keys.h"
 
-enum { MOST_KEYS = 32 };
+enum { MOST_KEYS = 64 };
 
-/* What one file says; a pointer that is NULL and a bit that is false were not mentioned. */
+/* What one file says; a pointer that is NULL and a row that is not given were not mentioned. */
 struct parsed {
 	struct nvb_config config;
-	bool has_level, has_format;
+	bool given[MOST_KEYS]; /* by row of the table */
 };
 
 static char **string_at(struct nvb_config *config, size_t offset)
@@ -59,12 +59,14 @@ static bool replace_roots(struct nvb_config *config, const char *root)
 
 int nvb_config_init(struct nvb_config *config, nvb_error **err)
 {
-	*config = (struct nvb_config){.log = {.level = NVB_LOG_WARNING, .format = NVB_LOG_TEXT}};
-	/* crun starts in a third of runc's time; which of them works here is for the caller to find out. */
-	if (!replace_roots(config, "/") || !nvb_strv_add(&config->runtime.runtimes, "crun") ||
-		!nvb_strv_add(&config->runtime.runtimes, "runc"))
-		return nvb_fail_oom(err);
-	return 0;
+	*config = (struct nvb_config){
+		.log = {.level = NVB_LOG_WARNING, .format = NVB_LOG_TEXT},
+		.runtime = {.accept_environment = true,
+			.accept_imex = true,
+			.check_requirements = true,
+			.capabilities = NVB_CAP_ALL},
+	};
+	return replace_roots(config, "/") ? 0 : nvb_fail_oom(err);
 }
 
 void nvb_config_release(struct nvb_config *config)
@@ -76,6 +78,8 @@ void nvb_config_release(struct nvb_config *config)
 	nvb_strv_free(config->roots.library_path);
 	free(config->hook.path);
 	nvb_strv_free(config->runtime.runtimes);
+	nvb_strv_free(config->runtime.annotation_prefixes);
+	nvb_strv_free(config->runtime.swarm_resources);
 	nvb_strv_free(config->cdi.directories);
 	free(config->cache.directory);
 	free(config->file);
@@ -98,6 +102,12 @@ static int check_program(
 		return nvb_toml_fail(
 			doc, v, err, "'%s' is neither a program's name nor an absolute path", name);
 	return 0;
+}
+
+static int check_word(
+	const struct nvb_toml *doc, const struct nvb_toml_value *v, const char *word, nvb_error **err)
+{
+	return *word ? 0 : nvb_toml_fail(doc, v, err, "a word of the list is empty");
 }
 
 static int read_list(const struct nvb_toml *doc, const struct nvb_toml_value *v,
@@ -140,48 +150,73 @@ static int read_path(const struct nvb_toml *doc, const struct nvb_toml_value *v,
 	return stored ? 0 : nvb_fail_oom(err);
 }
 
-static int read_level(
-	const struct nvb_toml *doc, const struct nvb_toml_value *v, struct parsed *parsed, nvb_error **err)
+static int read_capabilities(
+	const struct nvb_toml *doc, const struct nvb_toml_value *v, unsigned *capabilities, nvb_error **err)
 {
-	int value = 0, rc = nvb_toml_choice(doc, v, nvb_log_level_choices, &value, err);
+	_cleanup_strv_ char **words = NULL;
+	unsigned bits = 0;
+	int rc = nvb_toml_strv(doc, v, &words, err);
 
 	if (rc < 0)
 		return rc;
-	parsed->config.log.level = (enum nvb_log_level)value;
-	parsed->has_level = true;
+	if (v->items.count == 0)
+		return nvb_toml_fail(doc, v, err, "'capabilities' allows none");
+	nvb_toml_foreach(element, v)
+	{
+		int value = 0;
+
+		rc = nvb_toml_choice(doc, element, nvb_config_capability_choices, &value, err);
+		if (rc < 0)
+			return rc;
+		bits |= (unsigned)value;
+	}
+	*capabilities = bits;
 	return 0;
 }
 
-static int read_format(
-	const struct nvb_toml *doc, const struct nvb_toml_value *v, struct parsed *parsed, nvb_error **err)
+static int read_choice(const struct nvb_toml *doc, const struct nvb_toml_value *v, enum config_type type,
+	struct nvb_config *config, nvb_error **err)
 {
-	int value = 0, rc = nvb_toml_choice(doc, v, nvb_log_format_choices, &value, err);
+	const struct nvb_choice *choices = type == CONFIG_LEVEL	   ? nvb_log_level_choices
+					   : type == CONFIG_FORMAT ? nvb_log_format_choices
+								   : nvb_config_layout_choices;
+	int value = 0, rc = nvb_toml_choice(doc, v, choices, &value, err);
 
 	if (rc < 0)
 		return rc;
-	parsed->config.log.format = (enum nvb_log_format)value;
-	parsed->has_format = true;
+	if (type == CONFIG_LEVEL)
+		config->log.level = (enum nvb_log_level)value;
+	else if (type == CONFIG_FORMAT)
+		config->log.format = (enum nvb_log_format)value;
+	else
+		config->runtime.layout = (enum nvb_layout)value;
 	return 0;
 }
 
 static int read_key(const struct nvb_toml *doc, const struct nvb_toml_value *v, const struct config_key *key,
-	struct parsed *parsed, nvb_error **err)
+	struct nvb_config *config, nvb_error **err)
 {
 	switch (key->type) {
 	case CONFIG_ROOT:
 	case CONFIG_DIRECTORY:
 	case CONFIG_FILE:
-		return read_path(doc, v, key, &parsed->config, err);
+		return read_path(doc, v, key, config, err);
 	case CONFIG_DIRECTORIES:
-		return read_list(doc, v, check_absolute, list_at(&parsed->config, key->offset), err);
+		return read_list(doc, v, check_absolute, list_at(config, key->offset), err);
 	case CONFIG_PROGRAMS:
 		if (v->type == NVB_TOML_ARRAY && v->items.count == 0)
 			return nvb_toml_fail(doc, v, err, "'%s' names no program", key->name);
-		return read_list(doc, v, check_program, list_at(&parsed->config, key->offset), err);
+		return read_list(doc, v, check_program, list_at(config, key->offset), err);
+	case CONFIG_WORDS:
+		return read_list(doc, v, check_word, list_at(config, key->offset), err);
+	case CONFIG_FLAG:
+		return nvb_toml_bool(doc, v, (bool *)((char *)config + key->offset), err);
 	case CONFIG_LEVEL:
-		return read_level(doc, v, parsed, err);
 	case CONFIG_FORMAT:
-		return read_format(doc, v, parsed, err);
+	case CONFIG_LAYOUT:
+		return read_choice(doc, v, key->type, config, err);
+	case CONFIG_CAPABILITIES:
+		return read_capabilities(doc, v, &config->runtime.capabilities, err);
 	}
 	return 0;
 }
@@ -235,6 +270,21 @@ static void move_list(char ***to, char ***from)
 	*to = NVB_TAKE_PTR(*from);
 }
 
+static void copy_scalar(
+	struct nvb_config *config, const struct nvb_config *from, const struct config_key *key)
+{
+	if (key->type == CONFIG_LEVEL)
+		config->log.level = from->log.level;
+	else if (key->type == CONFIG_FORMAT)
+		config->log.format = from->log.format;
+	else if (key->type == CONFIG_LAYOUT)
+		config->runtime.layout = from->runtime.layout;
+	else if (key->type == CONFIG_CAPABILITIES)
+		config->runtime.capabilities = from->runtime.capabilities;
+	else if (key->type == CONFIG_FLAG)
+		*(bool *)((char *)config + key->offset) = *(const bool *)((const char *)from + key->offset);
+}
+
 /* Cannot fail, so that a file counts whole or not at all. */
 static void merge(struct nvb_config *config, struct parsed *parsed)
 {
@@ -245,13 +295,12 @@ static void merge(struct nvb_config *config, struct parsed *parsed)
 
 		if (key->type == CONFIG_DIRECTORY || key->type == CONFIG_FILE)
 			move_string(string_at(config, key->offset), string_at(from, key->offset));
-		else if (key->type == CONFIG_DIRECTORIES || key->type == CONFIG_PROGRAMS)
+		else if (key->type == CONFIG_DIRECTORIES || key->type == CONFIG_PROGRAMS ||
+			 key->type == CONFIG_WORDS)
 			move_list(list_at(config, key->offset), list_at(from, key->offset));
+		else if (parsed->given[i])
+			copy_scalar(config, from, key);
 	}
-	if (parsed->has_level)
-		config->log.level = from->log.level;
-	if (parsed->has_format)
-		config->log.format = from->log.format;
 }
 
 static int read_keys(const struct nvb_toml *doc, struct parsed *parsed, nvb_error **err)
@@ -263,8 +312,10 @@ static int read_keys(const struct nvb_toml *doc, struct parsed *parsed, nvb_erro
 		const struct nvb_toml_value *v =
 			nvb_toml_get(nvb_toml_get(&doc->root, key->section), key->name);
 
-		if (v)
-			rc = read_key(doc, v, key, parsed, err);
+		if (!v)
+			continue;
+		rc = read_key(doc, v, key, &parsed->config, err);
+		parsed->given[i] = true;
 	}
 	return rc;
 }

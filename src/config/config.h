@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "nvbind/log.h"
+#include "nvbind/plan.h"
 
 /*
  * nvbind.toml: the settings of a host or of a user. Every key is optional; a key that is not known is an
@@ -22,6 +23,9 @@ enum nvb_log_format { NVB_LOG_TEXT, NVB_LOG_JSON };
 /* error, warning, info, debug; text, json. */
 extern const struct nvb_choice nvb_log_level_choices[];
 extern const struct nvb_choice nvb_log_format_choices[];
+/* files, tree; the names of NVIDIA_DRIVER_CAPABILITIES, "all" last. */
+extern const struct nvb_choice nvb_config_layout_choices[];
+extern const struct nvb_choice nvb_config_capability_choices[];
 
 struct nvb_config {
 	/* Absolute directories that contain what their names say: dev + "/dev/nvidia0", proc +
@@ -40,7 +44,18 @@ struct nvb_config {
 			       installed */
 	} hook;
 	struct {
-		char **runtimes; /* OCI runtimes to try, in this order: names or absolute paths */
+		char **runtimes; /* OCI runtimes to try, in this order: names or absolute paths; NULL: not
+				    configured, what then is tried is the program's choice */
+		/* The rest is for containers that ask by themselves: nvbind-runtime and the prestart hook. */
+		bool accept_environment; /* from containers without CAP_SYS_ADMIN, too */
+		bool accept_mounts;	 /* of /dev/null below /var/run/nvidia-container-devices */
+		bool accept_imex;
+		bool check_requirements;    /* NVIDIA_REQUIRE_* */
+		char **annotation_prefixes; /* of annotations that name CDI devices; NULL: "cdi.k8s.io/" */
+		char **swarm_resources;	    /* variables to read instead of NVIDIA_VISIBLE_DEVICES; NULL: none
+					     */
+		unsigned capabilities;	    /* what may be asked for, enum nvb_capability bits */
+		enum nvb_layout layout;	    /* NVB_LAYOUT_FILES or NVB_LAYOUT_TREE */
 	} runtime;
 	struct {
 		char **directories; /* of CDI specs; a later one wins over an earlier one; NULL: the

@@ -19,6 +19,22 @@ const struct config_key nvb_config_table[] = {
 	{"log", "format", CONFIG_FORMAT, AT(log.format), "how messages are written"},
 	{"hook", "path", CONFIG_FILE, AT(hook.path), "nvbind-hook as generated specs name it"},
 	{"runtime", "runtimes", CONFIG_PROGRAMS, AT(runtime.runtimes), "OCI runtimes to try, in this order"},
+	{"runtime", "accept-environment-when-unprivileged", CONFIG_FLAG, AT(runtime.accept_environment),
+		"containers without CAP_SYS_ADMIN may ask for devices by NVIDIA_* variables"},
+	{"runtime", "accept-volume-mounts", CONFIG_FLAG, AT(runtime.accept_mounts),
+		"mounts of /dev/null below /var/run/nvidia-container-devices ask for devices"},
+	{"runtime", "accept-imex-channels", CONFIG_FLAG, AT(runtime.accept_imex),
+		"containers may ask for IMEX channels"},
+	{"runtime", "check-requirements", CONFIG_FLAG, AT(runtime.check_requirements),
+		"NVIDIA_REQUIRE_* must be met"},
+	{"runtime", "annotation-prefixes", CONFIG_WORDS, AT(runtime.annotation_prefixes),
+		"annotations that name CDI devices begin with one of these"},
+	{"runtime", "swarm-resources", CONFIG_WORDS, AT(runtime.swarm_resources),
+		"variables read instead of NVIDIA_VISIBLE_DEVICES where one of them is set"},
+	{"runtime", "capabilities", CONFIG_CAPABILITIES, AT(runtime.capabilities),
+		"driver capabilities that containers may ask for"},
+	{"runtime", "layout", CONFIG_LAYOUT, AT(runtime.layout),
+		"mount the driver's files one by one, or as one tree"},
 	{"cdi", "directories", CONFIG_DIRECTORIES, AT(cdi.directories),
 		"where CDI specs are, the last directory wins"},
 	{"cache", "directory", CONFIG_DIRECTORY, AT(cache.directory),
@@ -32,8 +48,12 @@ static const char *const type_names[] = {
 	[CONFIG_FILE] = "file",
 	[CONFIG_DIRECTORIES] = "list of directories",
 	[CONFIG_PROGRAMS] = "list of programs",
+	[CONFIG_WORDS] = "list of words",
+	[CONFIG_FLAG] = "true or false",
 	[CONFIG_LEVEL] = "error, warning, info or debug",
 	[CONFIG_FORMAT] = "text or json",
+	[CONFIG_LAYOUT] = "files or tree",
+	[CONFIG_CAPABILITIES] = "list of capabilities",
 };
 
 const struct nvb_choice nvb_log_level_choices[] = {
@@ -47,6 +67,24 @@ const struct nvb_choice nvb_log_level_choices[] = {
 const struct nvb_choice nvb_log_format_choices[] = {
 	{"text", NVB_LOG_TEXT},
 	{"json", NVB_LOG_JSON},
+	{NULL, 0},
+};
+
+const struct nvb_choice nvb_config_layout_choices[] = {
+	{"files", NVB_LAYOUT_FILES},
+	{"tree", NVB_LAYOUT_TREE},
+	{NULL, 0},
+};
+
+const struct nvb_choice nvb_config_capability_choices[] = {
+	{"compute", NVB_CAP_COMPUTE},
+	{"compat32", NVB_CAP_COMPAT32},
+	{"graphics", NVB_CAP_GRAPHICS},
+	{"utility", NVB_CAP_UTILITY},
+	{"video", NVB_CAP_VIDEO},
+	{"display", NVB_CAP_DISPLAY},
+	{"ngx", NVB_CAP_NGX},
+	{"all", NVB_CAP_ALL},
 	{NULL, 0},
 };
 

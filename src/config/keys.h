@@ -11,8 +11,12 @@ enum config_type {
 	CONFIG_FILE,	    /* char *, absolute */
 	CONFIG_DIRECTORIES, /* char **, absolute */
 	CONFIG_PROGRAMS,    /* char **, names or absolute paths, at least one */
+	CONFIG_WORDS,	    /* char **, none of them empty */
+	CONFIG_FLAG,	    /* bool */
 	CONFIG_LEVEL,
 	CONFIG_FORMAT,
+	CONFIG_LAYOUT,
+	CONFIG_CAPABILITIES, /* unsigned, enum nvb_capability bits */
 };
 
 struct config_key {

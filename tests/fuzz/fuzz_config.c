@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	FUZZ_CHECK(*config.roots.driver == '/' && *config.roots.dev == '/' && *config.roots.proc == '/' &&
 		   *config.roots.sys == '/');
-	FUZZ_CHECK(config.runtime.runtimes && config.runtime.runtimes[0]);
+	FUZZ_CHECK(!config.runtime.runtimes || config.runtime.runtimes[0]);
+	FUZZ_CHECK(config.runtime.capabilities && !(config.runtime.capabilities & ~NVB_CAP_ALL));
+	FUZZ_CHECK(nvb_choice_name(nvb_config_layout_choices, (int)config.runtime.layout));
 	FUZZ_CHECK(nvb_choice_name(nvb_log_level_choices, (int)config.log.level));
 	FUZZ_CHECK(nvb_choice_name(nvb_log_format_choices, (int)config.log.format));
 	return 0;

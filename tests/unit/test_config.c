@@ -22,8 +22,13 @@ static void without_a_file_there_are_defaults(void **state)
 	assert_string_equal(config.roots.sys, "/");
 	assert_int_equal(config.log.level, NVB_LOG_WARNING);
 	assert_int_equal(config.log.format, NVB_LOG_TEXT);
-	assert_string_equal(config.runtime.runtimes[0], "crun");
-	assert_string_equal(config.runtime.runtimes[1], "runc");
+	assert_null(config.runtime.runtimes);
+	assert_true(config.runtime.accept_environment);
+	assert_false(config.runtime.accept_mounts);
+	assert_true(config.runtime.accept_imex);
+	assert_true(config.runtime.check_requirements);
+	assert_int_equal(config.runtime.capabilities, NVB_CAP_ALL);
+	assert_int_equal(config.runtime.layout, NVB_LAYOUT_FILES);
 	assert_null(config.roots.library_path);
 	assert_null(config.cdi.directories);
 	assert_null(config.hook.path);
@@ -37,11 +42,17 @@ static void every_key_goes_where_it_belongs(void **state)
 	(void)state;
 	assert_int_equal(nvb_config_init(&config, NULL), 0);
 	/* `root` first or last in the file: what names one root wins. */
-	assert_int_equal(parse(&config,
-				 "[roots]\ndev = '/d/'\nroot = '/r//'\nlibrary-path = ['/a', '/b']\n"
-				 "[log]\nlevel = 'info'\nformat = 'json'\n[hook]\npath = '/x/nvbind-hook'\n"
-				 "[runtime]\nruntimes = ['/opt/runc']\n[cdi]\ndirectories = []\n",
-				 NULL),
+	assert_int_equal(
+		parse(&config,
+			"[roots]\ndev = '/d/'\nroot = '/r//'\nlibrary-path = ['/a', '/b']\n"
+			"[log]\nlevel = 'info'\nformat = 'json'\n[hook]\npath = '/x/nvbind-hook'\n"
+			"[runtime]\nruntimes = ['/opt/runc']\n"
+			"accept-environment-when-unprivileged = false\naccept-volume-mounts = true\n"
+			"accept-imex-channels = false\ncheck-requirements = false\n"
+			"annotation-prefixes = ['a/', 'b/']\nswarm-resources = ['DOCKER_RESOURCE_GPU']\n"
+			"capabilities = ['compute', 'utility']\nlayout = 'tree'\n"
+			"[cdi]\ndirectories = []\n",
+			NULL),
 		0);
 	assert_string_equal(config.roots.driver, "/r");
 	assert_string_equal(config.roots.dev, "/d");
@@ -53,6 +64,14 @@ static void every_key_goes_where_it_belongs(void **state)
 	assert_string_equal(config.hook.path, "/x/nvbind-hook");
 	assert_string_equal(config.runtime.runtimes[0], "/opt/runc");
 	assert_null(config.runtime.runtimes[1]);
+	assert_false(config.runtime.accept_environment);
+	assert_true(config.runtime.accept_mounts);
+	assert_false(config.runtime.accept_imex);
+	assert_false(config.runtime.check_requirements);
+	assert_string_equal(config.runtime.annotation_prefixes[1], "b/");
+	assert_string_equal(config.runtime.swarm_resources[0], "DOCKER_RESOURCE_GPU");
+	assert_int_equal(config.runtime.capabilities, NVB_CAP_DEFAULT);
+	assert_int_equal(config.runtime.layout, NVB_LAYOUT_TREE);
 	assert_non_null(config.cdi.directories);
 	assert_null(config.cdi.directories[0]);
 	assert_string_equal(config.file, "f");
@@ -76,6 +95,8 @@ static void mistakes_name_the_line_and_change_nothing(void **state)
 		{"[roots]\nlibrary-path = '/a'",
 			"f:2:16: 'library-path' wants an array of strings, this is a string", NULL},
 		{"[runtime]\nruntimes = []", "f:2:12: 'runtimes' names no program", NULL},
+		{"[runtime]\ncapabilities = []", "f:2:16: 'capabilities' allows none", NULL},
+		{"[runtime]\nswarm-resources = ['']", "f:2:20: a word of the list is empty", NULL},
 		{"[runtime]\nruntimes = ['./runc']",
 			"f:2:13: './runc' is neither a program's name nor an absolute path", NULL},
 		{"[log]\nlevel = 'loud'",

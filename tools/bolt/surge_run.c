@@ -14,6 +14,9 @@ static void release_request(struct nvb_request **request)
 	nvb_request_free(*request);
 }
 
+/* crun starts in a third of runc's time; which of them works here is found out. */
+static const char *const default_runtimes[] = {"crun", "runc", NULL};
+
 int surge_run(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_spec_ struct nvb_capsule_spec spec = {0};
@@ -22,7 +25,8 @@ int surge_run(int argc, char **argv, nvb_error **err)
 	struct nvb_inventory_options inventory;
 	struct nvb_run_host host = {
 		.inventory = &inventory,
-		.runtimes = nvb_common_config()->runtime.runtimes,
+		.runtimes = nvb_common_config()->runtime.runtimes ? nvb_common_config()->runtime.runtimes
+								  : (char *const *)default_runtimes,
 		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.pull = pull_image,
 		.log = nvb_logging(),
