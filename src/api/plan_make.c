@@ -43,6 +43,11 @@ static int divide(const struct nvb_request *request, const struct nvb_cdi_regist
 
 	own->capabilities = request->capabilities;
 	own->none = request->none;
+	for (size_t i = 0; i < request->setting_count; i++) {
+		if (!NVB_GROW(own->settings, own->setting_count, own->setting_capacity))
+			return nvb_fail_oom(err);
+		own->settings[own->setting_count++] = request->settings[i]; /* strings stay the request's */
+	}
 	for (size_t i = 0; i < request->selector_count; i++) {
 		const struct nvb_selector *selector = &request->selectors[i];
 		const char *bare = nvb_after(selector->text, OWN_KIND);

@@ -101,28 +101,53 @@ static void add_user(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 
 /* A limit above the hard limit this process has makes the runtime refuse the container: give what there is
  * and say so. */
-static void add_rlimits(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
+static void add_rlimit(
+	const struct nvb_bundle *bundle, struct nvb_ulimit limit, bool *first, struct nvb_strbuf *out)
 {
 	bool may_raise = nvb_own_capabilities() >> 24 & 1; /* CAP_SYS_RESOURCE */
+	struct rlimit own;
+
+	if (!may_raise && getrlimit((__rlimit_resource_t)limit.resource, &own) == 0 &&
+		limit.hard > own.rlim_max) {
+		nvb_warning(bundle->log,
+			"%s: the limit asked for is above bolt's own, which it may not raise; %llu "
+			"is used",
+			limit.name, (unsigned long long)own.rlim_max);
+		limit.hard = own.rlim_max;
+		if (limit.soft > limit.hard)
+			limit.soft = limit.hard;
+	}
+	nvb_sb_addf(out, "%s{\"type\":\"%s\",\"hard\":%llu,\"soft\":%llu}", *first ? "" : ",", limit.name,
+		(unsigned long long)limit.hard, (unsigned long long)limit.soft);
+	*first = false;
+}
+
+static bool is_set_by_user(const struct nvb_capsule_spec *spec, int resource)
+{
+	for (size_t i = 0; i < spec->ulimit_count; i++)
+		if (spec->ulimits[i].resource == resource)
+			return true;
+	return false;
+}
+
+/* The user's own limits, and of the plan's (a profile's) those that the user left open. */
+static void add_rlimits(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
+{
+	bool first = true;
 
 	add_key(out, "rlimits");
 	nvb_sb_addc(out, '[');
-	for (size_t i = 0; i < bundle->spec->ulimit_count; i++) {
-		struct nvb_ulimit limit = bundle->spec->ulimits[i];
-		struct rlimit own;
+	for (size_t i = 0; i < bundle->spec->ulimit_count; i++)
+		add_rlimit(bundle, bundle->spec->ulimits[i], &first, out);
+	for (size_t i = 0; bundle->plan && i < bundle->plan->edit_count; i++) {
+		const struct nvb_edit *edit = &bundle->plan->edits[i];
+		struct nvb_ulimit limit;
 
-		if (!may_raise && getrlimit((__rlimit_resource_t)limit.resource, &own) == 0 &&
-			limit.hard > own.rlim_max) {
-			nvb_warning(bundle->log,
-				"%s: the limit asked for is above bolt's own, which it may not raise; %llu "
-				"is used",
-				limit.name, (unsigned long long)own.rlim_max);
-			limit.hard = own.rlim_max;
-			if (limit.soft > limit.hard)
-				limit.soft = limit.hard;
-		}
-		nvb_sb_addf(out, "%s{\"type\":\"%s\",\"hard\":%llu,\"soft\":%llu}", i ? "," : "", limit.name,
-			(unsigned long long)limit.hard, (unsigned long long)limit.soft);
+		if (edit->kind != NVB_EDIT_RLIMIT || !nvb_ulimit_find(edit->rlimit.name, &limit) ||
+			is_set_by_user(bundle->spec, limit.resource))
+			continue;
+		limit.soft = limit.hard = edit->rlimit.value;
+		add_rlimit(bundle, limit, &first, out);
 	}
 	nvb_sb_addc(out, ']');
 }

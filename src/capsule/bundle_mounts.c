@@ -21,14 +21,24 @@ static void add_mount(struct nvb_strbuf *out, const char *target, const char *ty
 }
 #define OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/* The user's word counts before the plan's (a profile's), that before docker's default. */
+static uint64_t shm_size(const struct nvb_bundle *bundle)
+{
+	uint64_t size = bundle->spec->shm_size;
+
+	for (size_t i = 0; !size && bundle->plan && i < bundle->plan->edit_count; i++)
+		if (bundle->plan->edits[i].kind == NVB_EDIT_SHM)
+			size = bundle->plan->edits[i].shm;
+	return size ? size : UINT64_C(64) << 20;
+}
+
 /* The file systems every container has: Docker's, in the order they must be mounted in. */
 static void add_system_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 {
 	const char *access = bundle->spec->privileged ? "rw" : "ro";
-	uint64_t shm = bundle->spec->shm_size ? bundle->spec->shm_size : UINT64_C(64) << 20;
 	char size[32];
 
-	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)shm);
+	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)shm_size(bundle));
 	add_mount(out, "/proc", "proc", "proc", OPTIONS("nosuid", "noexec", "nodev"));
 	add_mount(out, "/dev", "tmpfs", "tmpfs", OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
 	/* Group 5 is tty's on every distribution; a user namespace may not have it. */

@@ -268,21 +268,33 @@ static bool parse_limit(const char *s, uint64_t *out)
 	return nvb_parse_u64(s, out);
 }
 
+bool nvb_ulimit_find(const char *name, struct nvb_ulimit *limit)
+{
+	for (size_t r = 0; r < NVB_ELEMENTS(rlimits); r++) {
+		if (!nvb_streq(rlimits[r].name, name))
+			continue;
+		limit->name = rlimits[r].oci;
+		limit->resource = rlimits[r].resource;
+		return true;
+	}
+	return false;
+}
+
 int nvb_spec_add_ulimit(struct nvb_capsule_spec *spec, const char *text, nvb_error **err)
 {
 	_cleanup_free_ char *name = strdup(text);
 	struct nvb_ulimit limit;
 	char *value, *hard;
-	size_t r = 0, slot = 0;
+	size_t slot = 0;
+	bool known;
 
 	if (!name)
 		return nvb_fail_oom(err);
 	value = strchr(name, '=');
 	if (value)
 		*value++ = '\0';
-	while (r < NVB_ELEMENTS(rlimits) && !nvb_streq(rlimits[r].name, name))
-		r++;
-	if (!value || r == NVB_ELEMENTS(rlimits))
+	known = nvb_ulimit_find(name, &limit);
+	if (!value || !known)
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_INVALID,
 				value ? "ulimit '%s': there is no such limit"
@@ -299,8 +311,6 @@ int nvb_spec_add_ulimit(struct nvb_capsule_spec *spec, const char *text, nvb_err
 	if (limit.soft > limit.hard)
 		return nvb_fail(
 			err, NVB_ERR_INVALID, "ulimit '%s': the soft limit is above the hard one", text);
-	limit.name = rlimits[r].oci;
-	limit.resource = rlimits[r].resource;
 	while (slot < spec->ulimit_count && spec->ulimits[slot].resource != limit.resource)
 		slot++;
 	spec->ulimits[slot] = limit;

@@ -105,6 +105,9 @@ int nvb_spec_add_tmpfs(struct nvb_capsule_spec *spec, const char *text, nvb_erro
 int nvb_spec_add_device(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 /* "nofile=1024[:2048]", "core=-1", "memlock=unlimited" */
 int nvb_spec_add_ulimit(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* Fills in name and resource of the limit that getrlimit(2) calls so ("memlock"); false when there is none.
+ */
+bool nvb_ulimit_find(const char *name, struct nvb_ulimit *limit);
 /* "KEY=VALUE", or "KEY" to hand on the caller's value (or its absence) */
 int nvb_spec_add_env(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 /* A file of such lines; empty ones and those that start with '#' are skipped. */

@@ -334,6 +334,8 @@ static int add_edit(struct writer *w, struct nvb_cdi_edits *edits, const struct 
 		return 0;
 	case NVB_EDIT_LINK:
 	case NVB_EDIT_LDCACHE: /* the hook's */
+	case NVB_EDIT_RLIMIT:  /* CDI has no word for these; nvbind/cdi.h says so */
+	case NVB_EDIT_SHM:
 		return 0;
 	}
 	return nvb_fail(w->err, NVB_ERR_UNSUPPORTED, "a CDI spec cannot hold an edit of kind '%s'",
@@ -343,7 +345,7 @@ static int add_edit(struct writer *w, struct nvb_cdi_edits *edits, const struct 
 /* Room for as many as there are edits of each kind, and for our own hook. */
 static bool make_room(struct writer *w, struct nvb_cdi_edits *edits, const struct selection *s, size_t nodes)
 {
-	size_t counts[NVB_EDIT_GID + 1] = {0};
+	size_t counts[NVB_EDIT_KINDS] = {0};
 
 	for (size_t i = 0; i < s->count; i++)
 		counts[s->edits[i]->kind]++;

@@ -12,8 +12,10 @@
  * run. */
 #define MOVED_LIBEXEC "/../libexec/nvbind"
 
-/* "<directory>/<name>" if it can be run; NULL otherwise, and without memory. */
-static char *runnable(const char *directory, const char *name)
+#define MOVED_DATA "/../share/nvbind"
+
+/* "<directory>/<name>" if `mode` (of access(2)) is allowed; NULL otherwise, and without memory. */
+static char *usable(const char *directory, const char *name, int mode)
 {
 	_cleanup_free_ char *path = NULL;
 
@@ -21,12 +23,13 @@ static char *runnable(const char *directory, const char *name)
 		path = NULL;
 		return NULL;
 	}
-	return access(path, X_OK) == 0 ? NVB_TAKE_PTR(path) : NULL;
+	return access(path, mode) == 0 ? NVB_TAKE_PTR(path) : NULL;
 }
 
-char *nvb_sibling_program(const char *name, const char *installed_directory)
+/* Beside the program, then in `moved` below its directory, then where it was to be installed. */
+static char *find(const char *name, const char *moved, const char *installed_directory, int mode)
 {
-	char self[PATH_MAX + sizeof(MOVED_LIBEXEC)];
+	char self[PATH_MAX + sizeof(MOVED_LIBEXEC) + sizeof(MOVED_DATA)];
 	ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
 	char *slash, *path = NULL;
 
@@ -34,12 +37,22 @@ char *nvb_sibling_program(const char *name, const char *installed_directory)
 	slash = strrchr(self, '/');
 	if (slash) {
 		*slash = '\0';
-		path = runnable(self, name);
-		memcpy(slash, MOVED_LIBEXEC, sizeof(MOVED_LIBEXEC));
+		path = usable(self, name, mode);
+		strcpy(slash, moved);
 		if (!path)
-			path = runnable(self, name);
+			path = usable(self, name, mode);
 	}
 	if (!path && asprintf(&path, "%s/%s", installed_directory, name) < 0)
 		path = NULL;
 	return path;
+}
+
+char *nvb_sibling_program(const char *name, const char *installed_directory)
+{
+	return find(name, MOVED_LIBEXEC, installed_directory, X_OK);
+}
+
+char *nvb_sibling_data(const char *name, const char *installed_directory)
+{
+	return find(name, MOVED_DATA, installed_directory, R_OK);
 }

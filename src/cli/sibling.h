@@ -9,4 +9,10 @@
  */
 char *nvb_sibling_program(const char *name, const char *installed_directory);
 
+/*
+ * The same for a directory of data: beside the program in a build tree, below ../share/nvbind in a tree that
+ * was installed below another prefix, else where it was to be installed.
+ */
+char *nvb_sibling_data(const char *name, const char *installed_directory);
+
 #endif

@@ -220,6 +220,10 @@ static int add_edit(struct oci_items *items, const struct nvb_edit *edit, nvb_er
 	case NVB_EDIT_LINK:
 	case NVB_EDIT_LDCACHE:
 		return 0; /* our own hook's */
+	case NVB_EDIT_RLIMIT:
+	case NVB_EDIT_SHM:
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "config.json: no edit of kind '%s' is made there",
+			nvb_edit_kind_name(edit->kind));
 	}
 	return 0;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
 #include "base/str.h"
 #include "plan/plan.h"
 
@@ -65,6 +67,15 @@ static void details(struct nvb_strbuf *sb, const struct nvb_edit *edit)
 		break;
 	case NVB_EDIT_GID:
 		nvb_sb_addf(sb, ", \"gid\": %u", edit->gid);
+		break;
+	case NVB_EDIT_RLIMIT:
+		member(sb, "name", edit->rlimit.name);
+		nvb_sb_addf(sb,
+			edit->rlimit.value == UINT64_MAX ? ", \"value\": -1" : ", \"value\": %" PRIu64,
+			edit->rlimit.value);
+		break;
+	case NVB_EDIT_SHM:
+		nvb_sb_addf(sb, ", \"bytes\": %" PRIu64, edit->shm);
 		break;
 	}
 }

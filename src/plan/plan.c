@@ -33,6 +33,8 @@ static const char *const kind_names[] = {
 	[NVB_EDIT_ENV] = "env",
 	[NVB_EDIT_HOOK] = "hook",
 	[NVB_EDIT_GID] = "gid",
+	[NVB_EDIT_RLIMIT] = "rlimit",
+	[NVB_EDIT_SHM] = "shm",
 };
 
 const char *nvb_edit_kind_name(enum nvb_edit_kind kind)

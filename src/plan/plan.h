@@ -20,7 +20,10 @@ enum nvb_edit_kind {
 	NVB_EDIT_ENV,	  /* an environment variable */
 	NVB_EDIT_HOOK,	  /* an OCI hook that a foreign CDI spec brought; our own plans have none */
 	NVB_EDIT_GID,	  /* an additional group id */
+	NVB_EDIT_RLIMIT,  /* a limit of getrlimit(2) for the container's program */
+	NVB_EDIT_SHM,	  /* the size of /dev/shm */
 };
+#define NVB_EDIT_KINDS (NVB_EDIT_SHM + 1)
 
 /* Who keeps a limit. Edits that are no limit say NVB_ENFORCED_NA. */
 enum nvb_enforcement {
@@ -80,6 +83,11 @@ struct nvb_edit {
 			int timeout;			      /* seconds, 0 none */
 		} hook;
 		uint32_t gid;
+		struct {
+			const char *name; /* "memlock" */
+			uint64_t value;	  /* soft and hard; UINT64_MAX: unlimited */
+		} rlimit;
+		uint64_t shm; /* bytes */
 	};
 };
 

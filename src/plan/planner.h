@@ -20,6 +20,9 @@ int nvb_planner_device_nodes(struct planner *planner, const struct nvb_device *d
 /* The driver's files, their links and the linker's directories, by layout (files.c). */
 int nvb_planner_files(struct planner *planner);
 
+/* What the request's profiles ask for (settings.c). */
+int nvb_planner_settings(struct planner *planner, const struct nvb_request *request);
+
 /* True when a file is for these capabilities; 32-bit libraries are wanted only with compat32. */
 bool nvb_file_wanted(const struct nvb_file *file, unsigned capabilities);
 

@@ -17,6 +17,7 @@ void nvb_request_free(nvb_request *request)
 	if (!request)
 		return;
 	free(request->selectors);
+	free(request->settings);
 	nvb_arena_release(&request->arena);
 	free(request);
 }

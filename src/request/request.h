@@ -24,8 +24,25 @@ struct nvb_selector {
 	const char *text; /* as the user wrote it, for messages */
 };
 
+/* What a profile (src/profile) asks for besides devices and the driver's files. */
+enum nvb_setting_kind {
+	NVB_SETTING_ENV,    /* variable `name` has `value` */
+	NVB_SETTING_RLIMIT, /* limit `name` ("memlock") is `amount`, UINT64_MAX: unlimited */
+	NVB_SETTING_SHM,    /* /dev/shm has `amount` bytes */
+};
+
+struct nvb_setting {
+	enum nvb_setting_kind kind;
+	const char *name, *value;
+	uint64_t amount;
+	const char *profile; /* whose it is */
+	const char *reason;  /* for people, or NULL */
+};
+
 struct nvb_request {
 	struct nvb_arena arena;
+	struct nvb_setting *settings; /* malloc'd array; of two for the same thing the last counts */
+	size_t setting_count, setting_capacity;
 	struct nvb_selector *selectors; /* malloc'd array, strings in the arena */
 	size_t selector_count, selector_capacity;
 	unsigned capabilities; /* enum nvb_capability bits */

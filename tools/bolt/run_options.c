@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "cli/sibling.h"
+#include "config.h"
 #include "helper.h"
+#include "profile/profile.h"
 #include "verbs.h"
 
 static struct {
@@ -14,7 +17,7 @@ static struct {
 	const char *name, *user, *workdir, *hostname, *entrypoint, *stop_signal, *runtime, *gpu_runtime,
 		*capabilities;
 	char **env, **env_files, **volumes, **tmpfs, **devices, **cdi_devices, **gpus, **docker_gpus,
-		**cap_add, **cap_drop, **security, **ulimits, **annotations;
+		**profiles, **cap_add, **cap_drop, **security, **ulimits, **annotations;
 	int network, pull;
 	uint64_t shm_size;
 	bool shm_given;
@@ -63,7 +66,10 @@ static const struct nvb_option gpu_options[] = {
 		"who gives the GPUs: nvbind (or $BOLT_GPU_RUNTIME)"},
 	{"capabilities", 0, NVB_OPTION_STRING("LIST", &opt.capabilities),
 		"what the driver is for: compute, utility, graphics, video, display, ngx, compat32, all "
-		"(compute,utility)"},
+		"(compute,utility, or what the profile names)"},
+	{"profile", 0, NVB_OPTION_LIST("NAME", &opt.profiles),
+		"what the work wants besides: balanced, gaming, ultra, development, ai, or one of your own "
+		"(repeatable)"},
 	{NULL},
 };
 
@@ -114,10 +120,25 @@ static int check_gpu_runtime(nvb_error **err)
 		opt.gpu_runtime ? "GPU runtime" : "BOLT_GPU_RUNTIME", name);
 }
 
+static int add_profiles(struct nvb_request *request, nvb_error **err)
+{
+	_cleanup_free_ char *installed = opt.profiles ? nvb_sibling_data("profiles.d", NVB_DATADIR) : NULL;
+
+	if (!opt.profiles)
+		return 0;
+	if (!opt.gpus && !opt.docker_gpus && !opt.cdi_devices && !opt.devices)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_INVALID, "--profile %s: no GPU was asked for", opt.profiles[0]),
+			"add --gpu all, or another");
+	return installed ? nvb_profiles_apply(opt.profiles, installed, request, err) : nvb_fail_oom(err);
+}
+
 static int make_request(struct nvb_request *request, struct nvb_capsule_spec *spec, nvb_error **err)
 {
-	int rc = opt.capabilities ? nvb_request_set_capabilities(request, opt.capabilities, err) : 0;
+	int rc = add_profiles(request, err);
 
+	if (rc == 0 && opt.capabilities)
+		rc = nvb_request_set_capabilities(request, opt.capabilities, err);
 	nvb_strv_foreach (gpu, opt.gpus)
 		if (rc == 0)
 			rc = nvb_request_add_gpus(request, *gpu, err);

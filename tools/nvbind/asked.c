@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
+#include "cli/sibling.h"
+#include "config.h"
 #include "nvbind.h"
 #include "plan/plan.h"
+#include "profile/profile.h"
 
 /* What is asked for, on the command lines of the verbs that make a plan. */
 
-static char **gpus, **docker_gpus, **cdi_devices;
+static char **gpus, **docker_gpus, **cdi_devices, **profiles;
 static const char *capabilities;
 
 const struct nvb_option request_options[] = {
@@ -20,6 +23,22 @@ const struct nvb_option request_options[] = {
 	{NULL},
 };
 
+const struct nvb_option profile_options[] = {
+	{"profile", 0, NVB_OPTION_LIST("NAME", &profiles),
+		"what the work wants besides: balanced, gaming, ultra, development, ai, or one of your own "
+		"(repeatable)"},
+	{NULL},
+};
+
+static int add_profiles(struct nvb_request *request, nvb_error **err)
+{
+	_cleanup_free_ char *installed = profiles ? nvb_sibling_data("profiles.d", NVB_DATADIR) : NULL;
+
+	if (!profiles)
+		return 0;
+	return installed ? nvb_profiles_apply(profiles, installed, request, err) : nvb_fail_oom(err);
+}
+
 const struct nvb_choice layout_choices[] = {
 	{"files", NVB_LAYOUT_FILES},
 	{"tree", NVB_LAYOUT_TREE},
@@ -31,6 +50,8 @@ int make_request(struct nvb_request **out, nvb_error **err)
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
 	int rc = nvb_request_new(&request, err);
 
+	if (rc == 0)
+		rc = add_profiles(request, err);
 	if (rc == 0 && capabilities)
 		rc = nvb_request_set_capabilities(request, capabilities, err);
 	nvb_strv_foreach (gpu, gpus)

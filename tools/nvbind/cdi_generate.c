@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -9,18 +10,21 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "cli/output.h"
+#include "cli/sibling.h"
+#include "config.h"
 #include "container/tree.h"
 #include "nvbind.h"
 #include "nvbind/cdi.h"
 #include "plan/plan.h"
+#include "profile/profile.h"
 
 enum { FORMAT_UNSET = -1 };
 
 static struct {
-	const char *output, *vendor, *class, *version, *hook, *capabilities, *tree_directory;
+	const char *output, *vendor, *class, *version, *hook, *capabilities, *tree_directory, *profile;
 	int format, layout;
 	unsigned naming;
-} opt = {.format = FORMAT_UNSET, .capabilities = "all", .tree_directory = TREE_DIRECTORY};
+} opt = {.format = FORMAT_UNSET, .tree_directory = TREE_DIRECTORY};
 
 static int add_naming(const struct nvb_option *option, const char *value, nvb_error **err)
 {
@@ -61,7 +65,9 @@ const struct nvb_option nvbind_cdi_generate_options[] = {
 		"nvbind-hook as the container runtime finds it"},
 	{"capabilities", 0, NVB_OPTION_STRING("LIST", &opt.capabilities),
 		"what the driver is wanted for: compute, utility, graphics, video, display, ngx, compat32 "
-		"(all)"},
+		"(all, or what the profile names)"},
+	{"profile", 0, NVB_OPTION_STRING("NAME", &opt.profile),
+		"devices for that kind of work, of a class of their own (bolt-gaming: nvidia.com/gpu-bolt)"},
 	{NULL},
 };
 
@@ -110,7 +116,49 @@ static int find_uuids(struct nvb_inventory *inventory, nvb_error **err)
 	return 0;
 }
 
-static int make_plan(struct nvb_plan **plan, nvb_error **err)
+/* Reads --profile; its class is the devices' unless --class says another. */
+static int read_profile(struct nvb_profile *profile, nvb_error **err)
+{
+	_cleanup_free_ char *installed = opt.profile ? nvb_sibling_data("profiles.d", NVB_DATADIR) : NULL;
+	_cleanup_strv_ char **directories = NULL;
+	int rc;
+
+	if (!opt.profile)
+		return 0;
+	if (!installed)
+		return nvb_fail_oom(err);
+	rc = nvb_profile_directories(installed, &directories, err);
+	if (rc == 0)
+		rc = nvb_profile_read(profile, directories, opt.profile, err);
+	if (rc == 0 && !opt.class)
+		opt.class = profile->cdi_class;
+	return rc;
+}
+
+/* What a spec cannot say is for the engine's command line to say. */
+static void warn_of_settings(const struct nvb_plan *plan)
+{
+	for (size_t i = 0; i < plan->edit_count; i++) {
+		const struct nvb_edit *edit = &plan->edits[i];
+
+		if (edit->kind == NVB_EDIT_SHM)
+			nvb_report_warning("nvbind",
+				"profile %s: a CDI spec cannot size /dev/shm; give the engine "
+				"--shm-size=%" PRIu64,
+				opt.profile, edit->shm);
+		else if (edit->kind == NVB_EDIT_RLIMIT && edit->rlimit.value == UINT64_MAX)
+			nvb_report_warning("nvbind",
+				"profile %s: a CDI spec cannot set limits; give the engine --ulimit %s=-1",
+				opt.profile, edit->rlimit.name);
+		else if (edit->kind == NVB_EDIT_RLIMIT)
+			nvb_report_warning("nvbind",
+				"profile %s: a CDI spec cannot set limits; give the engine --ulimit "
+				"%s=%" PRIu64,
+				opt.profile, edit->rlimit.name, edit->rlimit.value);
+	}
+}
+
+static int make_plan(const struct nvb_profile *profile, struct nvb_plan **plan, nvb_error **err)
 {
 	_cleanup_(nvb_inventory_freep) struct nvb_inventory *inventory = NULL;
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
@@ -122,8 +170,10 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 
 	if (rc == 0)
 		rc = nvb_request_add_gpus(request, "all", err);
-	if (rc == 0)
-		rc = nvb_request_set_capabilities(request, opt.capabilities, err);
+	if (rc == 0 && opt.profile)
+		rc = nvb_profile_apply(profile, request, err);
+	if (rc == 0 && (opt.capabilities || !profile->capabilities))
+		rc = nvb_request_set_capabilities(request, opt.capabilities ? opt.capabilities : "all", err);
 	if (rc < 0)
 		return rc;
 	nvb_common_inventory_options(&where);
@@ -254,12 +304,9 @@ int nvbind_cdi_generate(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_free_ char *path = NULL, *hook = NULL, *text = NULL;
 	_cleanup_(free_plan) struct nvb_plan *plan = NULL;
+	_cleanup_profile_ struct nvb_profile profile = {0};
 	struct nvb_cdi_options options = {
-		.size = sizeof(options),
-		.vendor = opt.vendor,
-		.device_class = opt.class,
-		.version = opt.version,
-	};
+		.size = sizeof(options), .vendor = opt.vendor, .version = opt.version};
 	size_t size;
 	int rc;
 
@@ -268,9 +315,14 @@ int nvbind_cdi_generate(int argc, char **argv, nvb_error **err)
 	if (!opt.naming)
 		opt.naming = NVB_CDI_NAME_INDEX | NVB_CDI_NAME_UUID;
 	options.naming = opt.naming;
-	rc = choose_output(&path, &options.format, err);
+	rc = read_profile(&profile, err);
+	options.device_class = opt.class;
 	if (rc == 0)
-		rc = make_plan(&plan, err);
+		rc = choose_output(&path, &options.format, err);
+	if (rc == 0)
+		rc = make_plan(&profile, &plan, err);
+	if (rc == 0)
+		warn_of_settings(plan);
 	if (rc == 0)
 		rc = find_hook(opt.hook, &hook, err);
 	options.hook_path = hook;

@@ -18,6 +18,9 @@ int verb_inject(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option request_options[];
 int make_request(struct nvb_request **request, nvb_error **err);
 
+/* --profile, of the verbs that can do all a profile asks for; make_request applies it. */
+extern const struct nvb_option profile_options[];
+
 /* The inventory of the roots in force, its MIG and GPU UUIDs filled in where `request` (or NULL) needs them.
  */
 int load_inventory(const struct nvb_request *request, struct nvb_inventory **inventory, nvb_error **err);

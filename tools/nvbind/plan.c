@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/str.h"
@@ -17,11 +18,13 @@ static const struct nvb_option options[] = {
 	{NULL},
 };
 const struct nvb_option_group plan_groups[] = {
-	{"What is asked for", request_options}, {"Options", options}, {NULL}};
+	{"What is asked for", request_options}, {"Profile", profile_options}, {"Options", options}, {NULL}};
 
 /* What the edit does, on one line: where it lands and what it comes from. */
 static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 {
+	char text[16];
+
 	switch (edit->kind) {
 	case NVB_EDIT_DEVICE:
 		nvb_table_cellf(table, "%s (%s)", edit->device.container, edit->device.access);
@@ -43,6 +46,15 @@ static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 		break;
 	case NVB_EDIT_GID:
 		nvb_table_cellf(table, "%u", edit->gid);
+		break;
+	case NVB_EDIT_RLIMIT:
+		if (edit->rlimit.value == UINT64_MAX)
+			nvb_table_cellf(table, "%s unlimited", edit->rlimit.name);
+		else
+			nvb_table_cellf(table, "%s %" PRIu64, edit->rlimit.name, edit->rlimit.value);
+		break;
+	case NVB_EDIT_SHM:
+		nvb_table_cellf(table, "/dev/shm of %s", nvb_format_bytes(edit->shm, text, sizeof(text)));
 		break;
 	}
 }
