@@ -361,11 +361,12 @@ int sim_wait_event(const struct sim_state *state, uint64_t seen, uint32_t timeou
 
 /*
  * Minor numbers of MIG capability nodes (/dev/nvidia-caps/nvidia-cap<N>), by the GPU's own minor. The
- * driver's numbering as /proc/driver/nvidia-caps/mig-minors shows it: config 1, monitor 2, then 135 per GPU:
- * 15 GPU instances of one access node and 8 compute instances each.
+ * driver's numbering as /proc/driver/nvidia-caps shows it: IMEX management 0, config 1, monitor 2, then 135
+ * per GPU: 15 GPU instances of one access node and 8 compute instances each.
  */
-#define SIM_CAP_CONFIG	1u
-#define SIM_CAP_MONITOR 2u
+#define SIM_CAP_IMEX_MANAGEMENT 0u
+#define SIM_CAP_CONFIG		1u
+#define SIM_CAP_MONITOR		2u
 static inline uint32_t sim_cap_gi(uint32_t gpu_minor, uint32_t gi)
 {
 	return 3 + gpu_minor * 135 + gi * 9;

@@ -75,10 +75,25 @@ static int put_caps(struct sim_tree *tree, nvb_error **err)
 			rc = put_numbered(tree, "/dev/nvidia-caps/nvidia-cap", SIM_CAP_MONITOR,
 				tree->majors.caps, SIM_CAP_MONITOR, 0444, err);
 	}
+	if (rc == 0 && s->imex_channels)
+		rc = put_numbered(tree, "/dev/nvidia-caps/nvidia-cap", SIM_CAP_IMEX_MANAGEMENT,
+			tree->majors.caps, SIM_CAP_IMEX_MANAGEMENT, 0400, err);
 	for (uint32_t i = 0; rc == 0 && i < s->imex_channels; i++)
 		rc = put_numbered(
 			tree, "/dev/nvidia-caps-imex-channels/channel", i, tree->majors.imex, i, 0666, err);
 	return rc;
+}
+
+/* What libcufile reads of a host besides: its settings, and udev's view of the disks. */
+static int put_gds_files(struct sim_tree *tree, nvb_error **err)
+{
+	int rc = sim_tree_mkdir(tree, "/run/udev/data", err);
+
+	return rc < 0 ? rc
+		      : sim_tree_text(tree, "/etc/cufile.json",
+				"{\n    \"logging\": {\"level\": \"ERROR\"},\n    \"properties\": "
+				"{\"allow_compat_mode\": true}\n}\n",
+				err);
 }
 
 static int put_fabric(struct sim_tree *tree, nvb_error **err)
@@ -101,6 +116,8 @@ static int put_fabric(struct sim_tree *tree, nvb_error **err)
 		rc = sim_tree_node(tree, "/dev/infiniband/rdma_cm", tree->majors.rdma, 0, 0666, err);
 	for (unsigned i = 0; rc == 0 && s->gds && i < 16; i++)
 		rc = put_numbered(tree, "/dev/nvidia-fs", i, tree->majors.fs, i, 0666, err);
+	if (rc == 0 && s->gds)
+		rc = put_gds_files(tree, err);
 	if (rc == 0 && s->gdrcopy)
 		rc = sim_tree_node(tree, "/dev/gdrdrv", tree->majors.gdrdrv, 0, 0666, err);
 	return rc;

@@ -120,7 +120,7 @@ static int put_capabilities(struct sim_tree *tree, nvb_error **err)
 	}
 	if (rc == 0 && s->imex_channels)
 		rc = sim_tree_textf(tree, "/proc/driver/nvidia/capabilities/fabric-imex-mgmt", err,
-			SIM_CAPABILITY_FORMAT, 0, 0400);
+			SIM_CAPABILITY_FORMAT, SIM_CAP_IMEX_MANAGEMENT, 0400);
 	return rc;
 }
 
