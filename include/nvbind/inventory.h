@@ -44,6 +44,23 @@ enum nvb_capability {
 #define NVB_CAP_ALL	0x7fu
 #define NVB_CAP_DEFAULT (NVB_CAP_COMPUTE | NVB_CAP_UTILITY)
 
+/**
+ * Devices of a host beside its GPUs, which a container gets only when it asks for them. Bits. Sources: the
+ * variables of NVIDIA's container runtime that are named here, and the modes of 'nvidia-ctk cdi generate'.
+ */
+enum nvb_feature {
+	NVB_FEATURE_GDS = 1 << 0,	  /* NVIDIA_GDS: GPUDirect Storage (nvidia-fs, udev, cufile.json) */
+	NVB_FEATURE_MOFED = 1 << 1,	  /* NVIDIA_MOFED: InfiniBand verbs */
+	NVB_FEATURE_GDRCOPY = 1 << 2,	  /* NVIDIA_GDRCOPY: GDRCopy (gdrdrv) */
+	NVB_FEATURE_NVSWITCH = 1 << 3,	  /* NVIDIA_NVSWITCH: NVSwitches and the fabric manager's socket */
+	NVB_FEATURE_MIG_CONFIG = 1 << 4,  /* NVIDIA_MIG_CONFIG_DEVICES: the right to divide GPUs by MIG */
+	NVB_FEATURE_MIG_MONITOR = 1 << 5, /* NVIDIA_MIG_MONITOR_DEVICES: the right to watch all MIG devices */
+	/* Every node of the driver, MIG and IMEX rights included: for what manages the host's GPUs. Brings
+	 * the driver's files and all GPUs; not the parts above that have modules of their own. */
+	NVB_FEATURE_MANAGEMENT = 1 << 6,
+};
+#define NVB_FEATURE_ALL 0x7fu
+
 /** How to look. Set `size` to sizeof(struct nvb_inventory_options); zero and NULL are the defaults. Strings
  * are borrowed for the call. */
 struct nvb_inventory_options {

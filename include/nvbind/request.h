@@ -36,6 +36,28 @@ NVB_API int nvb_request_add_cdi_device(nvb_request *request, const char *name, n
 /** Sets the capabilities from a list ("compute,utility", "all"). The default is compute,utility. */
 NVB_API int nvb_request_set_capabilities(nvb_request *request, const char *list, nvb_error **error);
 
+/**
+ * Adds devices beside GPUs: `features` are enum nvb_feature bits. `required` decides about those that this
+ * host does not have: true, the plan fails with NVB_ERR_NOT_FOUND; false, it goes without them and says so
+ * among its warnings, as NVIDIA's runtime does for what an image's environment asks for. A bit that was
+ * required once stays required. Without any selector of GPUs the plan has these devices alone, except
+ * NVB_FEATURE_MANAGEMENT, which brings all GPUs.
+ *
+ * This says what is asked for, not who may ask: NVIDIA's rule is that NVB_FEATURE_MIG_CONFIG and
+ * NVB_FEATURE_MIG_MONITOR are for containers with CAP_SYS_ADMIN only, and whoever takes requests from
+ * containers has to keep it. NVB_ERR_INVALID for a bit that is none.
+ */
+NVB_API int nvb_request_add_features(
+	nvb_request *request, unsigned features, bool required, nvb_error **error);
+
+/**
+ * Adds IMEX channels, through which GPUs of several hosts share memory, as NVIDIA_IMEX_CHANNELS spells them:
+ * numbers ("0", "0,4", "channel0") or "all" that this host has. A number that is not there fails the plan
+ * with NVB_ERR_NOT_FOUND; "all" on a host without any is a warning. NVB_ERR_INVALID for anything else;
+ * numbers end at 2^20-1, the largest minor number of a node.
+ */
+NVB_API int nvb_request_add_imex_channels(nvb_request *request, const char *list, nvb_error **error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,18 +40,11 @@ static int divide(const struct nvb_request *request, const struct nvb_cdi_regist
 	struct nvb_request *own, const char **names, size_t *count, nvb_error **err)
 {
 	bool builtin = !kind_has_spec(registry, OWN_KIND);
+	int rc = nvb_request_take_rest(own, request, err);
 
-	own->capabilities = request->capabilities;
-	own->none = request->none;
-	for (size_t i = 0; i < request->setting_count; i++) {
-		if (!NVB_GROW(own->settings, own->setting_count, own->setting_capacity))
-			return nvb_fail_oom(err);
-		own->settings[own->setting_count++] = request->settings[i]; /* strings stay the request's */
-	}
-	for (size_t i = 0; i < request->selector_count; i++) {
+	for (size_t i = 0; rc == 0 && i < request->selector_count; i++) {
 		const struct nvb_selector *selector = &request->selectors[i];
 		const char *bare = nvb_after(selector->text, OWN_KIND);
-		int rc = 0;
 
 		if (selector->kind == NVB_SELECT_CDI && bare && builtin)
 			rc = nvb_request_add_gpus(own, bare, err);
@@ -64,7 +57,7 @@ static int divide(const struct nvb_request *request, const struct nvb_cdi_regist
 		if (rc < 0)
 			return nvb_wrap(err, rc, "%s", selector->text);
 	}
-	return 0;
+	return rc;
 }
 
 static bool has_cdi_names(const struct nvb_request *request)

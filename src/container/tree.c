@@ -36,7 +36,7 @@ static void release(struct build *b)
 
 static bool belongs(const struct nvb_file *file, unsigned capabilities)
 {
-	if (file->kind == NVB_FILE_SOCKET || file->kind == NVB_FILE_DIRECTORY)
+	if (!nvb_file_is_for_tree(file))
 		return false;
 	return file->capabilities == 0 || (file->capabilities & capabilities);
 }

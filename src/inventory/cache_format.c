@@ -13,7 +13,7 @@
 #define MAGIC "nvbind inventory\n"
 
 enum {
-	LAYOUT = 1, /* advance with every change below, and with the tables of libs.c and data.c */
+	LAYOUT = 2, /* advance with every change below, and with the tables of libs.c and data.c */
 	STRING_MAX = 4096,
 };
 
@@ -159,13 +159,14 @@ static void node(struct coder *c, struct nvb_node *n)
 	u32(c, &n->major);
 	u32(c, &n->minor);
 	boolean(c, &n->present);
+	choice(c, &n->features, NVB_FEATURE_ALL);
 	if (c->reading && !failed(c) && n->path && n->path[0] != '/')
 		c->damage = "a node's path is not absolute";
 }
 
 static void nodes(struct coder *c, struct nvb_node **list, size_t *count)
 {
-	*list = elements(c, *list, count, sizeof(**list), 17);
+	*list = elements(c, *list, count, sizeof(**list), 21);
 	for (size_t i = 0; !failed(c) && i < *count; i++)
 		node(c, &(*list)[i]);
 }
@@ -205,7 +206,7 @@ static void gpu(struct coder *c, struct nvb_gpu *g)
 	node(c, &g->render);
 	string(c, &g->card_by_path);
 	string(c, &g->render_by_path);
-	g->migs = elements(c, g->migs, &g->mig_count, sizeof(*g->migs), 62);
+	g->migs = elements(c, g->migs, &g->mig_count, sizeof(*g->migs), 70);
 	for (size_t i = 0; !failed(c) && i < g->mig_count; i++)
 		mig(c, &g->migs[i]);
 }
@@ -218,9 +219,13 @@ static void file(struct coder *c, struct nvb_file *f)
 	choice(c, &kind, NVB_FILE_DIRECTORY);
 	f->kind = kind;
 	choice(c, &f->capabilities, NVB_CAP_ALL);
+	choice(c, &f->features, NVB_FEATURE_ALL);
 	text(c, &f->rule);
 	text(c, &f->reason);
 	path(c, &f->path);
+	string(c, &f->inside);
+	if (c->reading && !failed(c) && f->inside && f->inside[0] != '/')
+		c->damage = "a path is not absolute";
 	string(c, &f->soname);
 	choice(c, &f->elf_class, 64);
 	links = elements(c, (void *)f->links, &f->link_count, sizeof(*links), 8);
@@ -323,7 +328,7 @@ static void inventory_fields(struct coder *c, struct nvb_inventory *inventory)
 	string(c, &inventory->driver.version);
 	string(c, &inventory->driver.module_version);
 	boolean(c, &inventory->driver.mismatch);
-	inventory->gpus = elements(c, inventory->gpus, &inventory->gpu_count, sizeof(*inventory->gpus), 100);
+	inventory->gpus = elements(c, inventory->gpus, &inventory->gpu_count, sizeof(*inventory->gpus), 112);
 	for (size_t i = 0; !failed(c) && i < inventory->gpu_count; i++)
 		gpu(c, &inventory->gpus[i]);
 	u64(c, &excluded);
@@ -331,7 +336,7 @@ static void inventory_fields(struct coder *c, struct nvb_inventory *inventory)
 	nodes(c, &inventory->control, &inventory->control_count);
 	nodes(c, &inventory->special, &inventory->special_count);
 	inventory->files =
-		elements(c, inventory->files, &inventory->file_count, sizeof(*inventory->files), 36);
+		elements(c, inventory->files, &inventory->file_count, sizeof(*inventory->files), 44);
 	for (size_t i = 0; !failed(c) && i < inventory->file_count; i++)
 		file(c, &inventory->files[i]);
 	library_directories(c, inventory);

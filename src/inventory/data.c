@@ -31,6 +31,7 @@ struct row {
 	const char *paths[PLACES];     /* where programs look: each that is there is taken */
 	const char *elsewhere[PLACES]; /* if none is: the first of these, linked as the first of `paths` */
 	const char *reason;
+	unsigned features; /* enum nvb_feature bits that want it; with no capability: they alone */
 };
 
 #define COMPUTE	 NVB_CAP_COMPUTE
@@ -126,9 +127,22 @@ static const struct row rows[] = {
 	{"sock.persistenced", NVB_FILE_SOCKET, EVERYWHERE, 0, {"/run/nvidia-persistenced/socket"}, {NULL},
 		"persistence daemon"},
 	{"sock.fabricmanager", NVB_FILE_SOCKET, COMPUTE, 0, {"/run/nvidia-fabricmanager/socket"}, {NULL},
-		"fabric manager of NVSwitch systems"},
+		"fabric manager of NVSwitch systems", NVB_FEATURE_NVSWITCH},
 	{"sock.mps", NVB_FILE_DIRECTORY, COMPUTE, 0, {"/tmp/nvidia-mps"}, {NULL}, "pipes of CUDA MPS"},
+
+	/* What libcufile, which comes with CUDA in the image, reads of the host. */
+	{"gds.udev", NVB_FILE_DIRECTORY, 0, 0, {"/run/udev"}, {NULL},
+		"which disks lie below a file, for GPUDirect Storage", NVB_FEATURE_GDS},
+	{"gds.cufile", NVB_FILE_DATA, 0, 0, {"/etc/cufile.json"}, {NULL},
+		"this host's settings of GPUDirect Storage", NVB_FEATURE_GDS},
 };
+
+/* This host's own, not the driver's: programs read it under its name, wherever a link there leads, and it is
+ * no part of the driver tree. */
+static bool is_host_file(const struct row *row)
+{
+	return row->features && !row->capabilities;
+}
 
 enum { PATH_SIZE = 4096 };
 
@@ -225,6 +239,7 @@ static int take(struct nvb_collect *collect, const struct row *row, const char *
 	_cleanup_free_ char *real = NULL;
 	struct nvb_file file = {.kind = row->kind,
 		.capabilities = row->capabilities,
+		.features = row->features,
 		.rule = row->rule,
 		.reason = row->reason,
 		.elf_class = row->elf_class};
@@ -241,8 +256,13 @@ static int take(struct nvb_collect *collect, const struct row *row, const char *
 		nvb_debug(collect->log, "%s: not for this machine, left out", file.path);
 		return 1;
 	}
+	if (is_host_file(row) && !nvb_streq(wanted, real)) {
+		file.inside = nvb_arena_strdup(&inventory->arena, wanted);
+		if (!file.inside)
+			return nvb_fail_oom(err);
+	}
 	rc = nvb_files_add(collect, &file, &index, err);
-	if (rc == 0 && !nvb_streq(wanted, real) && !is_merged_alias(wanted, real))
+	if (rc == 0 && !file.inside && !nvb_streq(wanted, real) && !is_merged_alias(wanted, real))
 		rc = nvb_files_link(collect, index, wanted, err);
 	return rc;
 }
@@ -278,8 +298,8 @@ static int look_at(struct nvb_collect *collect, const struct row *row, const cha
 	nvb_error **err)
 {
 	char path[PATH_SIZE], wanted[PATH_SIZE];
-	/* /tmp changes all the time; it is enough to know whether MPS' own directory is another one. */
-	bool volatile_parent = row->kind == NVB_FILE_DIRECTORY;
+	/* /tmp, /run and /etc change all the time; it is enough to know whether this file is another one. */
+	bool volatile_parent = row->kind == NVB_FILE_DIRECTORY || is_host_file(row);
 
 	if (!expand(collect, pattern, path) || !expand(collect, as, wanted))
 		return 1;

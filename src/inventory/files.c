@@ -24,6 +24,7 @@ int nvb_files_add(struct nvb_collect *collect, const struct nvb_file *file, size
 		collect->files[collect->file_count++] = *file;
 	} else {
 		collect->files[i].capabilities |= file->capabilities;
+		collect->files[i].features |= file->features;
 	}
 	if (index)
 		*index = i;

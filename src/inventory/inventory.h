@@ -38,7 +38,11 @@ struct nvb_node {
 	const char *role; /* what it is, for reasons: "GPU", "control", "unified memory", "MIG capability" */
 	uint32_t major, minor; /* as found on the node itself */
 	bool present;	       /* false: the driver knows it, but the node is not there */
+	unsigned features;     /* of special nodes: enum nvb_feature bits that want it */
 };
+
+/* Where the nodes of IMEX channels are, and how their names begin: a special node below it is a channel. */
+#define NVB_IMEX_CHANNEL_PREFIX "/dev/nvidia-caps-imex-channels/channel"
 
 /* What a MIG device needs besides its GPU's node: the capability nodes of its GPU and compute instance. */
 struct nvb_mig_device {
@@ -89,7 +93,8 @@ struct nvb_link {
 
 struct nvb_file {
 	enum nvb_file_kind kind;
-	unsigned capabilities; /* enum nvb_capability bits that want it; 0: any GPU container */
+	unsigned capabilities; /* enum nvb_capability bits that want it; 0: any GPU container, or, where
+				  features are named, nobody else */
 	const char *rule;      /* id of the row of the table it was found by: "lib.cuda", "data.vulkan-icd" */
 	const char *reason;    /* that row's reason: "CUDA driver API" */
 	const char *path;      /* below the driver root; the real file, with no link as its last part */
@@ -97,7 +102,17 @@ struct nvb_file {
 	unsigned elf_class; /* 32 or 64: what only programs of that class can use; else 0 */
 	const struct nvb_link *links;
 	size_t link_count;
+	unsigned features;  /* enum nvb_feature bits that want it whatever the capabilities */
+	const char *inside; /* where the container sees it; NULL: at `path` */
 };
+
+/* Part of the driver tree: not what must be the host's own (sockets, whole directories, settings that only a
+ * feature brings). */
+static inline bool nvb_file_is_for_tree(const struct nvb_file *file)
+{
+	return file->kind != NVB_FILE_SOCKET && file->kind != NVB_FILE_DIRECTORY &&
+	       (file->capabilities || !file->features);
+}
 
 struct nvb_driver {
 	enum nvb_driver_kind kind;

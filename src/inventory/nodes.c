@@ -30,24 +30,29 @@ static const struct control {
 static const struct special {
 	const char *directory, *prefix, *role;
 	bool numbered;
+	unsigned features;
 } specials[] = {
-	{"/dev", "gdrdrv", "GDRCopy", false},
-	{"/dev", "nvidia-fs", "GPUDirect Storage", true},
-	{"/dev", "nvidia-nvlink", "NVLink", false},
-	{"/dev", "nvidia-nvswitch", "NVSwitch", true},
-	{"/dev", "nvidia-nvswitchctl", "NVSwitch control", false},
-	{"/dev/infiniband", "rdma_cm", "RDMA connection manager", false},
-	{"/dev/infiniband", "uverbs", "RDMA", true},
-	{"/dev/nvidia-caps-imex-channels", "channel", "IMEX channel", true},
+	{"/dev", "gdrdrv", "GDRCopy", false, NVB_FEATURE_GDRCOPY},
+	{"/dev", "nvidia-fs", "GPUDirect Storage", true, NVB_FEATURE_GDS},
+	{"/dev", "nvidia-nvlink", "NVLink", false, 0},
+	{"/dev", "nvidia-nvswitch", "NVSwitch", true, NVB_FEATURE_NVSWITCH},
+	{"/dev", "nvidia-nvswitchctl", "NVSwitch control", false, NVB_FEATURE_NVSWITCH},
+	{"/dev/infiniband", "rdma_cm", "RDMA connection manager", false, NVB_FEATURE_MOFED},
+	{"/dev/infiniband", "uverbs", "RDMA", true, NVB_FEATURE_MOFED},
+	/* Asked for by number, except by who manages the host. */
+	{"/dev/nvidia-caps-imex-channels", "channel", "IMEX channel", true, NVB_FEATURE_MANAGEMENT},
 };
 
 /* Capabilities of the whole machine: files below /proc/driver/nvidia/capabilities. */
 static const struct machine_capability {
 	const char *path, *role;
+	unsigned features;
 } machine_capabilities[] = {
-	{"/proc/driver/nvidia/capabilities/mig/config", "MIG configuration"},
-	{"/proc/driver/nvidia/capabilities/mig/monitor", "MIG monitoring"},
-	{"/proc/driver/nvidia/capabilities/fabric-imex-mgmt", "IMEX management"},
+	{"/proc/driver/nvidia/capabilities/mig/config", "MIG configuration",
+		NVB_FEATURE_MIG_CONFIG | NVB_FEATURE_MANAGEMENT},
+	{"/proc/driver/nvidia/capabilities/mig/monitor", "MIG monitoring",
+		NVB_FEATURE_MIG_MONITOR | NVB_FEATURE_MANAGEMENT},
+	{"/proc/driver/nvidia/capabilities/fabric-imex-mgmt", "IMEX management", NVB_FEATURE_MANAGEMENT},
 };
 
 struct nodes {
@@ -139,7 +144,7 @@ static int add_directory(struct nodes *nodes, const char *directory, nvb_error *
 		return 0;
 	for (size_t i = 0; i < listing.count; i++) {
 		for (size_t s = 0; s < NVB_ELEMENTS(specials); s++) {
-			struct nvb_node node = {.role = specials[s].role};
+			struct nvb_node node = {.role = specials[s].role, .features = specials[s].features};
 			int rc;
 
 			if (!nvb_streq(specials[s].directory, directory) ||
@@ -165,7 +170,8 @@ static int add_machine_capabilities(struct nodes *nodes, nvb_error **err)
 
 	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(machine_capabilities); i++) {
 		_cleanup_free_ char *text = NULL;
-		struct nvb_node node = {.role = machine_capabilities[i].role};
+		struct nvb_node node = {
+			.role = machine_capabilities[i].role, .features = machine_capabilities[i].features};
 		uint32_t number;
 
 		if (nvb_root_read(&inventory->roots.proc, machine_capabilities[i].path, 4096, &text, NULL,

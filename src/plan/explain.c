@@ -88,7 +88,8 @@ static void add_device(struct nvb_strbuf *sb, const struct nvb_plan_device *d)
 	member(sb, "gpu_uuid", d->gpu_uuid);
 	member(sb, "model", d->model);
 	member(sb, "pci_address", d->pci);
-	nvb_sb_addf(sb, ", \"mig\": %s}", d->is_mig ? "true" : "false");
+	nvb_sb_addf(sb, ", \"mig\": %s", d->is_mig ? "true" : "false");
+	nvb_sb_add(sb, d->is_channel ? ", \"imex_channel\": true}" : "}");
 }
 
 static void add_edit(struct nvb_strbuf *sb, const struct nvb_plan *plan, const struct nvb_edit *edit)

@@ -12,13 +12,9 @@ bool nvb_file_wanted(const struct nvb_file *file, unsigned capabilities)
 {
 	if (file->elf_class == 32 && !(capabilities & NVB_CAP_COMPAT32))
 		return false;
-	return !file->capabilities || (file->capabilities & capabilities & ~(unsigned)NVB_CAP_COMPAT32);
-}
-
-/* Sockets and whole directories are no part of the driver tree: they must be the host's own. */
-static bool in_tree(const struct nvb_file *file)
-{
-	return file->kind != NVB_FILE_SOCKET && file->kind != NVB_FILE_DIRECTORY;
+	if (!file->capabilities)
+		return !file->features;
+	return file->capabilities & capabilities & ~(unsigned)NVB_CAP_COMPAT32;
 }
 
 static size_t directory_length(const char *path)
@@ -44,12 +40,13 @@ static int add_mount(
 		return nvb_fail_oom(planner->err);
 	edit->rule = nvb_arena_strdup(&planner->plan->arena, file->rule);
 	edit->reason = nvb_arena_strdup(&planner->plan->arena, file->reason);
-	edit->required = file->kind == NVB_FILE_LIBRARY || file->kind == NVB_FILE_DIRECTORY;
+	edit->required =
+		file->kind == NVB_FILE_LIBRARY || (file->kind == NVB_FILE_DIRECTORY && !file->features);
 	edit->mount.host = nvb_arena_strdup(&planner->plan->arena, host);
 	edit->mount.container = nvb_arena_strdup(&planner->plan->arena, container);
 	edit->mount.file_kind = file->kind;
 	edit->mount.options = file->kind == NVB_FILE_SOCKET ? socket_options : file_options;
-	if (planner->plan->layout == NVB_LAYOUT_LAYER && in_tree(file))
+	if (planner->plan->layout == NVB_LAYOUT_LAYER && nvb_file_is_for_tree(file))
 		edit->mount.via = NVB_VIA_LAYER;
 	return edit->rule && edit->reason && edit->mount.host && edit->mount.container
 		       ? 0
@@ -83,7 +80,8 @@ static int add_link_into_tree(struct planner *planner, const char *path)
 static int plan_file(struct planner *planner, const struct nvb_file *file)
 {
 	_cleanup_free_ char *host = nvb_root_host_path(&planner->inventory->roots.driver, file->path);
-	int rc = host ? add_mount(planner, host, file->path, file) : nvb_fail_oom(planner->err);
+	const char *inside = file->inside ? file->inside : file->path;
+	int rc = host ? add_mount(planner, host, inside, file) : nvb_fail_oom(planner->err);
 
 	for (size_t i = 0; rc == 0 && i < file->link_count; i++)
 		rc = add_link(planner, file->links[i].path, file->links[i].target, "link.file",
@@ -99,7 +97,7 @@ static int plan_tree_file(struct planner *planner, const struct nvb_file *file)
 {
 	int rc = 0;
 
-	if (!in_tree(file))
+	if (!nvb_file_is_for_tree(file))
 		return plan_file(planner, file);
 	if (!file->soname)
 		rc = add_link_into_tree(planner, file->path);
@@ -202,6 +200,7 @@ int nvb_planner_files(struct planner *planner)
 	bool tree = planner->plan->layout == NVB_LAYOUT_TREE;
 	int rc = warn_of_missing(planner);
 
+	planner->files_planned = true;
 	if (rc == 0 && tree)
 		rc = plan_tree_mount(planner);
 	for (size_t i = 0; rc == 0 && i < planner->inventory->file_count; i++) {
@@ -211,4 +210,19 @@ int nvb_planner_files(struct planner *planner)
 			rc = tree ? plan_tree_file(planner, file) : plan_file(planner, file);
 	}
 	return rc < 0 ? rc : plan_linker_directories(planner);
+}
+
+int nvb_planner_feature_files(struct planner *planner, unsigned features)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < planner->inventory->file_count; i++) {
+		const struct nvb_file *file = &planner->inventory->files[i];
+
+		/* What the capabilities brought is there already. */
+		if ((file->features & features) &&
+			!(planner->files_planned && nvb_file_wanted(file, planner->plan->capabilities)))
+			rc = plan_file(planner, file);
+	}
+	return rc;
 }

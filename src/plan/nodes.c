@@ -23,7 +23,7 @@ static const struct {
 	{"/dev/dxg", 0, true, "WSL2's paravirtual GPU"},
 };
 
-static struct nvb_edit *add_node(struct planner *planner, const struct nvb_node *node, int scope,
+struct nvb_edit *nvb_planner_node(struct planner *planner, const struct nvb_node *node, int scope,
 	const char *rule, const char *reason, bool required)
 {
 	struct nvb_arena *arena = &planner->plan->arena;
@@ -46,7 +46,7 @@ static struct nvb_edit *add_node(struct planner *planner, const struct nvb_node 
 	return edit->device.host && edit->device.container ? edit : NULL;
 }
 
-static int missing(struct planner *planner, const struct nvb_node *node, const char *whose)
+int nvb_planner_missing(struct planner *planner, const struct nvb_node *node, const char *whose)
 {
 	int rc = nvb_fail(planner->err, NVB_ERR_NOT_FOUND, "%s: device node %s%s is missing", whose,
 		strcmp(planner->inventory->roots.dev.path, "/") ? planner->inventory->roots.dev.path : "",
@@ -66,11 +66,11 @@ int nvb_planner_control_nodes(struct planner *planner)
 		while (r < NVB_ELEMENTS(control_rules) && !nvb_streq(control_rules[r].path, node->path))
 			r++;
 		if (r == NVB_ELEMENTS(control_rules) ||
-			(control_rules[r].capabilities &&
+			(!planner->management && control_rules[r].capabilities &&
 				!(control_rules[r].capabilities & planner->plan->capabilities)))
 			continue;
-		if (!node->present && control_rules[r].required)
-			return missing(planner, node, "driver");
+		if (!node->present && control_rules[r].required && !planner->management)
+			return nvb_planner_missing(planner, node, "driver");
 		if (!node->present) {
 			int rc = nvb_planner_warn(planner, "%s is missing and left out: %s", node->path,
 				control_rules[r].reason);
@@ -80,8 +80,9 @@ int nvb_planner_control_nodes(struct planner *planner)
 			continue;
 		}
 		/* WSL2's one device is the device itself: a CDI spec needs it under the name "all". */
-		if (!add_node(planner, node, inventory->platform == NVB_PLATFORM_WSL2 ? 0 : NVB_SCOPE_COMMON,
-			    "node.control", control_rules[r].reason, control_rules[r].required))
+		if (!nvb_planner_node(planner, node,
+			    inventory->platform == NVB_PLATFORM_WSL2 ? 0 : NVB_SCOPE_COMMON, "node.control",
+			    control_rules[r].reason, control_rules[r].required))
 			return nvb_fail_oom(planner->err);
 	}
 	return 0;
@@ -121,7 +122,7 @@ static int add_dri(struct planner *planner, const struct nvb_gpu *gpu, int scope
 
 		if (!dri[i].node->path || !dri[i].node->present)
 			continue;
-		if (!add_node(planner, dri[i].node, scope, "node.dri", dri[i].reason, false))
+		if (!nvb_planner_node(planner, dri[i].node, scope, "node.dri", dri[i].reason, false))
 			return nvb_fail_oom(planner->err);
 		rc = add_by_path(planner, dri[i].by_path, dri[i].node, scope);
 		if (rc < 0)
@@ -142,8 +143,8 @@ static int add_mig(struct planner *planner, const struct nvb_device *device, int
 		struct nvb_edit *edit;
 
 		if (!nodes[i]->present)
-			return missing(planner, nodes[i], whose);
-		edit = add_node(planner, nodes[i], scope, "node.mig", reasons[i], true);
+			return nvb_planner_missing(planner, nodes[i], whose);
+		edit = nvb_planner_node(planner, nodes[i], scope, "node.mig", reasons[i], true);
 		if (!edit)
 			return nvb_fail_oom(planner->err);
 		/* Opening a capability node for reading is the right; there is nothing to write. */
@@ -164,8 +165,8 @@ int nvb_planner_device_nodes(struct planner *planner, const struct nvb_device *d
 		return 0; /* WSL2: /dev/dxg is all there is */
 	snprintf(whose, sizeof(whose), "GPU %u", gpu->index);
 	if (!gpu->node.present)
-		return missing(planner, &gpu->node, whose);
-	if (!add_node(planner, &gpu->node, scope, "node.gpu",
+		return nvb_planner_missing(planner, &gpu->node, whose);
+	if (!nvb_planner_node(planner, &gpu->node, scope, "node.gpu",
 		    device->mig ? "GPU that this MIG device is part of" : "the GPU itself", true))
 		return nvb_fail_oom(planner->err);
 	if (device->mig)

@@ -95,6 +95,7 @@ struct nvb_edit {
 struct nvb_plan_device {
 	uint32_t gpu_index;
 	bool is_mig;
+	bool is_channel; /* an IMEX channel, not a GPU: name alone is set */
 	uint32_t mig_index;
 	const char *name;     /* "2" or "0:1" */
 	const char *uuid;     /* or NULL */

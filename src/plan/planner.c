@@ -107,7 +107,8 @@ static int add_environment(struct planner *planner)
 	return 0;
 }
 
-static int plan_devices(struct planner *planner, const struct nvb_device *devices, size_t count)
+static int plan_devices(struct planner *planner, const struct nvb_request *request,
+	const struct nvb_device *devices, size_t count)
 {
 	int rc = check_driver(planner->inventory, planner->err);
 
@@ -119,9 +120,38 @@ static int plan_devices(struct planner *planner, const struct nvb_device *device
 		rc = nvb_planner_files(planner);
 	if (rc == 0)
 		rc = add_environment(planner);
+	if (rc == 0)
+		rc = nvb_planner_features(planner, request, false);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = nvb_planner_device_nodes(planner, &devices[i], (int)i);
 	return rc;
+}
+
+/* Features and nothing else: what they need of the host is their nodes, not the GPUs' driver. */
+static int plan_features(struct planner *planner, const struct nvb_request *request)
+{
+	int rc = add_environment(planner);
+
+	return rc < 0 ? rc : nvb_planner_features(planner, request, !request->features);
+}
+
+/* All GPUs come with it, as nodes of the host rather than as devices that could be given one by one. */
+static int check_management(const struct planner *planner, const struct nvb_request *request)
+{
+	if (planner->inventory->platform == NVB_PLATFORM_WSL2)
+		return nvb_hint(planner->err,
+			nvb_fail(planner->err, NVB_ERR_UNSUPPORTED,
+				"WSL2 has one device, /dev/dxg, and none for management"),
+			"ask for all GPUs");
+	for (size_t i = 0; i < request->selector_count; i++)
+		if (request->selectors[i].kind != NVB_SELECT_ALL &&
+			request->selectors[i].kind != NVB_SELECT_CDI)
+			return nvb_hint(planner->err,
+				nvb_fail(planner->err, NVB_ERR_INVALID,
+					"management brings all GPUs: '%s' alone cannot be meant",
+					request->selectors[i].text),
+				"leave the GPU out");
+	return 0;
 }
 
 static void plan_freep(struct nvb_plan **plan)
@@ -159,14 +189,21 @@ int nvb_planner_make(const struct nvb_request *request, const struct nvb_invento
 	}
 	if (oom)
 		return nvb_fail_oom(err);
-	if (wants_own_devices(request)) {
+	planner.management = request->features & NVB_FEATURE_MANAGEMENT;
+	if (planner.management) {
+		rc = check_management(&planner, request);
+		if (rc == 0)
+			rc = plan_devices(&planner, request, NULL, 0);
+	} else if (wants_own_devices(request)) {
 		/* "No driver" says more than "no such GPU": it is why there are none. */
 		if (!inventory->gpu_count)
 			rc = check_driver(inventory, err);
 		if (rc == 0)
 			rc = nvb_request_resolve(request, inventory, &devices, &count, err);
 		if (rc == 0)
-			rc = plan_devices(&planner, devices, count);
+			rc = plan_devices(&planner, request, devices, count);
+	} else if (request->features || request->all_channels || request->channel_count) {
+		rc = plan_features(&planner, request);
 	}
 	if (rc == 0 && !request->none)
 		rc = nvb_planner_settings(&planner, request);

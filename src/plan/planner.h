@@ -10,20 +10,37 @@ struct planner {
 	struct nvb_plan *plan;
 	const struct nvb_inventory *inventory;
 	const struct nvb_log *log;
+	bool management;    /* every node of the driver, whatever the capabilities */
+	bool files_planned; /* the driver's files are in the plan */
 	nvb_error **err;
 };
+
+/* Adds a node as it lies in the dev root, open for reading and writing; NULL without memory. */
+struct nvb_edit *nvb_planner_node(struct planner *planner, const struct nvb_node *node, int scope,
+	const char *rule, const char *reason, bool required);
+/* Fails for a node that is not there; `whose` begins the message. */
+int nvb_planner_missing(struct planner *planner, const struct nvb_node *node, const char *whose);
 
 /* Device nodes: what all devices need, and what each one needs (nodes.c). */
 int nvb_planner_control_nodes(struct planner *planner);
 int nvb_planner_device_nodes(struct planner *planner, const struct nvb_device *device, int scope);
 
+/*
+ * What was asked for beside GPUs (features.c). `alone`: nothing else is in the plan, whose devices are then
+ * the IMEX channels.
+ */
+int nvb_planner_features(struct planner *planner, const struct nvb_request *request, bool alone);
+
 /* The driver's files, their links and the linker's directories, by layout (files.c). */
 int nvb_planner_files(struct planner *planner);
+/* What only these features bring, or bring too. */
+int nvb_planner_feature_files(struct planner *planner, unsigned features);
 
 /* What the request's profiles ask for (settings.c). */
 int nvb_planner_settings(struct planner *planner, const struct nvb_request *request);
 
-/* True when a file is for these capabilities; 32-bit libraries are wanted only with compat32. */
+/* True when a file is for these capabilities, features aside; 32-bit libraries are wanted only with compat32.
+ */
 bool nvb_file_wanted(const struct nvb_file *file, unsigned capabilities);
 
 /* Records what was left out and why; also logged. */

@@ -18,6 +18,7 @@ void nvb_request_free(nvb_request *request)
 		return;
 	free(request->selectors);
 	free(request->settings);
+	free(request->channels);
 	nvb_arena_release(&request->arena);
 	free(request);
 }

@@ -2,6 +2,7 @@
 #ifndef NVB_REQUEST_REQUEST_H
 #define NVB_REQUEST_REQUEST_H
 
+#include "base/choice.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "inventory/inventory.h"
@@ -47,6 +48,10 @@ struct nvb_request {
 	size_t selector_count, selector_capacity;
 	unsigned capabilities; /* enum nvb_capability bits */
 	bool none; /* "none" or "void" was said: no GPU, and no other selector may stand beside it */
+	unsigned features, required_features; /* enum nvb_feature bits; the second is a part of the first */
+	bool all_channels;		      /* every IMEX channel there is */
+	uint32_t *channels;		      /* malloc'd; numbers of IMEX channels, in the order they came */
+	size_t channel_count, channel_capacity;
 };
 
 /* One GPU or MIG device that a request came down to. */
@@ -61,6 +66,13 @@ struct nvb_device {
  */
 int nvb_request_resolve(const struct nvb_request *request, const struct nvb_inventory *inventory,
 	struct nvb_device **devices, size_t *count, nvb_error **err);
+
+/* Makes `request` ask for what `from` asks for besides devices: capabilities, "none", features, channels,
+ * settings. The strings of the settings stay the other's. */
+int nvb_request_take_rest(struct nvb_request *request, const struct nvb_request *from, nvb_error **err);
+
+/* "gds", "mig-config": the names of features on command lines; ends with NULL. */
+extern const struct nvb_choice nvb_feature_names[];
 
 /* Adds "any `count` GPUs"; `text` is what the user wrote. */
 int nvb_request_add_count(struct nvb_request *request, const char *text, uint32_t count, nvb_error **err);

@@ -111,6 +111,7 @@ int nvb_request_take_back(struct nvb_request *request, const struct nvb_request 
 {
 	if (rc < 0) {
 		request->selector_count = before->selector_count;
+		request->channel_count = before->channel_count;
 		request->none = before->none;
 		request->capabilities = before->capabilities;
 	}

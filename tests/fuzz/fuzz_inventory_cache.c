@@ -23,7 +23,8 @@ static void check(const struct nvb_inventory *inventory)
 
 		FUZZ_CHECK(file->path[0] == '/' && file->rule && file->reason &&
 			   file->kind <= NVB_FILE_DIRECTORY);
-		FUZZ_CHECK(!(file->capabilities & ~NVB_CAP_ALL));
+		FUZZ_CHECK(!(file->capabilities & ~NVB_CAP_ALL) && !(file->features & ~NVB_FEATURE_ALL));
+		FUZZ_CHECK(!file->inside || file->inside[0] == '/');
 		for (size_t k = 0; k < file->link_count; k++)
 			FUZZ_CHECK(file->links[k].path[0] == '/' && file->links[k].target);
 	}

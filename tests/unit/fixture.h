@@ -17,7 +17,7 @@ static inline void fixture_inventory(struct nvb_inventory *inventory)
 {
 	static struct nvb_mig_device migs[2];
 	static struct nvb_gpu gpus[4];
-	static struct nvb_node control[4];
+	static struct nvb_node control[4], special[6];
 	static const struct nvb_link cuda_links[] = {
 		{"/usr/lib/x86_64-linux-gnu/libcuda.so.1", "libcuda.so.550.54.15"},
 		{"/usr/lib/x86_64-linux-gnu/libcuda.so", "libcuda.so.1"},
@@ -40,6 +40,11 @@ static inline void fixture_inventory(struct nvb_inventory *inventory)
 			"libnvidia-allocator.so.1", 64, gbm_links, 2},
 		{NVB_FILE_DATA, NVB_CAP_GRAPHICS, "data.vulkan-icd", "Vulkan driver manifest",
 			"/usr/share/vulkan/icd.d/nvidia_icd.json", NULL, 0, NULL, 0},
+		{NVB_FILE_DATA, 0, "gds.cufile", "settings of GPUDirect Storage",
+			"/usr/local/cuda/gds/cufile.json", NULL, 0, NULL, 0, NVB_FEATURE_GDS,
+			"/etc/cufile.json"},
+		{NVB_FILE_SOCKET, NVB_CAP_VIDEO, "sock.fabricmanager", "fabric manager",
+			"/run/nvidia-fabricmanager/socket", NULL, 0, NULL, 0, NVB_FEATURE_NVSWITCH, NULL},
 	};
 	static const char *const names[] = {"0000:17:00.0", "0000:3b:00.0", "0000:86:00.0", "0001:3b:00.0"};
 	static const char *const uuids[] = {"GPU-11111111-0000-0000-0000-000000000000",
@@ -80,6 +85,17 @@ static inline void fixture_inventory(struct nvb_inventory *inventory)
 	control[1] = fixture_node("/dev/nvidia-uvm", "unified memory", 510, 0);
 	control[2] = fixture_node("/dev/nvidia-uvm-tools", "unified memory", 510, 1);
 	control[3] = fixture_node("/dev/nvidiactl", "control", 195, 255);
+	special[0] = fixture_node("/dev/nvidia-fs0", "GPUDirect Storage", 506, 0);
+	special[0].features = NVB_FEATURE_GDS;
+	special[1] = fixture_node("/dev/nvidia-nvswitchctl", "NVSwitch control", 509, 255);
+	special[1].features = NVB_FEATURE_NVSWITCH;
+	special[2] = fixture_node(NVB_IMEX_CHANNEL_PREFIX "0", "IMEX channel", 508, 0);
+	special[3] = fixture_node(NVB_IMEX_CHANNEL_PREFIX "5", "IMEX channel", 508, 5);
+	special[2].features = special[3].features = NVB_FEATURE_MANAGEMENT;
+	special[4] = fixture_node("/dev/nvidia-caps/nvidia-cap1", "MIG configuration", 236, 1);
+	special[4].features = NVB_FEATURE_MIG_CONFIG | NVB_FEATURE_MANAGEMENT;
+	special[5] = fixture_node("/dev/nvidia-caps/nvidia-cap2", "MIG monitoring", 236, 2);
+	special[5].features = NVB_FEATURE_MIG_MONITOR | NVB_FEATURE_MANAGEMENT;
 	*inventory = (struct nvb_inventory){
 		.roots = {{-1, (char *)"/", NULL}, {-1, (char *)"/", NULL}, {-1, (char *)"/", NULL},
 			{-1, (char *)"/", NULL}, NULL},
@@ -88,6 +104,8 @@ static inline void fixture_inventory(struct nvb_inventory *inventory)
 		.gpu_count = 4,
 		.control = control,
 		.control_count = 4,
+		.special = special,
+		.special_count = NVB_ELEMENTS(special),
 		.files = files,
 		.file_count = NVB_ELEMENTS(files),
 		.library_directories = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/i386-linux-gnu"},

@@ -155,6 +155,143 @@ static void the_tree_is_one_mount(void **state)
 		"device 2 /dev/nvidia0 rw\n");
 }
 
+/* What is asked for beside the GPU `gpus` (NULL: no GPU). */
+static struct nvb_plan *make_with(const char *gpus, unsigned features, bool required, const char *channels,
+	enum nvb_error_code code, const char *message)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+	nvb_request *request = NULL;
+	struct nvb_plan *plan = NULL;
+	int rc;
+
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	if (gpus)
+		assert_int_equal(nvb_request_add_gpus(request, gpus, NULL), 0);
+	if (channels)
+		assert_int_equal(nvb_request_add_imex_channels(request, channels, NULL), 0);
+	assert_int_equal(nvb_request_add_features(request, features, required, NULL), 0);
+	rc = nvb_planner_make(request, &inventory, NULL, &plan, &err);
+	nvb_request_free(request);
+	assert_int_equal(rc, -(int)code);
+	if (message)
+		assert_non_null(strstr(nvb_error_message(err), message));
+	return plan;
+}
+
+static void expect_with(const char *gpus, unsigned features, const char *channels, const char *expected)
+{
+	struct nvb_plan *plan = make_with(gpus, features, true, channels, 0, NULL);
+	_cleanup_free_ char *text = lines(plan);
+
+	assert_string_equal(text, expected);
+	nvb_plan_free(plan);
+}
+
+#define VOID "env common NVIDIA_VISIBLE_DEVICES=void\n"
+
+static void features_alone_need_no_gpu(void **state)
+{
+	(void)state;
+	inventory.driver = (struct nvb_driver){0};
+	expect_with(NULL, NVB_FEATURE_GDS, NULL,
+		VOID "device common /dev/nvidia-fs0 rw\n"
+		     "mount common /etc/cufile.json\n");
+	expect_with(NULL, NVB_FEATURE_NVSWITCH | NVB_FEATURE_MIG_CONFIG | NVB_FEATURE_MIG_MONITOR, NULL,
+		VOID "device common /dev/nvidia-nvswitchctl rw\n"
+		     "mount common /run/nvidia-fabricmanager/socket\n"
+		     "device common /dev/nvidia-caps/nvidia-cap1 r\n"
+		     "device common /dev/nvidia-caps/nvidia-cap2 r\n");
+}
+
+static void imex_channels_alone_are_devices(void **state)
+{
+	(void)state;
+	expect_with(NULL, 0, "all",
+		VOID "device 0 /dev/nvidia-caps-imex-channels/channel0 rw\n"
+		     "device 5 /dev/nvidia-caps-imex-channels/channel5 rw\n");
+	expect_with(NULL, 0, "5", VOID "device 5 /dev/nvidia-caps-imex-channels/channel5 rw\n");
+	expect_with(NULL, NVB_FEATURE_MIG_MONITOR, "5",
+		VOID "device common /dev/nvidia-caps/nvidia-cap2 r\n"
+		     "device common /dev/nvidia-caps-imex-channels/channel5 rw\n");
+	make_with("2", 0, true, "1", NVB_ERR_NOT_FOUND, "there is no IMEX channel 1");
+}
+
+static void features_stand_beside_gpus(void **state)
+{
+	(void)state;
+	/* The fabric manager's socket comes once, with video or with NVSwitches. */
+	inventory.files[7].capabilities = NVB_CAP_COMPUTE;
+	expect_with("2", NVB_FEATURE_NVSWITCH, "0",
+		"device common /dev/nvidia-uvm rw\n"
+		"device common /dev/nvidia-uvm-tools rw\n"
+		"device common /dev/nvidiactl rw\n"
+		"mount common /run/nvidia-persistenced/socket\n"
+		"mount common /usr/bin/nvidia-smi\n"
+		"mount common /usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15\n"
+		"link common /usr/lib/x86_64-linux-gnu/libcuda.so.1 -> libcuda.so.550.54.15\n"
+		"link common /usr/lib/x86_64-linux-gnu/libcuda.so -> libcuda.so.1\n"
+		"mount common /run/nvidia-fabricmanager/socket\n"
+		"ldcache common /usr/lib/x86_64-linux-gnu\n" VOID "device common /dev/nvidia-nvswitchctl rw\n"
+		"device common /dev/nvidia-caps-imex-channels/channel0 rw\n"
+		"device 2 /dev/nvidia0 rw\n");
+	inventory.files[7].capabilities = NVB_CAP_VIDEO;
+}
+
+static void management_brings_every_node(void **state)
+{
+	struct nvb_plan *plan;
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	plan = make_with("all", NVB_FEATURE_MANAGEMENT | NVB_FEATURE_MIG_CONFIG, true, "0", 0, NULL);
+	text = lines(plan);
+	assert_int_equal(plan->device_count, 0);
+	assert_non_null(strstr(text, "device common /dev/nvidia-modeset rw\n"));
+	assert_non_null(strstr(text, VOID "device common /dev/nvidia3 rw\n"
+					  "device common /dev/nvidia1 rw\n"
+					  "device common /dev/nvidia-caps/nvidia-cap12 rw\n"
+					  "device common /dev/nvidia-caps/nvidia-cap13 rw\n"
+					  "device common /dev/nvidia-caps/nvidia-cap21 rw\n"
+					  "device common /dev/nvidia-caps/nvidia-cap22 rw\n"
+					  "device common /dev/nvidia0 rw\n"
+					  "device common /dev/nvidia2 rw\n"
+					  "device common /dev/nvidia-caps-imex-channels/channel0 rw\n"
+					  "device common /dev/nvidia-caps-imex-channels/channel5 rw\n"
+					  "device common /dev/nvidia-caps/nvidia-cap1 rw\n"
+					  "device common /dev/nvidia-caps/nvidia-cap2 rw\n"));
+	assert_null(strstr(text, "nvidia-fs0"));
+	assert_null(strstr(text, "nvswitch"));
+	nvb_plan_free(plan);
+	make_with("2", NVB_FEATURE_MANAGEMENT, true, NULL, NVB_ERR_INVALID, "management brings all GPUs");
+	inventory.platform = NVB_PLATFORM_WSL2;
+	make_with(NULL, NVB_FEATURE_MANAGEMENT, true, NULL, NVB_ERR_UNSUPPORTED, "WSL2");
+}
+
+static const char *last_warning(const struct nvb_plan *plan)
+{
+	size_t count = nvb_strv_length(plan->warnings);
+
+	assert_true(count > 0);
+	return plan->warnings[count - 1];
+}
+
+static void what_is_not_there_is_refused_or_warned_of(void **state)
+{
+	struct nvb_plan *plan;
+
+	(void)state;
+	make_with("2", NVB_FEATURE_GDRCOPY, true, NULL, NVB_ERR_NOT_FOUND,
+		"this host does not have GDRCopy (/dev/gdrdrv)");
+	plan = make_with("2", NVB_FEATURE_GDRCOPY, false, NULL, 0, NULL);
+	assert_non_null(strstr(last_warning(plan), "GDRCopy (/dev/gdrdrv): left out"));
+	nvb_plan_free(plan);
+	inventory.special_count = 2;
+	plan = make_with("2", 0, false, "all", 0, NULL);
+	assert_non_null(strstr(last_warning(plan), "any IMEX channel"));
+	nvb_plan_free(plan);
+	make_with(NULL, 0, false, "all", NVB_ERR_NOT_FOUND, "any IMEX channel");
+}
+
 static void none_is_nothing(void **state)
 {
 	(void)state;
@@ -263,6 +400,11 @@ int main(void)
 		cmocka_unit_test_setup(compat32_adds_the_32_bit_twin, setup),
 		cmocka_unit_test_setup(mig_devices_bring_their_rights, setup),
 		cmocka_unit_test_setup(the_tree_is_one_mount, setup),
+		cmocka_unit_test_setup(features_alone_need_no_gpu, setup),
+		cmocka_unit_test_setup(imex_channels_alone_are_devices, setup),
+		cmocka_unit_test_setup(features_stand_beside_gpus, setup),
+		cmocka_unit_test_setup(management_brings_every_node, setup),
+		cmocka_unit_test_setup(what_is_not_there_is_refused_or_warned_of, setup),
 		cmocka_unit_test_setup(none_is_nothing, setup),
 		cmocka_unit_test_setup(refuses_hosts_that_cannot, setup),
 		cmocka_unit_test_setup(an_optional_node_that_is_missing_is_a_warning, setup),

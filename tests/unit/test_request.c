@@ -217,7 +217,8 @@ static void asks_nvml_only_for_what_it_alone_knows(void **state)
 static void a_failure_changes_nothing(void **state)
 {
 	static const char *const selectors[] = {"1,nonsense", "none,1", "none,2,nonsense"},
-				 *const dockers[] = {"\"device=1,nonsense\"", "\"device=none,1\",capabilities=all"};
+				 *const dockers[] = {
+					 "\"device=1,nonsense\"", "\"device=none,1\",capabilities=all"};
 	nvb_request *request = NULL;
 
 	(void)state;
@@ -241,6 +242,65 @@ static void a_failure_changes_nothing(void **state)
 	nvb_request_free(request);
 }
 
+static void adds_imex_channels(void **state)
+{
+	static const struct {
+		const char *list;
+		int rc;
+		size_t count; /* of numbers, 3 being there already */
+		bool all;
+	} cases[] = {
+		{"0", 0, 2, false},
+		{"channel0,channel7", 0, 3, false},
+		{"3,3", 0, 1, false},
+		{"1048575", 0, 2, false},
+		{"all", 0, 1, true},
+		{"all,2", 0, 2, true},
+		{"1048576", -NVB_ERR_INVALID, 1, false},
+		{"1,x", -NVB_ERR_INVALID, 1, false},
+		{"all,-1", -NVB_ERR_INVALID, 1, false},
+		{"", -NVB_ERR_INVALID, 1, false},
+		{"1,", -NVB_ERR_INVALID, 1, false},
+		{",1", -NVB_ERR_INVALID, 1, false},
+		{"channel", -NVB_ERR_INVALID, 1, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
+		_cleanup_error_ nvb_error *err = NULL;
+		nvb_request *request = NULL;
+
+		assert_int_equal(nvb_request_new(&request, NULL), 0);
+		assert_int_equal(nvb_request_add_imex_channels(request, "3", NULL), 0);
+		assert_int_equal(nvb_request_add_imex_channels(request, cases[i].list, &err), cases[i].rc);
+		assert_int_equal(request->channel_count, cases[i].count);
+		assert_int_equal(request->all_channels, cases[i].all);
+		assert_true(!err == !cases[i].rc);
+		nvb_request_free(request);
+	}
+}
+
+static void adds_features(void **state)
+{
+	nvb_request *request = NULL, *copy = NULL;
+
+	(void)state;
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_add_features(request, NVB_FEATURE_GDS, true, NULL), 0);
+	assert_int_equal(
+		nvb_request_add_features(request, NVB_FEATURE_GDS | NVB_FEATURE_MOFED, false, NULL), 0);
+	assert_int_equal(nvb_request_add_features(request, 1u << 30, false, NULL), -NVB_ERR_INVALID);
+	assert_int_equal(nvb_request_add_imex_channels(request, "2,1", NULL), 0);
+	assert_int_equal(nvb_request_new(&copy, NULL), 0);
+	assert_int_equal(nvb_request_take_rest(copy, request, NULL), 0);
+	assert_int_equal(copy->features, NVB_FEATURE_GDS | NVB_FEATURE_MOFED);
+	assert_int_equal(copy->required_features, NVB_FEATURE_GDS);
+	assert_int_equal(copy->channel_count, 2);
+	assert_int_equal(copy->channels[0], 2);
+	nvb_request_free(request);
+	nvb_request_free(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +310,8 @@ int main(void)
 		cmocka_unit_test(docker_capabilities_replace_the_default),
 		cmocka_unit_test(names_what_there_is_instead),
 		cmocka_unit_test(parses_and_prints_capabilities),
+		cmocka_unit_test(adds_imex_channels),
+		cmocka_unit_test(adds_features),
 		cmocka_unit_test(wsl_gives_all_or_nothing),
 		cmocka_unit_test(asks_nvml_only_for_what_it_alone_knows),
 	};

@@ -8,8 +8,28 @@
 
 /* What is asked for, on the command lines of the verbs that make a plan. */
 
-static char **gpus, **docker_gpus, **cdi_devices, **profiles;
+static char **gpus, **docker_gpus, **cdi_devices, **profiles, **channels;
 static const char *capabilities;
+static unsigned features;
+
+static int add_features(const struct nvb_option *option, const char *value, nvb_error **err)
+{
+	_cleanup_strv_ char **words = nvb_strv_split(value, ",");
+	int bit, rc;
+
+	(void)option;
+	if (!words)
+		return nvb_fail_oom(err);
+	if (!words[0])
+		return nvb_fail(err, NVB_ERR_INVALID, "option '--feature' is empty");
+	nvb_strv_foreach (word, words) {
+		rc = nvb_choice_parse(nvb_feature_names, *word, "option '--feature'", &bit, err);
+		if (rc < 0)
+			return rc;
+		features |= (unsigned)bit;
+	}
+	return 0;
+}
 
 const struct nvb_option request_options[] = {
 	{"gpu", 0, NVB_OPTION_LIST("GPU", &gpus),
@@ -20,6 +40,9 @@ const struct nvb_option request_options[] = {
 		"a CDI device, such as nvidia.com/gpu=0 (repeatable)"},
 	{"capabilities", 0, NVB_OPTION_STRING("LIST", &capabilities),
 		"compute, utility, graphics, video, display, ngx, compat32 or all (compute,utility)"},
+	{"feature", 0, NVB_OPTION_CALLBACK("NAME", add_features, NULL),
+		"besides: gds, mofed, gdrcopy, nvswitch, mig-config, mig-monitor, management (repeatable)"},
+	{"imex-channel", 0, NVB_OPTION_LIST("NUMBER", &channels), "an IMEX channel, or all (repeatable)"},
 	{NULL},
 };
 
@@ -63,6 +86,12 @@ int make_request(struct nvb_request **out, nvb_error **err)
 	nvb_strv_foreach (name, cdi_devices)
 		if (rc == 0)
 			rc = nvb_request_add_cdi_device(request, *name, err);
+	nvb_strv_foreach (channel, channels)
+		if (rc == 0)
+			rc = nvb_request_add_imex_channels(request, *channel, err);
+	/* A flag that could have no effect is refused. */
+	if (rc == 0)
+		rc = nvb_request_add_features(request, features, true, err);
 	if (rc == 0 && !gpus && !docker_gpus && !cdi_devices)
 		rc = nvb_request_add_gpus(request, "all", err);
 	if (rc == 0)

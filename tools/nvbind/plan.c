@@ -64,6 +64,10 @@ static int print_device(const struct nvb_plan_device *d, nvb_error **err)
 {
 	_cleanup_strbuf_ struct nvb_strbuf line = {0};
 
+	if (d->is_channel) {
+		printf("IMEX channel %s\n", d->name);
+		return 0;
+	}
 	nvb_sb_addf(&line, "%s %s: ", d->is_mig ? "MIG device" : "GPU", d->name);
 	nvb_sb_add_visible(&line, d->model ? d->model : "unknown model");
 	nvb_sb_add(&line, d->uuid ? ", " : "");
