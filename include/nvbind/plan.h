@@ -2,6 +2,8 @@
 #ifndef NVBIND_PLAN_H
 #define NVBIND_PLAN_H
 
+#include <stdbool.h>
+
 #include "nvbind/error.h"
 #include "nvbind/inventory.h"
 #include "nvbind/request.h"
@@ -28,6 +30,8 @@ struct nvb_plan_options {
 	const char *const *cdi_directories; /* NULL-terminated; where CDI names are looked up, later ones win;
 					     * NULL: /etc/cdi, /var/run/cdi */
 	const struct nvb_log *log;
+	bool no_cuda_compat; /* the driver's own libcuda, also where the image brings a newer one */
+	bool no_params_mask; /* the container sees the driver's parameters as they are */
 };
 
 /**

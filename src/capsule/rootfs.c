@@ -237,6 +237,8 @@ int nvb_rootfs_apply_plan(
 			links[work.link_count++] = edit->link;
 		else if (edit->kind == NVB_EDIT_LDCACHE)
 			directories[work.directory_count++] = edit->ldcache.directory;
+		else if (edit->kind == NVB_EDIT_COMPAT)
+			work.compat_driver = edit->compat.driver_version;
 	}
 	if (work.directory_count)
 		rc = list_libraries(plan, &work, &arena, err);

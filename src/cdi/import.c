@@ -194,6 +194,22 @@ static bool import_own_hook(struct importer *im, const struct nvb_cdi_hook *hook
 			return true;
 		edit->ldcache.directory = keep(im, command.work.directories[i]);
 	}
+	if (command.work.compat_driver) {
+		struct nvb_edit *edit = new_edit(im, NVB_EDIT_COMPAT);
+
+		if (!edit)
+			return true;
+		edit->compat.driver_version = keep(im, command.work.compat_driver);
+		edit->compat.directory = NVB_COMPAT_DIRECTORY;
+	}
+	if (command.params) {
+		struct nvb_edit *edit = new_edit(im, NVB_EDIT_PARAMS);
+
+		if (!edit)
+			return true;
+		edit->params.host = keep(im, command.params);
+		edit->params.container = NVB_DRIVER_PARAMS;
+	}
 	return true;
 }
 

@@ -108,7 +108,8 @@ static int select_edits(struct writer *w)
 
 static bool is_hook_work(const struct nvb_edit *edit)
 {
-	return edit->kind == NVB_EDIT_LINK || edit->kind == NVB_EDIT_LDCACHE;
+	return edit->kind == NVB_EDIT_LINK || edit->kind == NVB_EDIT_LDCACHE ||
+	       edit->kind == NVB_EDIT_COMPAT || edit->kind == NVB_EDIT_PARAMS;
 }
 
 /* Asks for the hook's arguments where there is work for it: asking costs a walk over the whole plan. */
@@ -333,8 +334,10 @@ static int add_edit(struct writer *w, struct nvb_cdi_edits *edits, const struct 
 		((uint32_t *)(uintptr_t)edits->gids)[edits->gid_count++] = edit->gid;
 		return 0;
 	case NVB_EDIT_LINK:
-	case NVB_EDIT_LDCACHE: /* the hook's */
-	case NVB_EDIT_RLIMIT:  /* CDI has no word for these; nvbind/cdi.h says so */
+	case NVB_EDIT_LDCACHE:
+	case NVB_EDIT_COMPAT:
+	case NVB_EDIT_PARAMS: /* the hook's */
+	case NVB_EDIT_RLIMIT: /* CDI has no word for these; nvbind/cdi.h says so */
 	case NVB_EDIT_SHM:
 		return 0;
 	}

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "container/cache_apply.h"
 #include "container/links.h"
 #include "container/musl.h"
+#include "container/params.h"
 
 static bool has_glibc(const struct nvb_root *root)
 {
@@ -25,6 +27,15 @@ static bool has_glibc(const struct nvb_root *root)
 	return false;
 }
 
+/* Optional, as all here: a container whose driver could change nodes still has its own GPUs alone. */
+static void mask_params(const struct nvb_root *root, const char *text, const struct nvb_log *log)
+{
+	_cleanup_error_ nvb_error *why = NULL;
+
+	if (nvb_params_mask(root, text, log, &why) < 0)
+		nvb_warning(log, "the driver's parameters stay as they are: %s", nvb_error_message(why));
+}
+
 static int apply(const struct nvb_place *place, const struct nvb_container_work *work,
 	const struct nvb_log *log, nvb_error **err)
 {
@@ -33,6 +44,8 @@ static int apply(const struct nvb_place *place, const struct nvb_container_work 
 	if (fd < 0)
 		return nvb_fail_errno(err, -fd, "container root %s", place->content->path);
 	nvb_links_make(place, work->links, work->link_count, log);
+	if (work->params && work->may_mount)
+		mask_params(place->content, work->params, log);
 	if (work->directory_count == 0)
 		return 0;
 	/* An image with neither (nothing but static programs) gets a cache all the same: a C library may come

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "container/cache_merge.h"
+#include "container/compat.h"
 #include "container/libraries.h"
 #include "container/mount_file.h"
 #include "container/replace.h"
@@ -98,9 +99,12 @@ static int merge(const struct nvb_place *place, const struct nvb_container_work 
 	if (rc < 0)
 		return rc;
 	parsed = old.usable ? &old.parsed : NULL;
-	rc = work->libraries ? nvb_libraries_known(work, &ours, log, err)
-			     : nvb_libraries_find(place->content, work->directories, work->directory_count,
-				       parsed, &ours, log, err);
+	if (work->compat_driver)
+		rc = nvb_compat_find(place->content, work->compat_driver, &ours, log, err);
+	if (rc == 0)
+		rc = work->libraries ? nvb_libraries_known(work, &ours, log, err)
+				     : nvb_libraries_find(place->content, work->directories,
+					       work->directory_count, parsed, &ours, log, err);
 	if (rc == 0)
 		rc = nvb_libraries_add_links(&ours, work->links, work->link_count, err);
 	if (rc == 0 && ours.count == 0) {

@@ -26,6 +26,11 @@ struct nvb_container_work {
 	 * all that is added to the cache. NULL: what the root holds. */
 	const struct nvb_container_library *libraries;
 	size_t library_count;
+	/* The host's driver version: a cuda-compat of the image that is newer and made for it comes first in
+	 * the cache (CUDA forward compatibility). NULL: none does. */
+	const char *compat_driver;
+	/* What /proc/driver/nvidia/params shall show (see params.h), only with may_mount. NULL: it stays. */
+	const char *params;
 	/* A cache that cannot be written (a read-only root) or lies in a volume gets the new one mounted over
 	 * it. Only for a caller that is in the container's own mount namespace, as an OCI createContainer
 	 * hook is. */
@@ -52,8 +57,8 @@ int nvb_container_apply_layer(const struct nvb_root *lower, const struct nvb_roo
 /*
  * The argument vector with which a runtime calls nvbind-hook to do the work of a plan's edits of one scope
  * (NVB_SCOPE_COMMON or a device; INT_MAX for all): {"nvbind-hook", "apply", "--link", "TARGET::PATH",
- * "--library-directory", DIR, ...}. NULL in *argv when there is nothing to do. Writer and parser of that
- * command line live in one file.
+ * "--library-directory", DIR, "--cuda-compat", VERSION, "--driver-params", FILE ...}. NULL in *argv when
+ * there is nothing to do. Writer and parser of that command line live in one file.
  */
 int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "container/compat.h"
 
 /*
  * Links are written as TARGET::PATH. The writer refuses a target with which that could be read in two ways,
@@ -14,10 +15,12 @@
 
 const char *const nvb_hook_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
-static const char link_option[] = "--link", directory_option[] = "--library-directory";
+static const char link_option[] = "--link", directory_option[] = "--library-directory",
+		  compat_option[] = "--cuda-compat", params_option[] = "--driver-params";
 
 const char nvb_hook_help[] =
 	"usage: nvbind-hook apply [--link TARGET::PATH]... [--library-directory DIR]...\n"
+	"                         [--cuda-compat VERSION] [--driver-params FILE]\n"
 	"                         [--root DIR [--mount]] [--log-level LEVEL]\n"
 	"       nvbind-hook --help | --version\n"
 	"\n"
@@ -27,9 +30,13 @@ const char nvb_hook_help[] =
 	"\n"
 	"  --link TARGET::PATH      make PATH a symbolic link to TARGET; a file that stands there stays\n"
 	"  --library-directory DIR  a directory of the container, the most important one first\n"
+	"  --cuda-compat VERSION    the host's driver: libraries of a newer " NVB_COMPAT_DIRECTORY "\n"
+	"                           that are made for it come first\n"
+	"  --driver-params FILE     show the host's " NVB_DRIVER_PARAMS ", which is FILE, with\n"
+	"                           ModifyDeviceFiles: 0\n"
 	"  --root DIR               work below DIR and do not read a state\n"
-	"  --mount                  with --root: on a read-only root, mount the new cache over the old one\n"
-	"                           (in the caller's mount namespace)\n"
+	"  --mount                  with --root: mount what cannot be written (on a read-only root the new\n"
+	"                           cache, the driver's parameters), in the caller's mount namespace\n"
 	"  --log-level LEVEL        error, warning (default), info or debug\n"
 	"\n"
 	"Exit status: 0, or 1 for a malformed command line.\n";
@@ -90,6 +97,41 @@ static int add_directory(struct arguments *args, const char *directory, nvb_erro
 	return 0;
 }
 
+/* The value of an option that stands once, whoever asks for it. */
+static int add_once(struct arguments *args, const char *option, const char *value, nvb_error **err)
+{
+	for (size_t i = 1; i < args->count; i++)
+		if (nvb_streq(args->v[i - 1], option))
+			return 0;
+	if (!take(args, strdup(option)) || !take(args, strdup(value)))
+		return nvb_fail_oom(err);
+	return 0;
+}
+
+static int add_params(struct arguments *args, const char *host, nvb_error **err)
+{
+	if (host[0] != '/')
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "the driver's parameters %s: not an absolute path", host);
+	return add_once(args, params_option, host, err);
+}
+
+static int add_argument(struct arguments *args, const struct nvb_edit *edit, nvb_error **err)
+{
+	switch (edit->kind) {
+	case NVB_EDIT_LINK:
+		return add_link(args, &edit->link, err);
+	case NVB_EDIT_LDCACHE:
+		return add_directory(args, edit->ldcache.directory, err);
+	case NVB_EDIT_COMPAT:
+		return add_once(args, compat_option, edit->compat.driver_version, err);
+	case NVB_EDIT_PARAMS:
+		return add_params(args, edit->params.host, err);
+	default:
+		return 0;
+	}
+}
+
 int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err)
 {
 	_cleanup_strv_ char **v = calloc(2 * plan->edit_count + 3, sizeof(*v));
@@ -98,14 +140,9 @@ int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb
 
 	if (!v || !take(&args, strdup("nvbind-hook")) || !take(&args, strdup("apply")))
 		return nvb_fail_oom(err);
-	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++) {
-		const struct nvb_edit *edit = &plan->edits[i];
-
-		if (edit->kind == NVB_EDIT_LINK && in_scope(edit, scope))
-			rc = add_link(&args, &edit->link, err);
-		else if (edit->kind == NVB_EDIT_LDCACHE && in_scope(edit, scope))
-			rc = add_directory(&args, edit->ldcache.directory, err);
-	}
+	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++)
+		if (in_scope(&plan->edits[i], scope))
+			rc = add_argument(&args, &plan->edits[i], err);
 	if (rc < 0)
 		return rc;
 	*argv = args.count > 2 ? NVB_TAKE_PTR(v) : NULL;
@@ -151,6 +188,24 @@ static int parse_directory(struct nvb_hook_command *c, const char *value, nvb_er
 	return 0;
 }
 
+static int parse_compat(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	struct nvb_driver_version version;
+
+	if (!nvb_driver_version_parse(value, &version))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s %s: not a driver version", compat_option, value);
+	c->work.compat_driver = value;
+	return 0;
+}
+
+static int parse_params(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	if (*value != '/' || strlen(value) >= PATH_MAX)
+		return nvb_fail(err, NVB_ERR_INVALID, "%s %s: not an absolute path", params_option, value);
+	c->params = value;
+	return 0;
+}
+
 static int parse_root(struct nvb_hook_command *c, const char *value, nvb_error **err)
 {
 	if (!*value)
@@ -185,6 +240,8 @@ static const struct option {
 } options[] = {
 	{link_option, parse_link},
 	{directory_option, parse_directory},
+	{compat_option, parse_compat},
+	{params_option, parse_params},
 	{"--root", parse_root},
 	{"--log-level", parse_log_level},
 };

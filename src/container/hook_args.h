@@ -16,8 +16,9 @@ enum nvb_hook_verb {
 
 struct nvb_hook_command {
 	enum nvb_hook_verb verb;
-	const char *root; /* --root, or NULL: the state on stdin tells */
-	bool mount;	  /* --mount: the caller vouches for the mount namespace */
+	const char *root;   /* --root, or NULL: the state on stdin tells */
+	const char *params; /* --driver-params: the host's file, or NULL */
+	bool mount;	    /* --mount: the caller vouches for the mount namespace */
 	enum nvb_log_level log_level;
 	struct nvb_container_work work; /* its arrays are the command's, its strings argv's */
 	struct nvb_link *links;

@@ -219,6 +219,8 @@ static int add_edit(struct oci_items *items, const struct nvb_edit *edit, nvb_er
 		return add_foreign_hook(items, edit, err);
 	case NVB_EDIT_LINK:
 	case NVB_EDIT_LDCACHE:
+	case NVB_EDIT_COMPAT:
+	case NVB_EDIT_PARAMS:
 		return 0; /* our own hook's */
 	case NVB_EDIT_RLIMIT:
 	case NVB_EDIT_SHM:

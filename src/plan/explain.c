@@ -55,6 +55,14 @@ static void details(struct nvb_strbuf *sb, const struct nvb_edit *edit)
 	case NVB_EDIT_LDCACHE:
 		member(sb, "path", edit->ldcache.directory);
 		break;
+	case NVB_EDIT_COMPAT:
+		member(sb, "path", edit->compat.directory);
+		member(sb, "driver_version", edit->compat.driver_version);
+		break;
+	case NVB_EDIT_PARAMS:
+		member(sb, "path", edit->params.container);
+		member(sb, "host", edit->params.host);
+		break;
 	case NVB_EDIT_ENV:
 		member(sb, "name", edit->env.name);
 		member(sb, "value", edit->env.value);

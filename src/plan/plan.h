@@ -17,6 +17,8 @@ enum nvb_edit_kind {
 	NVB_EDIT_MOUNT,	  /* a bind mount of a host file, directory or socket */
 	NVB_EDIT_LINK,	  /* a symbolic link inside the container */
 	NVB_EDIT_LDCACHE, /* a directory whose libraries must be found through the container's ld.so.cache */
+	NVB_EDIT_COMPAT,  /* CUDA forward compatibility: the image's libcuda before the driver's, if newer */
+	NVB_EDIT_PARAMS,  /* the driver's parameters, with ModifyDeviceFiles: 0, in the place of its own */
 	NVB_EDIT_ENV,	  /* an environment variable */
 	NVB_EDIT_HOOK,	  /* an OCI hook that a foreign CDI spec brought; our own plans have none */
 	NVB_EDIT_GID,	  /* an additional group id */
@@ -74,6 +76,14 @@ struct nvb_edit {
 			const char *directory;
 		} ldcache;
 		struct {
+			const char *driver_version; /* of the host's driver */
+			const char *directory;	    /* inside, where images have cuda-compat */
+		} compat;
+		struct {
+			const char *host;      /* where the host shows them */
+			const char *container; /* where the container's procfs does */
+		} params;
+		struct {
 			const char *name, *value;
 		} env;
 		struct {
@@ -116,6 +126,13 @@ struct nvb_plan {
 	size_t edit_count, edit_capacity;
 	char **warnings; /* what was left out, and why */
 };
+
+/*
+ * Where images have the libraries of NVIDIA's packages cuda-compat-<version>, and where the driver shows its
+ * parameters. Source: "CUDA Compatibility", chapter 4; the kernel module's procfs interface.
+ */
+#define NVB_COMPAT_DIRECTORY "/usr/local/cuda/compat"
+#define NVB_DRIVER_PARAMS    "/proc/driver/nvidia/params"
 
 /* Where the driver tree appears inside a container under NVB_LAYOUT_TREE. */
 #define NVB_TREE_MOUNTPOINT "/run/nvbind/driver"

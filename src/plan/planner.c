@@ -119,6 +119,8 @@ static int plan_devices(struct planner *planner, const struct nvb_request *reque
 	if (rc == 0)
 		rc = nvb_planner_files(planner);
 	if (rc == 0)
+		rc = nvb_planner_driver(planner);
+	if (rc == 0)
 		rc = add_environment(planner);
 	if (rc == 0)
 		rc = nvb_planner_features(planner, request, false);
@@ -183,6 +185,7 @@ int nvb_planner_make(const struct nvb_request *request, const struct nvb_invento
 	plan->capabilities = request->capabilities;
 	plan->driver_version = keep(plan, inventory->driver.version, &oom);
 	if (options) {
+		planner.options = options;
 		planner.log = options->log;
 		plan->layout = options->layout;
 		plan->tree = keep(plan, options->tree, &oom);

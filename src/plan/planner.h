@@ -10,8 +10,9 @@ struct planner {
 	struct nvb_plan *plan;
 	const struct nvb_inventory *inventory;
 	const struct nvb_log *log;
-	bool management;    /* every node of the driver, whatever the capabilities */
-	bool files_planned; /* the driver's files are in the plan */
+	const struct nvb_plan_options *options; /* or NULL */
+	bool management;			/* every node of the driver, whatever the capabilities */
+	bool files_planned;			/* the driver's files are in the plan */
 	nvb_error **err;
 };
 
@@ -38,6 +39,9 @@ int nvb_planner_feature_files(struct planner *planner, unsigned features);
 
 /* What the request's profiles ask for (settings.c). */
 int nvb_planner_settings(struct planner *planner, const struct nvb_request *request);
+
+/* What depends on the driver alone: forward compatibility, its parameters (driver.c). */
+int nvb_planner_driver(struct planner *planner);
 
 /* True when a file is for these capabilities, features aside; 32-bit libraries are wanted only with compat32.
  */

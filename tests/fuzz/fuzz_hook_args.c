@@ -8,7 +8,7 @@
 
 static int read_back(const struct nvb_hook_command *first)
 {
-	size_t links = first->work.link_count, count = links + first->work.directory_count;
+	size_t links = first->work.link_count, count = links + first->work.directory_count + 2;
 	_cleanup_hook_command_ struct nvb_hook_command second = {0};
 	struct nvb_edit *edits = calloc(count + 1, sizeof(*edits));
 	struct nvb_plan plan = {.edits = edits, .edit_count = count};
@@ -17,6 +17,10 @@ static int read_back(const struct nvb_hook_command *first)
 
 	if (!edits)
 		return 0;
+	edits[--count] = (struct nvb_edit){.kind = first->work.compat_driver ? NVB_EDIT_COMPAT : NVB_EDIT_ENV,
+		.compat = {first->work.compat_driver, ""}};
+	edits[--count] = (struct nvb_edit){
+		.kind = first->params ? NVB_EDIT_PARAMS : NVB_EDIT_ENV, .params = {first->params, ""}};
 	for (size_t i = 0; i < count; i++) {
 		edits[i].kind = i < links ? NVB_EDIT_LINK : NVB_EDIT_LDCACHE;
 		if (i < links)
@@ -33,6 +37,8 @@ static int read_back(const struct nvb_hook_command *first)
 	for (size_t i = 0; i < links; i++)
 		FUZZ_CHECK(nvb_streq(second.work.links[i].path, first->work.links[i].path) &&
 			   nvb_streq(second.work.links[i].target, first->work.links[i].target));
+	FUZZ_CHECK(nvb_streq(second.work.compat_driver ?: "", first->work.compat_driver ?: ""));
+	FUZZ_CHECK(nvb_streq(second.params ?: "", first->params ?: ""));
 	FUZZ_CHECK(second.work.directory_count <= first->work.directory_count);
 	return 0;
 }

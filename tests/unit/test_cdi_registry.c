@@ -154,7 +154,8 @@ static void imports_devices(void **state)
 		"  hooks:\n"
 		"  - {hookName: poststop, path: /bin/other, args: [other, x], timeout: 2}\n"
 		"  - hookName: createContainer\n    path: /usr/bin/nvbind-hook\n"
-		"    args: [nvbind-hook, apply, --link, \"a::/b/c\", --library-directory, /lib]\n");
+		"    args: [nvbind-hook, apply, --link, \"a::/b/c\", --library-directory, /lib,\n"
+		"      --cuda-compat, \"550.54.15\", --driver-params, /proc/driver/nvidia/params]\n");
 	assert_int_equal(nvb_cdi_registry_load(&registry, f->directories, NULL, NULL), 0);
 	assert_int_equal(nvb_cdi_import(plan, &registry, names, 3, NULL), 0);
 	nvb_cdi_registry_release(&registry); /* the plan keeps nothing of it */
@@ -193,6 +194,8 @@ static void imports_devices(void **state)
 	assert_string_equal(find_edit(plan, NVB_EDIT_LINK)->link.target, "a");
 	assert_string_equal(find_edit(plan, NVB_EDIT_LINK)->link.path, "/b/c");
 	assert_string_equal(find_edit(plan, NVB_EDIT_LDCACHE)->ldcache.directory, "/lib");
+	assert_string_equal(find_edit(plan, NVB_EDIT_COMPAT)->compat.driver_version, "550.54.15");
+	assert_string_equal(find_edit(plan, NVB_EDIT_PARAMS)->params.host, "/proc/driver/nvidia/params");
 	nvb_plan_free(plan);
 }
 

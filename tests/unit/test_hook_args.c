@@ -30,6 +30,9 @@ static void what_is_written_is_read(void **state _unused_)
 		directory_edit(NVB_SCOPE_COMMON, "/usr/lib"),
 		directory_edit(NVB_SCOPE_COMMON, "/usr/lib64"),
 		{.kind = NVB_EDIT_ENV, .scope = NVB_SCOPE_COMMON},
+		{.kind = NVB_EDIT_COMPAT, .scope = NVB_SCOPE_COMMON, .compat = {"550.54.15", "/x"}},
+		{.kind = NVB_EDIT_PARAMS, .scope = NVB_SCOPE_COMMON, .params = {"/p/params", "/y"}},
+		{.kind = NVB_EDIT_PARAMS, .scope = 0, .params = {"/p/params", "/y"}},
 		link_edit(0, "/dev/dri/by-path/pci-0000:3b:00.0-card", "../card0"),
 	};
 	struct nvb_plan plan = {.edits = edits, .edit_count = NVB_ELEMENTS(edits)};
@@ -49,6 +52,9 @@ static void what_is_written_is_read(void **state _unused_)
 	assert_int_equal(c.work.directory_count, 2);
 	assert_string_equal(c.work.directories[0], "/usr/lib64");
 	assert_string_equal(c.work.directories[1], "/usr/lib");
+	assert_string_equal(c.work.compat_driver, "550.54.15");
+	assert_string_equal(c.params, "/p/params");
+	assert_int_equal(nvb_strv_length(argv), 2 + 3 * 2 + 2 * 2 + 2 + 2);
 	assert_false(c.work.may_mount);
 }
 
@@ -80,6 +86,7 @@ static void what_could_be_misread_is_not_written(void **state _unused_)
 		link_edit(NVB_SCOPE_COMMON, "/a", ""),
 		link_edit(NVB_SCOPE_COMMON, "a", "x"),
 		directory_edit(NVB_SCOPE_COMMON, "usr/lib"),
+		{.kind = NVB_EDIT_PARAMS, .scope = NVB_SCOPE_COMMON, .params = {"params", "/y"}},
 	};
 
 	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
@@ -107,6 +114,9 @@ static void malformed_command_lines(void **state _unused_)
 		{{"nvbind-hook", "apply", "--library-directory", "lib"}, "not an absolute path"},
 		{{"nvbind-hook", "apply", "--log-level", "loud"}, "must be error, warning, info or debug"},
 		{{"nvbind-hook", "apply", "--linked", "x"}, "--linked: unknown argument"},
+		{{"nvbind-hook", "apply", "--cuda-compat", "latest"}, "not a driver version"},
+		{{"nvbind-hook", "apply", "--cuda-compat", "1.2.3.4.5"}, "not a driver version"},
+		{{"nvbind-hook", "apply", "--driver-params", "params"}, "not an absolute path"},
 		{{"nvbind-hook", "apply", "--mount"}, "only together with --root"},
 		{{"nvbind-hook", "apply", "--root", ""}, "name is empty"},
 		{{"nvbind-hook", "apply", "stray"}, "stray: unknown argument"},

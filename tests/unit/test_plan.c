@@ -44,6 +44,10 @@ static char *lines(const struct nvb_plan *plan)
 			nvb_sb_addf(&sb, "%s -> %s", e->link.path, e->link.target);
 		else if (e->kind == NVB_EDIT_LDCACHE)
 			nvb_sb_add(&sb, e->ldcache.directory);
+		else if (e->kind == NVB_EDIT_COMPAT)
+			nvb_sb_add(&sb, e->compat.driver_version);
+		else if (e->kind == NVB_EDIT_PARAMS)
+			nvb_sb_add(&sb, e->params.host);
 		else
 			nvb_sb_addf(&sb, "%s=%s", e->env.name, e->env.value);
 		nvb_sb_addc(&sb, '\n');
@@ -77,6 +81,8 @@ static void gives_one_gpu_what_it_needs(void **state)
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so.1 -> libcuda.so.550.54.15\n"
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so -> libcuda.so.1\n"
 		"ldcache common /usr/lib/x86_64-linux-gnu\n"
+		"cuda-compat common 550.54.15\n"
+		"driver-params common /proc/driver/nvidia/params\n"
 		"env common NVIDIA_VISIBLE_DEVICES=void\n"
 		"device 2 /dev/nvidia0 rw\n");
 }
@@ -94,6 +100,7 @@ static void capabilities_choose_nodes_and_files(void **state)
 		"libnvidia-allocator.so.550.54.15\n"
 		"mount common /usr/share/vulkan/icd.d/nvidia_icd.json\n"
 		"ldcache common /usr/lib/x86_64-linux-gnu\n"
+		"driver-params common /proc/driver/nvidia/params\n"
 		"env common NVIDIA_VISIBLE_DEVICES=void\n"
 		"device 0 /dev/nvidia3 rw\n"
 		"device 0 /dev/dri/card1 rw\n"
@@ -114,6 +121,8 @@ static void compat32_adds_the_32_bit_twin(void **state)
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so -> libcuda.so.1\n"
 		"ldcache common /usr/lib/x86_64-linux-gnu\n"
 		"ldcache common /usr/lib/i386-linux-gnu\n"
+		"cuda-compat common 550.54.15\n"
+		"driver-params common /proc/driver/nvidia/params\n"
 		"env common NVIDIA_VISIBLE_DEVICES=void\n"
 		"device 2 /dev/nvidia0 rw\n");
 }
@@ -129,6 +138,8 @@ static void mig_devices_bring_their_rights(void **state)
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so.1 -> libcuda.so.550.54.15\n"
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so -> libcuda.so.1\n"
 		"ldcache common /usr/lib/x86_64-linux-gnu\n"
+		"cuda-compat common 550.54.15\n"
+		"driver-params common /proc/driver/nvidia/params\n"
 		"env common NVIDIA_VISIBLE_DEVICES=void\n"
 		"device 1:1 /dev/nvidia1 rw\n"
 		"device 1:1 /dev/nvidia-caps/nvidia-cap21 r\n"
@@ -151,6 +162,8 @@ static void the_tree_is_one_mount(void **state)
 		"link common /usr/share/vulkan/icd.d/nvidia_icd.json -> "
 		"/run/nvbind/driver/usr/share/vulkan/icd.d/nvidia_icd.json\n"
 		"ldcache common /run/nvbind/driver/usr/lib/x86_64-linux-gnu\n"
+		"cuda-compat common 550.54.15\n"
+		"driver-params common /proc/driver/nvidia/params\n"
 		"env common NVIDIA_VISIBLE_DEVICES=void\n"
 		"device 2 /dev/nvidia0 rw\n");
 }
@@ -231,7 +244,10 @@ static void features_stand_beside_gpus(void **state)
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so.1 -> libcuda.so.550.54.15\n"
 		"link common /usr/lib/x86_64-linux-gnu/libcuda.so -> libcuda.so.1\n"
 		"mount common /run/nvidia-fabricmanager/socket\n"
-		"ldcache common /usr/lib/x86_64-linux-gnu\n" VOID "device common /dev/nvidia-nvswitchctl rw\n"
+		"ldcache common /usr/lib/x86_64-linux-gnu\n"
+		"cuda-compat common 550.54.15\n"
+		"driver-params common /proc/driver/nvidia/params\n" VOID
+		"device common /dev/nvidia-nvswitchctl rw\n"
 		"device common /dev/nvidia-caps-imex-channels/channel0 rw\n"
 		"device 2 /dev/nvidia0 rw\n");
 	inventory.files[7].capabilities = NVB_CAP_VIDEO;
@@ -290,6 +306,55 @@ static void what_is_not_there_is_refused_or_warned_of(void **state)
 	assert_non_null(strstr(last_warning(plan), "any IMEX channel"));
 	nvb_plan_free(plan);
 	make_with(NULL, 0, false, "all", NVB_ERR_NOT_FOUND, "any IMEX channel");
+}
+
+static size_t count(const struct nvb_plan *plan, enum nvb_edit_kind kind)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < plan->edit_count; i++)
+		found += plan->edits[i].kind == kind;
+	return found;
+}
+
+static void counts(const char *gpus, size_t compat, size_t params)
+{
+	struct nvb_plan *plan = NULL;
+
+	assert_int_equal(make(gpus, "compute", NVB_LAYOUT_FILES, &plan, NULL), 0);
+	assert_int_equal(count(plan, NVB_EDIT_COMPAT), compat);
+	assert_int_equal(count(plan, NVB_EDIT_PARAMS), params);
+	nvb_plan_free(plan);
+}
+
+static void compat_is_for_gpus_that_take_it(void **state)
+{
+	(void)state;
+	counts("all", 1, 1);
+	inventory.gpus[3].name = "NVIDIA GeForce RTX 4090";
+	counts("all", 0, 1);
+	counts("0", 1, 1);
+	counts("3", 0, 1);
+	inventory.gpus[0].name = NULL; /* nothing says that it does not */
+	counts("0", 1, 1);
+	inventory.driver.kind = NVB_DRIVER_DXG;
+	counts("0", 0, 0);
+}
+
+static void edits_of_the_driver_can_be_left_out(void **state)
+{
+	const struct nvb_plan_options options = {
+		.size = sizeof(options), .no_cuda_compat = true, .no_params_mask = true};
+	struct nvb_plan *plan = NULL;
+	nvb_request *request = NULL;
+
+	(void)state;
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_add_gpus(request, "0", NULL), 0);
+	assert_int_equal(nvb_planner_make(request, &inventory, &options, &plan, NULL), 0);
+	assert_int_equal(count(plan, NVB_EDIT_COMPAT) + count(plan, NVB_EDIT_PARAMS), 0);
+	nvb_plan_free(plan);
+	nvb_request_free(request);
 }
 
 static void none_is_nothing(void **state)
@@ -405,6 +470,8 @@ int main(void)
 		cmocka_unit_test_setup(features_stand_beside_gpus, setup),
 		cmocka_unit_test_setup(management_brings_every_node, setup),
 		cmocka_unit_test_setup(what_is_not_there_is_refused_or_warned_of, setup),
+		cmocka_unit_test_setup(compat_is_for_gpus_that_take_it, setup),
+		cmocka_unit_test_setup(edits_of_the_driver_can_be_left_out, setup),
 		cmocka_unit_test_setup(none_is_nothing, setup),
 		cmocka_unit_test_setup(refuses_hosts_that_cannot, setup),
 		cmocka_unit_test_setup(an_optional_node_that_is_missing_is_a_warning, setup),

@@ -22,6 +22,7 @@
 #include "config.h"
 #include "container/hook_args.h"
 #include "container/hook_state.h"
+#include "container/params.h"
 #include "sandbox.h"
 
 static void emit(void *data, enum nvb_log_level level, const char *message)
@@ -73,13 +74,26 @@ static int open_root(struct nvb_hook_command *command, struct nvb_root *root, nv
 	return rc;
 }
 
+/* The host's file, read before the filter and the container's files. */
+static char *read_params(const struct nvb_hook_command *command, const struct nvb_log *log)
+{
+	_cleanup_error_ nvb_error *why = NULL;
+	char *text = NULL;
+
+	if (command->params && command->work.may_mount && nvb_params_read(command->params, &text, &why) < 0)
+		nvb_warning(log, "%s", nvb_error_message(why));
+	return text;
+}
+
 static int apply(struct nvb_hook_command *command, const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	_cleanup_free_ char *params = NULL;
 	int rc = open_root(command, &root, err);
 
 	if (rc < 0)
 		return rc;
+	command->work.params = params = read_params(command, log);
 	rc = sandbox_enter(command->work.may_mount);
 	if (rc < 0)
 		nvb_debug(log, "no seccomp filter: %s", strerrordesc_np(-rc));

@@ -38,6 +38,13 @@ static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 	case NVB_EDIT_LDCACHE:
 		nvb_table_cell(table, edit->ldcache.directory);
 		break;
+	case NVB_EDIT_COMPAT:
+		nvb_table_cellf(
+			table, "%s, if newer than %s", edit->compat.directory, edit->compat.driver_version);
+		break;
+	case NVB_EDIT_PARAMS:
+		nvb_table_cellf(table, "%s: ModifyDeviceFiles: 0", edit->params.container);
+		break;
 	case NVB_EDIT_ENV:
 		nvb_table_cellf(table, "%s=%s", edit->env.name, edit->env.value);
 		break;
