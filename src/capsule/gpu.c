@@ -37,6 +37,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 		.layout = NVB_LAYOUT_LAYER,
 		.cdi_directories = host->cdi_directories,
 		.log = host->log,
+		.no_cuda_compat = host->no_cuda_compat,
+		.no_params_mask = host->no_params_mask,
 	};
 	int rc;
 
@@ -61,6 +63,8 @@ int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_run_host *h
 		.tree = gpu->tree,
 		.cdi_directories = host->cdi_directories,
 		.log = host->log,
+		.no_cuda_compat = host->no_cuda_compat,
+		.no_params_mask = host->no_params_mask,
 	};
 	struct nvb_plan *plan = NULL;
 	int rc = nvb_plan_make(request, gpu->inventory, &options, &plan, err);

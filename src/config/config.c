@@ -61,6 +61,7 @@ int nvb_config_init(struct nvb_config *config, nvb_error **err)
 {
 	*config = (struct nvb_config){
 		.log = {.level = NVB_LOG_WARNING, .format = NVB_LOG_TEXT},
+		.driver = {.cuda_compat = true, .mask_params = true},
 		.runtime = {.accept_environment = true,
 			.accept_imex = true,
 			.check_requirements = true,

@@ -44,6 +44,10 @@ struct nvb_config {
 			       installed */
 	} hook;
 	struct {
+		bool cuda_compat; /* an image's newer CUDA may take the place of the driver's */
+		bool mask_params; /* containers see ModifyDeviceFiles: 0 */
+	} driver;
+	struct {
 		char **runtimes; /* OCI runtimes to try, in this order: names or absolute paths; NULL: not
 				    configured, what then is tried is the program's choice */
 		/* The rest is for containers that ask by themselves: nvbind-runtime and the prestart hook. */

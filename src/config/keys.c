@@ -18,6 +18,11 @@ const struct config_key nvb_config_table[] = {
 	{"log", "level", CONFIG_LEVEL, AT(log.level), "least severe messages to print"},
 	{"log", "format", CONFIG_FORMAT, AT(log.format), "how messages are written"},
 	{"hook", "path", CONFIG_FILE, AT(hook.path), "nvbind-hook as generated specs name it"},
+	{"driver", "cuda-compat", CONFIG_FLAG, AT(driver.cuda_compat),
+		"a newer libcuda that an image brings (CUDA forward compatibility) takes the place of the "
+		"driver's"},
+	{"driver", "mask-params", CONFIG_FLAG, AT(driver.mask_params),
+		"containers see the driver's parameters with ModifyDeviceFiles: 0"},
 	{"runtime", "runtimes", CONFIG_PROGRAMS, AT(runtime.runtimes), "OCI runtimes to try, in this order"},
 	{"runtime", "accept-environment-when-unprivileged", CONFIG_FLAG, AT(runtime.accept_environment),
 		"containers without CAP_SYS_ADMIN may ask for devices by NVIDIA_* variables"},

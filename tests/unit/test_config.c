@@ -22,6 +22,8 @@ static void without_a_file_there_are_defaults(void **state)
 	assert_string_equal(config.roots.sys, "/");
 	assert_int_equal(config.log.level, NVB_LOG_WARNING);
 	assert_int_equal(config.log.format, NVB_LOG_TEXT);
+	assert_true(config.driver.cuda_compat);
+	assert_true(config.driver.mask_params);
 	assert_null(config.runtime.runtimes);
 	assert_true(config.runtime.accept_environment);
 	assert_false(config.runtime.accept_mounts);
@@ -46,6 +48,7 @@ static void every_key_goes_where_it_belongs(void **state)
 		parse(&config,
 			"[roots]\ndev = '/d/'\nroot = '/r//'\nlibrary-path = ['/a', '/b']\n"
 			"[log]\nlevel = 'info'\nformat = 'json'\n[hook]\npath = '/x/nvbind-hook'\n"
+			"[driver]\ncuda-compat = false\nmask-params = false\n"
 			"[runtime]\nruntimes = ['/opt/runc']\n"
 			"accept-environment-when-unprivileged = false\naccept-volume-mounts = true\n"
 			"accept-imex-channels = false\ncheck-requirements = false\n"
@@ -62,6 +65,8 @@ static void every_key_goes_where_it_belongs(void **state)
 	assert_int_equal(config.log.level, NVB_LOG_INFO);
 	assert_int_equal(config.log.format, NVB_LOG_JSON);
 	assert_string_equal(config.hook.path, "/x/nvbind-hook");
+	assert_false(config.driver.cuda_compat);
+	assert_false(config.driver.mask_params);
 	assert_string_equal(config.runtime.runtimes[0], "/opt/runc");
 	assert_null(config.runtime.runtimes[1]);
 	assert_false(config.runtime.accept_environment);

@@ -30,6 +30,8 @@ int surge_run(int argc, char **argv, nvb_error **err)
 		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.pull = pull_image,
 		.log = nvb_logging(),
+		.no_cuda_compat = !nvb_common_config()->driver.cuda_compat,
+		.no_params_mask = !nvb_common_config()->driver.mask_params,
 	};
 	int status, rc;
 

@@ -165,7 +165,12 @@ static int make_plan(const struct nvb_profile *profile, struct nvb_plan **plan, 
 	_cleanup_free_ char *tree = NULL;
 	struct nvb_inventory_options where;
 	struct nvb_plan_options how = {
-		.size = sizeof(how), .layout = (enum nvb_layout)opt.layout, .log = nvb_logging()};
+		.size = sizeof(how),
+		.layout = (enum nvb_layout)opt.layout,
+		.log = nvb_logging(),
+		.no_cuda_compat = !nvb_common_config()->driver.cuda_compat,
+		.no_params_mask = !nvb_common_config()->driver.mask_params,
+	};
 	int rc = nvb_request_new(&request, err);
 
 	if (rc == 0)

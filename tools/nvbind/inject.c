@@ -92,6 +92,8 @@ static int make_plan(struct nvb_plan **plan, nvb_error **err)
 		.layout = (enum nvb_layout)layout,
 		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.log = nvb_logging(),
+		.no_cuda_compat = !nvb_common_config()->driver.cuda_compat,
+		.no_params_mask = !nvb_common_config()->driver.mask_params,
 	};
 	int rc = make_request(&request, err);
 

@@ -134,6 +134,8 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 		.size = sizeof(plan_options),
 		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.log = nvb_logging(),
+		.no_cuda_compat = !nvb_common_config()->driver.cuda_compat,
+		.no_params_mask = !nvb_common_config()->driver.mask_params,
 	};
 	struct nvb_plan *plan = NULL;
 	int rc = make_request(&request, err);
