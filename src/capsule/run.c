@@ -23,6 +23,7 @@
 #include "capsule/sandbox.h"
 #include "capsule/seccomp.h"
 #include "capsule/terminal.h"
+#include "lease/lease.h"
 
 /* One run, from the request to the container's status: each function is a step, in this order. */
 struct run {
@@ -36,6 +37,7 @@ struct run {
 	struct nvb_attachment *attachment;
 	char *runtime;
 	struct nvb_entry entry;
+	struct nvb_lease *lease; /* NULL: no GPU, or nothing to lease */
 	struct nvb_rootfs rootfs;
 	struct nvb_process process;
 	char hostname[HOST_NAME_MAX + 1];
@@ -127,6 +129,21 @@ static int begin(struct run *run, nvb_error **err)
 		 gethostname(run->hostname, sizeof(run->hostname) - 1) < 0)
 		snprintf(run->hostname, sizeof(run->hostname), "%.12s", run->entry.id);
 	return 0;
+}
+
+/* It has our life, then, once it runs, that of the container, which a killed bolt leaves running. */
+static int lease_gpus(struct run *run, nvb_error **err)
+{
+	_cleanup_free_ char *state = NULL;
+	struct nvb_lease_holder holder = {.engine = "bolt", .container = run->entry.id};
+
+	if (!run->gpu.plan)
+		return 0;
+	if (asprintf(&state, "%s/%s", run->entry.runtime_root, run->entry.id) < 0)
+		return nvb_fail_oom(err);
+	holder.runtime_state = state;
+	return nvb_lease_take_plan(
+		run->gpu.inventory, run->gpu.plan, run->spec->isolation, &holder, &run->lease, err);
 }
 
 /* As docker: a host path that is not there becomes a directory. */
@@ -270,9 +287,11 @@ static int note_start(void *data, pid_t init, nvb_error **err)
 {
 	struct run *run = data;
 
+	int rc = nvb_entry_started(&run->entry, init, err);
+
 	nvb_debug(run->host->log, "the container runs as process %d", init);
 	run->started = true;
-	return nvb_entry_started(&run->entry, init, err);
+	return rc < 0 ? rc : nvb_lease_adopt(run->lease, init, err);
 }
 
 static int launch(struct run *run, int *status, nvb_error **err)
@@ -304,6 +323,7 @@ static int prepare(struct run *run, nvb_error **err)
 		{open_image, "the image is open"},
 		{enter, "mounts and signals are private, the runtime is chosen"},
 		{begin, "the capsule is recorded"},
+		{lease_gpus, "GPUs are leased"},
 		{make_root, "the root is mounted"},
 		{make_bundle, "the bundle is written"},
 	};
@@ -326,6 +346,7 @@ static void release(struct run *run, int status)
 	run->entry.keep = run->entry.keep && run->started;
 	run->entry.ran = run->started;
 	nvb_entry_end(&run->state, &run->entry, status, run->host->log);
+	nvb_lease_release(run->lease);
 	nvb_process_release(&run->process);
 	nvb_sb_release(&run->seccomp);
 	nvb_gpu_plan_release(&run->gpu);

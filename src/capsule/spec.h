@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "lease/lease.h"
 
 /*
  * What a capsule shall be, as the user asked for it: the command line's words are parsed and checked, nothing
@@ -85,6 +86,8 @@ struct nvb_capsule_spec {
 	bool unmasked; /* systempaths=unconfined: no masked and read-only paths below /proc and /sys */
 	enum nvb_seccomp seccomp;
 	const char *seccomp_file;
+
+	enum nvb_lease_mode isolation; /* of its GPUs from others' */
 
 	enum nvb_pull pull;
 	const char *runtime; /* name or path of the only OCI runtime to use; NULL: as configured */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "capsule/cgroup.h"
 #include "capsule/record.h"
@@ -162,22 +164,6 @@ static int write_small(const char *directory, const char *name, const char *text
 	return rc < 0 ? nvb_fail_errno(err, -rc, "%s", path) : 0;
 }
 
-/* When a process started, in clock ticks since boot (proc(5), stat, field 22); 0 when it is gone. */
-static unsigned long long start_time(pid_t pid)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[64], *p;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (nvb_file_read(AT_FDCWD, path, 4096, &text, NULL, NULL) < 0)
-		return 0;
-	/* The name in parentheses may hold anything, parentheses included. */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p + 1, NULL, 10) : 0;
-}
-
 /* Values end at the line's end: a name of an image may hold one. */
 static void add_line(struct nvb_strbuf *out, const char *key, const char *value)
 {
@@ -192,8 +178,8 @@ static char *describe(const struct nvb_entry *entry, const char *image)
 {
 	struct nvb_strbuf out = {0};
 
-	nvb_sb_addf(&out, "pid %d\nstarted %llu\ncreated %lld\nkeep %d\n", getpid(), start_time(getpid()),
-		(long long)time(NULL), entry->keep);
+	nvb_sb_addf(&out, "pid %d\nstarted %" PRIu64 "\ncreated %lld\nkeep %d\n", getpid(),
+		nvb_proc_start_time(getpid()), (long long)time(NULL), entry->keep);
 	add_line(&out, "cgroup", entry->cgroup);
 	add_line(&out, "runtime", entry->runtime);
 	add_line(&out, "name", entry->name);
@@ -304,7 +290,7 @@ int nvb_entry_started(const struct nvb_entry *entry, pid_t init, nvb_error **err
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "%d %llu\n", init, start_time(init));
+	snprintf(text, sizeof(text), "%d %" PRIu64 "\n", init, nvb_proc_start_time(init));
 	return write_small(entry->run, "init", text, err);
 }
 
@@ -424,17 +410,17 @@ char *nvb_record_value(const char *record, const char *key)
 static void kill_init(const struct nvb_entry *entry)
 {
 	_cleanup_free_ char *path = join(entry->run, "init"), *text = NULL;
-	unsigned long long started;
+	uint64_t started;
 	_cleanup_close_ int pidfd = -1;
 	int pid;
 
 	if (!path || nvb_file_read(AT_FDCWD, path, 64, &text, NULL, NULL) < 0 ||
-		sscanf(text, "%d %llu", &pid, &started) != 2 || pid <= 1)
+		sscanf(text, "%d %" SCNu64, &pid, &started) != 2 || pid <= 1)
 		return;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* The number may be another process's by now; once the descriptor is open it cannot change any more.
 	 */
-	if (pidfd >= 0 && start_time(pid) == started)
+	if (pidfd >= 0 && nvb_proc_is_alive(pid, started))
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
@@ -511,7 +497,7 @@ static bool owner_lives(int directory)
 	pid = nvb_record_value(record, "pid");
 	started = nvb_record_value(record, "started");
 	return pid && started && nvb_parse_u32(pid, &number) &&
-	       start_time((pid_t)number) == strtoull(started, NULL, 10);
+	       nvb_proc_is_alive((pid_t)number, strtoull(started, NULL, 10));
 }
 
 /* The lock of a dead bolt is free, save for the moment in which a child of its own has not yet become the

@@ -15,7 +15,7 @@
 static struct {
 	bool remove, interactive, terminal, read_only, privileged;
 	const char *name, *user, *workdir, *hostname, *entrypoint, *stop_signal, *runtime, *gpu_runtime,
-		*capabilities;
+		*capabilities, *isolation;
 	char **env, **env_files, **volumes, **tmpfs, **devices, **cdi_devices, **gpus, **docker_gpus,
 		**profiles, **cap_add, **cap_drop, **security, **ulimits, **annotations;
 	int network, pull;
@@ -70,6 +70,8 @@ static const struct nvb_option gpu_options[] = {
 	{"profile", 0, NVB_OPTION_LIST("NAME", &opt.profiles),
 		"what the work wants besides: balanced, gaming, ultra, development, ai, or one of your own "
 		"(repeatable)"},
+	{"isolation", 0, NVB_OPTION_STRING("MODE", &opt.isolation),
+		"shared: others may use its GPUs too; exclusive: nobody else gets them from nvbind (shared)"},
 	{NULL},
 };
 
@@ -233,6 +235,8 @@ int run_options_apply(struct nvb_capsule_spec *spec, struct nvb_request **reques
 	spec->pull = (enum nvb_pull)opt.pull;
 	spec->shm_size = opt.shm_size;
 	rc = check_gpu_runtime(err);
+	if (rc == 0 && opt.isolation)
+		rc = nvb_lease_parse_mode(opt.isolation, &spec->isolation, err);
 	if (rc == 0)
 		rc = check(spec, err);
 	if (rc == 0 && opt.name)

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "lease/conflict.h"
+
+/* Flocks of devices: how those hold a GPU who may not write records. */
+
+/* Whoever writes a record flocks for some microseconds; that is nobody in the way. */
+enum { FLOCK_TRIES = 20, FLOCK_PAUSE_NS = 2000000, LARGEST_LOCKS = 1 << 22 };
+
+void nvb_lease_flocks_release(struct nvb_lease_flocks *flocks)
+{
+	for (size_t i = 0; i < flocks->count; i++)
+		close(flocks->fds[i]);
+	free(flocks->fds);
+	*flocks = (struct nvb_lease_flocks){0};
+}
+
+struct nvb_flock_holder *nvb_flock_holders(size_t *count)
+{
+	_cleanup_free_ struct nvb_flock_holder *holders = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t n = 0, capacity = 0;
+
+	*count = 0;
+	if (nvb_file_read(AT_FDCWD, "/proc/locks", LARGEST_LOCKS, &text, NULL, NULL) < 0)
+		return NULL;
+	/* "1: FLOCK  ADVISORY  WRITE 1234 00:1b:5678 0 EOF"; who waits for one has "->" behind the number. */
+	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+		line = strtok_r(NULL, "\n", &save)) {
+		struct nvb_flock_holder holder = {0};
+		char access[8];
+
+		if (sscanf(line, "%*u: FLOCK ADVISORY %7s %d %x:%x:%llu", access, &holder.pid, &holder.major,
+			    &holder.minor, &holder.inode) != 5)
+			continue;
+		holder.exclusive = nvb_streq(access, "WRITE");
+		if (!NVB_GROW(holders, n, capacity))
+			return NULL;
+		holders[n++] = holder;
+	}
+	*count = n;
+	return NVB_TAKE_PTR(holders);
+}
+
+static pid_t who_flocks(int fd)
+{
+	_cleanup_free_ struct nvb_flock_holder *holders = NULL;
+	struct stat st;
+	size_t count;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	holders = nvb_flock_holders(&count);
+	for (size_t i = 0; i < count; i++)
+		if (holders[i].inode == st.st_ino && holders[i].major == major(st.st_dev) &&
+			holders[i].minor == minor(st.st_dev))
+			return holders[i].pid;
+	return 0;
+}
+
+static int refuse(const struct nvb_lease_device *device, int fd, enum nvb_lease_mode mode, nvb_error **err)
+{
+	pid_t pid = who_flocks(fd);
+	char path[64], comm[32] = "", whose[64] = "";
+	_cleanup_free_ char *name = NULL;
+	struct stat st;
+	int rc;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (pid && nvb_file_read(AT_FDCWD, path, sizeof(comm), &name, NULL, NULL) == 0)
+		snprintf(comm, sizeof(comm), " (%.*s)", (int)strcspn(name, "\n"), name);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (pid && stat(path, &st) == 0)
+		snprintf(whose, sizeof(whose), " of user %u", st.st_uid);
+	rc = nvb_fail(err, NVB_ERR_BUSY, "%s %s (%s) is held by %s%s%s%s",
+		device->parent ? "MIG device" : "GPU", device->name ? device->name : device->key,
+		device->uuid ? device->uuid : device->key, pid ? "process " : "another process",
+		pid ? strrchr(path, '/') + 1 : "", comm, whose);
+	return nvb_hint(err, rc,
+		"end it or ask for another GPU%s; 'nvbind info --leases' shows who holds what",
+		mode == NVB_LEASE_EXCLUSIVE ? ", or for a shared one" : "");
+}
+
+static int flock_patiently(int fd, int operation)
+{
+	const struct timespec pause = {.tv_nsec = FLOCK_PAUSE_NS};
+
+	for (int i = 0;; i++) {
+		if (flock(fd, operation | LOCK_NB) == 0)
+			return 0;
+		if ((errno != EWOULDBLOCK && errno != EINTR) || i == FLOCK_TRIES)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Everybody may read it, whatever umask the engine has that runs us. */
+static int open_device(const struct nvb_lease_place *place, const char *key)
+{
+	int fd = openat(place->devices, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 || errno != ENOENT || !place->writable)
+		return fd;
+	fd = openat(place->devices, key, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
+	if (fd >= 0)
+		fchmod(fd, 0444);
+	return fd;
+}
+
+static int flock_one(const struct nvb_lease_place *place, const struct nvb_lease_device *device,
+	const char *key, enum nvb_lease_mode mode, struct nvb_lease_flocks *flocks, nvb_error **err)
+{
+	_cleanup_close_ int fd = open_device(place, key);
+	int rc;
+
+	if (fd < 0 && errno == ENOENT && mode == NVB_LEASE_SHARED)
+		return 0;
+	if (fd < 0 && errno == ENOENT)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_PERMISSION,
+				"GPU %s cannot be had exclusively: %s/devices/%s is not there yet",
+				device->name ? device->name : key, place->path, key),
+			"root makes it with the first container that gets this GPU");
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "%s/devices/%s", place->path, key);
+	rc = flock_patiently(fd, mode == NVB_LEASE_EXCLUSIVE ? LOCK_EX : LOCK_SH);
+	if (rc == -EWOULDBLOCK)
+		return refuse(device, fd, mode, err);
+	if (rc < 0)
+		return nvb_fail_errno(err, -rc, "%s/devices/%s", place->path, key);
+	if (!NVB_GROW(flocks->fds, flocks->count, flocks->capacity))
+		return nvb_fail_oom(err);
+	flocks->fds[flocks->count++] = NVB_TAKE_FD(fd);
+	return 0;
+}
+
+int nvb_lease_flock(const struct nvb_lease_place *place, const struct nvb_lease_devices *devices,
+	enum nvb_lease_mode mode, struct nvb_lease_flocks *flocks, nvb_error **err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < devices->count; i++) {
+		const struct nvb_lease_device *device = &devices->list[i];
+
+		if (device->parent)
+			rc = flock_one(place, device, device->parent, NVB_LEASE_SHARED, flocks, err);
+		if (rc == 0)
+			rc = flock_one(place, device, device->key, mode, flocks, err);
+	}
+	if (rc < 0)
+		nvb_lease_flocks_release(flocks);
+	return rc;
+}
