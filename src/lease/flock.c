@@ -68,24 +68,35 @@ static pid_t who_flocks(int fd)
 	return 0;
 }
 
+/* A process that took one and ended may have left it to another, whom nobody can name. */
+static void describe_process(pid_t pid, char *text, size_t size)
+{
+	_cleanup_free_ char *name = NULL;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (!pid || stat(path, &st) < 0) {
+		if (pid)
+			snprintf(text, size, "a process that has it from process %d", pid);
+		else
+			snprintf(text, size, "another process");
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	nvb_file_read(AT_FDCWD, path, 32, &name, NULL, NULL);
+	snprintf(text, size, "process %d (%.*s) of user %u", pid, name ? (int)strcspn(name, "\n") : 1,
+		name ? name : "?", st.st_uid);
+}
+
 static int refuse(const struct nvb_lease_device *device, int fd, enum nvb_lease_mode mode, nvb_error **err)
 {
-	pid_t pid = who_flocks(fd);
-	char path[64], comm[32] = "", whose[64] = "";
-	_cleanup_free_ char *name = NULL;
-	struct stat st;
+	char who[128];
 	int rc;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	if (pid && nvb_file_read(AT_FDCWD, path, sizeof(comm), &name, NULL, NULL) == 0)
-		snprintf(comm, sizeof(comm), " (%.*s)", (int)strcspn(name, "\n"), name);
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	if (pid && stat(path, &st) == 0)
-		snprintf(whose, sizeof(whose), " of user %u", st.st_uid);
-	rc = nvb_fail(err, NVB_ERR_BUSY, "%s %s (%s) is held by %s%s%s%s",
-		device->parent ? "MIG device" : "GPU", device->name ? device->name : device->key,
-		device->uuid ? device->uuid : device->key, pid ? "process " : "another process",
-		pid ? strrchr(path, '/') + 1 : "", comm, whose);
+	describe_process(who_flocks(fd), who, sizeof(who));
+	rc = nvb_fail(err, NVB_ERR_BUSY, "%s %s (%s) is held by %s", device->parent ? "MIG device" : "GPU",
+		device->name ? device->name : device->key, device->uuid ? device->uuid : device->key, who);
 	return nvb_hint(err, rc,
 		"end it or ask for another GPU%s; 'nvbind info --leases' shows who holds what",
 		mode == NVB_LEASE_EXCLUSIVE ? ", or for a shared one" : "");

@@ -8,7 +8,7 @@
 #include "nvbind.h"
 
 static struct {
-	bool json, gpus, nvml, driver_check;
+	bool json, gpus, nvml, driver_check, leases;
 	int format;
 } opt;
 
@@ -19,6 +19,7 @@ static const struct nvb_option options[] = {
 	{"nvml", 0, NVB_OPTION_FLAG(&opt.nvml), "ask NVIDIA's management library for what only it knows"},
 	{"driver-check", 0, NVB_OPTION_FLAG(&opt.driver_check),
 		"say whether the driver is fit for containers; exit status 0 if it is"},
+	{"leases", 0, NVB_OPTION_FLAG(&opt.leases), "say who holds which GPU, and how"},
 	{NULL},
 };
 
@@ -203,6 +204,10 @@ int verb_info(int argc, char **argv, nvb_error **err)
 			inventory->driver.module_version ? " " : "",
 			inventory->driver.module_version ? inventory->driver.module_version : "");
 		return nvb_stdout_flush(err);
+	}
+	if (opt.leases) {
+		rc = info_leases(inventory, json, err);
+		return rc < 0 ? rc : nvb_stdout_flush(err);
 	}
 	/* Unknown fields are no failure: what is known is printed all the same. */
 	if ((opt.nvml || (opt.gpus && json)) && may_have_gpus(inventory) &&
