@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What `bolt surge run --rm --gpu all --network host` of /bin/true costs over the bare OCI runtime running an equal
-# bundle: the config.json is the one bolt itself wrote, its root a plain directory with the same files. Runs take
-# turns; medians of whole processes in milliseconds. Needs root, and nvbind-sim where there is no NVIDIA driver.
+# bundle: the config.json is the one bolt itself wrote, its root a plain directory with the same files. crun is given
+# its compiled system call filter by bolt, which nobody else does: "bare" is without it, "filter" is bare with it. Runs
+# take turns; medians of whole processes in milliseconds. Needs root, and nvbind-sim where there is no NVIDIA driver.
 #
 #	bench/surge-run.sh [RUNS] [RUNTIME...]		default: 40 runs each with crun and runc
 set -euo pipefail
@@ -41,6 +42,8 @@ mkdir "$dir/cache"
 # bundle_of RUNTIME: an equal bundle in $dir/RUNTIME, from a capsule that waits meanwhile.
 bundle_of() {
 	local bundle=$dir/$1 pid workspace
+	# The first start compiles the filter that the second one's config.json has.
+	"$bin/bolt" surge run --rm --gpu all --runtime "$1" "$dir/base" /bin/true
 	"$bin/bolt" surge run --rm --gpu all --runtime "$1" "$dir/base" sleep 30 &
 	pid=$!
 	workspace=/proc/$pid/root/run/bolt/workspace
@@ -50,7 +53,8 @@ bundle_of() {
 	cp -a "$workspace/rootfs" "$bundle/rootfs"
 	jq --arg b "$bundle" '.process.args = ["/bin/true"] | .linux.cgroupsPath = "/bolt-bench"
 		| .mounts |= map(.source |= sub("^/run/bolt/workspace"; $b))' \
-		"$workspace/config.json" >"$bundle/config.json"
+		"$workspace/config.json" >"$bundle/filter.json"
+	jq 'del(.annotations["run.oci.seccomp_bpf_data"])' "$bundle/filter.json" >"$bundle/bare.json"
 	kill -KILL "$(cat "$workspace/pid")"
 	wait "$pid" || true
 }
@@ -68,7 +72,7 @@ timed() {
 
 median() { sort -n "$1" | awk '{v[NR] = $1} END {printf "%.1f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2000}'; }
 
-printf '%-8s %12s %12s %12s\n' runtime bare bolt difference
+printf '%-8s %12s %12s %12s %12s %12s\n' runtime bare filter bolt bolt-bare bolt-filter
 for runtime in "${runtimes[@]}"; do
 	command -v "$runtime" >/dev/null || continue
 	bundle_of "$runtime"
@@ -82,8 +86,11 @@ for runtime in "${runtimes[@]}"; do
 		fi
 		$(declare -f timed)
 		for ((i = -3; i < $runs; i++)); do
-			file=\$([ \$i -lt 0 ] && echo /dev/null || echo "$dir/$runtime.bare")
-			timed "\$file" $runtime --root "$dir/state" run --bundle "$dir/$runtime" bolt-bench </dev/null
+			for kind in bare filter; do
+				file=\$([ \$i -lt 0 ] && echo /dev/null || echo "$dir/$runtime.\$kind")
+				cp "$dir/$runtime/\$kind.json" "$dir/$runtime/config.json"
+				timed "\$file" $runtime --root "$dir/state" run --bundle "$dir/$runtime" bolt-bench </dev/null
+			done
 			file=\$([ \$i -lt 0 ] && echo /dev/null || echo "$dir/$runtime.bolt")
 			timed "\$file" "$bin/bolt" --config "$dir/config.toml" surge run --rm --gpu all --network host --runtime $runtime "$dir/base" /bin/true
 			# The capsule's files go in the background: that is in nobody's figure.
@@ -91,6 +98,7 @@ for runtime in "${runtimes[@]}"; do
 		done
 	END
 	unshare -m bash "$dir/series"
-	bare=$(median "$dir/$runtime.bare") bolt=$(median "$dir/$runtime.bolt")
-	printf '%-8s %9s ms %9s ms %9s ms\n' "$runtime" "$bare" "$bolt" "$(awk "BEGIN {printf \"%+.1f\", $bolt - $bare}")"
+	bare=$(median "$dir/$runtime.bare") filter=$(median "$dir/$runtime.filter") bolt=$(median "$dir/$runtime.bolt")
+	printf '%-8s %9s ms %9s ms %9s ms' "$runtime" "$bare" "$filter" "$bolt"
+	awk "BEGIN {printf \" %+9.1f ms %+9.1f ms\n\", $bolt - $bare, $bolt - $filter}"
 done

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "capsule/bundle_parts.h"
+#include "capsule/filter_cache.h"
 #include "capsule/sandbox.h"
 
 /* The OCI runtime specification's config.json, from nothing: each function writes one of its objects. */
@@ -33,7 +34,6 @@ void nvb_bundle_add_strings(struct nvb_strbuf *out, const char *const *strings)
 /* {"KEY":"VALUE",...} from "KEY=VALUE" strings. */
 static void add_pairs(struct nvb_strbuf *out, char *const *pairs)
 {
-	nvb_sb_addc(out, '{');
 	nvb_strv_foreach (p, pairs) {
 		size_t n = strcspn(*p, "=");
 		char *key = strndup(*p, n);
@@ -49,7 +49,6 @@ static void add_pairs(struct nvb_strbuf *out, char *const *pairs)
 		nvb_sb_add_json(out, (*p)[n] ? *p + n + 1 : "");
 		free(key);
 	}
-	nvb_sb_addc(out, '}');
 }
 
 static void add_capability_set(struct nvb_strbuf *out, const char *key, uint64_t set)
@@ -281,6 +280,19 @@ static int add_linux(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 	return rc;
 }
 
+static void add_annotations(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
+{
+	if (!bundle->spec->annotations && !bundle->seccomp_filter)
+		return;
+	add_key(out, "annotations");
+	nvb_sb_addc(out, '{');
+	add_pairs(out, bundle->spec->annotations);
+	if (bundle->seccomp_filter)
+		nvb_sb_addf(out, "%s\"%s\":\"%s\"", bundle->spec->annotations ? "," : "",
+			NVB_FILTER_ANNOTATION, bundle->seccomp_filter);
+	nvb_sb_addc(out, '}');
+}
+
 int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
 {
 	int rc;
@@ -294,10 +306,7 @@ int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 	add_hooks(bundle, out);
 	if (rc == 0)
 		rc = add_linux(bundle, out, err);
-	if (bundle->spec->annotations) {
-		add_key(out, "annotations");
-		add_pairs(out, bundle->spec->annotations);
-	}
+	add_annotations(bundle, out);
 	nvb_sb_addc(out, '}');
 	if (rc == 0 && out->failed)
 		return nvb_fail_oom(err);

@@ -26,6 +26,7 @@ struct nvb_bundle {
 	const struct nvb_id_map *uid_maps, *gid_maps;
 	size_t uid_map_count, gid_map_count;
 	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */
+	const char *seccomp_filter;   /* what the runtime once made of it (filter_cache.h), or NULL */
 	unsigned short rows, columns; /* of the terminal; 0 unknown */
 	const struct nvb_log *log;
 };

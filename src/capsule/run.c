@@ -14,6 +14,7 @@
 #include "capsule/attach.h"
 #include "capsule/bundle.h"
 #include "capsule/directory_image.h"
+#include "capsule/filter_cache.h"
 #include "capsule/gpu.h"
 #include "capsule/hosts.h"
 #include "capsule/image.h"
@@ -42,6 +43,7 @@ struct run {
 	struct nvb_process process;
 	char hostname[HOST_NAME_MAX + 1];
 	struct nvb_strbuf seccomp;
+	char *filter; /* what the runtime made of it before, or NULL */
 	struct nvb_launch launch;
 	bool started;
 };
@@ -243,6 +245,11 @@ static int choose_seccomp(struct run *run, uint64_t capabilities, nvb_error **er
 	return rc < 0 ? nvb_wrap(err, rc, "seccomp profile") : 0;
 }
 
+static bool compiles_filter(const struct run *run)
+{
+	return run->seccomp.s && !run->filter && !nvb_filter_annotated(run->spec->annotations);
+}
+
 static int write_config(const struct run *run, const struct nvb_strbuf *config, nvb_error **err)
 {
 	_cleanup_free_ char *path = NULL;
@@ -276,7 +283,10 @@ static int make_bundle(struct run *run, nvb_error **err)
 		rc = nvb_hosts_write(run->state.workspace, run->spec->network, run->hostname, err);
 	if (rc < 0)
 		return rc;
+	if (compiles_filter(run))
+		run->filter = nvb_filter_recall(&run->state, run->runtime, run->seccomp.s);
 	bundle.seccomp = run->seccomp.s;
+	bundle.seccomp_filter = run->filter;
 	if (run->spec->terminal)
 		nvb_terminal_size(&bundle.rows, &bundle.columns);
 	rc = nvb_bundle_write(&bundle, &config, err);
@@ -286,11 +296,12 @@ static int make_bundle(struct run *run, nvb_error **err)
 static int note_start(void *data, pid_t init, nvb_error **err)
 {
 	struct run *run = data;
-
 	int rc = nvb_entry_started(&run->entry, init, err);
 
 	nvb_debug(run->host->log, "the container runs as process %d", init);
 	run->started = true;
+	if (compiles_filter(run))
+		nvb_filter_keep(&run->state, &run->entry, run->seccomp.s, NULL);
 	return rc < 0 ? rc : nvb_lease_adopt(run->lease, init, err);
 }
 
@@ -349,6 +360,7 @@ static void release(struct run *run, int status)
 	nvb_lease_release(run->lease);
 	nvb_process_release(&run->process);
 	nvb_sb_release(&run->seccomp);
+	free(run->filter);
 	nvb_gpu_plan_release(&run->gpu);
 	nvb_state_close(&run->state);
 	free(run->runtime);

@@ -92,21 +92,29 @@ static int put_link(int parent, const char *name, const char *target, enum exist
 /* The directory of the link before: a driver's links lie side by side. */
 struct neighbour {
 	const char *path; /* of that link */
-	size_t size;	  /* of its directory's part, with the slash */
-	int fd;
-	bool checked; /* it may be written to */
+	size_t size;	  /* of its directory's part, with the slash; 0 when nothing is known */
+	int fd;		  /* as the container has it, or -NVB_ERR_NOT_FOUND */
+	int top;	  /* in a layered place's top, or -1 when it was not needed yet */
+	bool checked;	  /* it may be written to */
 };
+#define NEIGHBOUR_INIT              \
+	{                           \
+		.fd = -1, .top = -1 \
+	}
 
 static void forget(struct neighbour *n)
 {
 	nvb_closep(&n->fd);
-	n->fd = -1;
+	nvb_closep(&n->top);
+	*n = (struct neighbour)NEIGHBOUR_INIT;
 }
 
-static void remember(struct neighbour *n, const struct nvb_link *link, const char *name, int fd)
+static bool is_beside(const struct neighbour *n, const struct nvb_link *link, const char **name)
 {
-	forget(n);
-	*n = (struct neighbour){.path = link->path, .size = (size_t)(name - link->path), .fd = fd};
+	if (n->size == 0 || strncmp(link->path, n->path, n->size) != 0)
+		return false;
+	*name = link->path + n->size;
+	return **name && !strchr(*name, '/') && !nvb_streq(*name, ".") && !nvb_streq(*name, "..");
 }
 
 /* The link's directory as the container has it; it stays *n's. fd or negated code, as for
@@ -114,25 +122,42 @@ static void remember(struct neighbour *n, const struct nvb_link *link, const cha
 static int content_parent(const struct nvb_place *place, const struct nvb_link *link, struct neighbour *n,
 	const char **name, nvb_error **err)
 {
+	const char *slash = strrchr(link->path, '/');
 	int fd;
 
-	if (n->fd >= 0 && strncmp(link->path, n->path, n->size) == 0 && link->path[n->size] &&
-		!strchr(link->path + n->size, '/')) {
-		*name = link->path + n->size;
-		if (!nvb_streq(*name, ".") && !nvb_streq(*name, ".."))
-			return n->fd;
-	}
+	if (is_beside(n, link, name))
+		return n->fd;
 	fd = nvb_place_open_content_parent(place, link->path, name, err);
-	if (fd >= 0)
-		remember(n, link, *name, fd);
+	forget(n);
+	/* In a layer nobody but us makes what was not there. */
+	if (slash && (fd >= 0 || (fd == -NVB_ERR_NOT_FOUND && nvb_place_is_layered(place))))
+		*n = (struct neighbour){
+			.path = link->path, .size = (size_t)(slash + 1 - link->path), .fd = fd, .top = -1};
+	return fd;
+}
+
+/* Where the link is to be written; *opened when the caller has to close it. */
+static int writable_parent(const struct nvb_place *place, const struct nvb_link *link, struct neighbour *n,
+	const char **name, int *opened, nvb_error **err)
+{
+	int fd;
+
+	if (n->top >= 0 && is_beside(n, link, name))
+		return n->top;
+	fd = nvb_place_open_parent(place, link->path, name, err);
+	if (fd >= 0 && nvb_place_is_layered(place) && is_beside(n, link, name))
+		n->top = fd;
+	else
+		*opened = fd;
 	return fd;
 }
 
 static int make_link(
 	const struct nvb_place *place, const struct nvb_link *link, struct neighbour *n, nvb_error **err)
 {
-	_cleanup_close_ int top = -1;
+	_cleanup_close_ int opened = -1;
 	enum existing found = NOTHING;
+	bool in_content = true;
 	const char *name;
 	int rc = 0, parent;
 
@@ -144,13 +169,13 @@ static int make_link(
 		return nvb_wrap(err, parent, "link %s", link->path);
 	if (rc == 0 &&
 		(parent < 0 || (nvb_place_is_layered(place) && (found == NOTHING || found == OTHER_LINK)))) {
-		top = nvb_place_open_parent(place, link->path, &name, err);
-		if (top < 0)
-			return nvb_wrap(err, top, "link %s", link->path);
-		parent = top;
+		parent = writable_parent(place, link, n, &name, &opened, err);
+		if (parent < 0)
+			return nvb_wrap(err, parent, "link %s", link->path);
+		in_content = false;
 		rc = look(parent, name, link->target, &found);
 	}
-	if (rc == 0 && top < 0 && !n->checked && (found == NOTHING || found == OTHER_LINK)) {
+	if (rc == 0 && in_content && !n->checked && (found == NOTHING || found == OTHER_LINK)) {
 		rc = nvb_place_check(place, parent, link->path, err);
 		if (rc < 0)
 			return nvb_wrap(err, rc, "link");
@@ -163,7 +188,7 @@ static int make_link(
 
 int nvb_link_make(const struct nvb_place *place, const struct nvb_link *link, nvb_error **err)
 {
-	_cleanup_(forget) struct neighbour n = {.fd = -1};
+	_cleanup_(forget) struct neighbour n = NEIGHBOUR_INIT;
 
 	return make_link(place, link, &n, err);
 }
@@ -171,7 +196,7 @@ int nvb_link_make(const struct nvb_place *place, const struct nvb_link *link, nv
 void nvb_links_make(
 	const struct nvb_place *place, const struct nvb_link *links, size_t count, const struct nvb_log *log)
 {
-	_cleanup_(forget) struct neighbour n = {.fd = -1};
+	_cleanup_(forget) struct neighbour n = NEIGHBOUR_INIT;
 
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_error_ nvb_error *why = NULL;

@@ -113,6 +113,36 @@ seccomp() {
 	like "$WORLD: its conditions: excludes" 'not permitted' "$(inside --security-opt "seccomp=$T/profile.json" -- 'touch /x; chmod 1 /x')"
 }
 
+# What crun compiled once is handed to it the next time: a kept filter that allows everything shows that it is, and
+# that one of another program file or profile is not.
+filters() {
+	local kept all
+	rm -rf /run/bolt/filters
+	inside -- true
+	kept=$(echo /run/bolt/filters/*)
+	if [ "${RUNTIME##*/}" != crun ]; then
+		is "$WORLD: this runtime leaves no filter to keep" '/run/bolt/filters/*' "$kept"
+		return
+	fi
+	is "$WORLD: one filter is kept" 1 "$(find /run/bolt/filters -type f | wc -l)"
+	is "$WORLD: it refuses what it refused" EPERM "$(inside -- 'try keyctl')"
+	cp "$kept" "$T/kept"
+	# BPF_RET | BPF_K of SECCOMP_RET_ALLOW
+	all=$(printf '\6\0\0\0\0\0\377\177' | base64)
+	sed "2s|.*|$all|" "$T/kept" >"$kept"
+	is "$WORLD: the kept filter is what the container gets" ok "$(inside -- 'try keyctl')"
+	is "$WORLD: and another profile's container does not" EPERM "$(inside --cap-add SYS_TIME -- 'try keyctl')"
+	sed "2s|.*|$all|; 1s|\$|1|" "$T/kept" >"$kept"
+	is "$WORLD: one of another program file is not taken" EPERM "$(inside -- 'try keyctl')"
+	is "$WORLD: but replaced" '' "$(cmp "$kept" "$T/kept" 2>&1)"
+	head -c 5000 "$T/kept" >"$kept"
+	is "$WORLD: nor is half of one" EPERM "$(inside -- 'try keyctl')"
+	sed "2s|.*|$all|" "$T/kept" >"$kept"
+	is "$WORLD: nor where somebody annotates his own" EPERM \
+		"$(inside --annotation run.oci.seccomp_fail_unknown_syscall=0 -- 'try keyctl')"
+	rm "$kept"
+}
+
 paths() {
 	like "$WORLD: /proc/sysrq-trigger is read-only" 'Read-only|nonexistent' "$(inside -- 'echo x >/proc/sysrq-trigger')"
 	like "$WORLD: /proc/sys is read-only" 'Read-only' "$(inside -- 'echo x >/proc/sys/kernel/hostname')"
@@ -145,6 +175,7 @@ privileged() {
 world() {
 	capabilities
 	seccomp
+	filters
 	paths
 	[ ! -c /dev/fuse ] || devices
 	privileged
