@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "cli/output.h"
@@ -69,19 +69,6 @@ static int find_config(char **path, nvb_error **err)
 	return 0;
 }
 
-/* A runtime that we are run beside cannot mknod either where we are not root of the first user namespace. */
-static bool in_user_namespace(void)
-{
-	_cleanup_free_ char *map = NULL;
-	unsigned inside, outside, count;
-	size_t size;
-
-	if (nvb_file_read(AT_FDCWD, "/proc/self/uid_map", 4096, &map, &size, NULL) < 0)
-		return false;
-	return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || inside || outside ||
-	       count != UINT_MAX;
-}
-
 static int make_plan(struct nvb_plan **plan, nvb_error **err)
 {
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
@@ -113,7 +100,8 @@ static int edit(const char *path, const char *config, size_t size, const struct 
 	struct nvb_oci_options oci = {
 		.size = sizeof(oci),
 		.no_hook = no_hook,
-		.user_namespace = in_user_namespace(),
+		/* A runtime that we are run beside cannot mknod either. */
+		.user_namespace = nvb_in_user_namespace(),
 	};
 	int rc = no_hook ? 0 : find_hook(hook_path, &hook, err);
 
