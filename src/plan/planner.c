@@ -167,7 +167,7 @@ static bool wants_own_devices(const struct nvb_request *request)
 	for (size_t i = 0; i < request->selector_count; i++)
 		if (request->selectors[i].kind != NVB_SELECT_CDI)
 			return true;
-	return false;
+	return request->driver;
 }
 
 int nvb_planner_make(const struct nvb_request *request, const struct nvb_inventory *inventory,

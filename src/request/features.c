@@ -89,6 +89,7 @@ int nvb_request_take_rest(struct nvb_request *request, const struct nvb_request 
 {
 	request->capabilities = from->capabilities;
 	request->none = from->none;
+	request->driver = from->driver;
 	request->features = from->features;
 	request->required_features = from->required_features;
 	request->all_channels = from->all_channels;

@@ -48,6 +48,7 @@ struct nvb_request {
 	size_t selector_count, selector_capacity;
 	unsigned capabilities; /* enum nvb_capability bits */
 	bool none; /* "none" or "void" was said: no GPU, and no other selector may stand beside it */
+	bool driver; /* the driver's files and control nodes, also without any GPU: what NVIDIA's "none" means */
 	unsigned features, required_features; /* enum nvb_feature bits; the second is a part of the first */
 	bool all_channels;		      /* every IMEX channel there is */
 	uint32_t *channels;		      /* malloc'd; numbers of IMEX channels, in the order they came */
