@@ -13,6 +13,7 @@ enum { UNSET = -1 };
 static struct {
 	const char *config, *root, *driver, *dev, *proc, *sys;
 	char **library_path;
+	bool has_library_path;
 	int log_level, log_format;
 } opt = {.log_level = UNSET, .log_format = UNSET};
 
@@ -29,6 +30,7 @@ static int add_library_path(const struct nvb_option *option, const char *value, 
 		if (**part != '/')
 			return nvb_fail(err, NVB_ERR_INVALID, "option '--%s': '%s' is no absolute path",
 				option->name, *part);
+		opt.has_library_path = true;
 		if (!nvb_strv_add(&opt.library_path, *part))
 			return nvb_fail_oom(err);
 	}
@@ -126,6 +128,35 @@ int nvb_common_prepare(const struct nvb_program *program, nvb_error **err)
 	nvb_logging_start(program->name, settings.log.level, settings.log.format);
 	nvb_debug(nvb_logging(), "configuration: %s", settings.file ? settings.file : "built in");
 	return 0;
+}
+
+bool nvb_common_arguments(char ***words)
+{
+	const struct {
+		const char *option, *value;
+	} given[] = {
+		{"--root", opt.root},
+		{"--driver-root", opt.driver},
+		{"--dev-root", opt.dev},
+		{"--proc-root", opt.proc},
+		{"--sys-root", opt.sys},
+		{"--config", opt.config},
+		{"--log-level", opt.log_level == UNSET
+					? NULL
+					: nvb_choice_name(nvb_log_level_choices, opt.log_level)},
+		{"--log-format", opt.log_format == UNSET
+					 ? NULL
+					 : nvb_choice_name(nvb_log_format_choices, opt.log_format)},
+	};
+	bool ok = true;
+
+	for (size_t i = 0; i < NVB_ELEMENTS(given); i++)
+		if (given[i].value)
+			ok = ok && nvb_strv_add(words, given[i].option) &&
+			     nvb_strv_add(words, given[i].value);
+	nvb_strv_foreach (path, opt.has_library_path ? settings.roots.library_path : NULL)
+		ok = ok && nvb_strv_add(words, "--library-path") && nvb_strv_add(words, *path);
+	return ok;
 }
 
 /* Another user than root cannot write /run/nvbind; its own runtime directory ends with its session. */

@@ -25,6 +25,10 @@ int nvb_common_prepare(const struct nvb_program *program, nvb_error **err);
 /* The settings in force. Valid after nvb_common_prepare for the life of the process. */
 const struct nvb_config *nvb_common_config(void);
 
+/* Appends those of these options that the command line has, for another program of ours; false without
+ * memory. */
+bool nvb_common_arguments(char ***words);
+
 /* How to load the inventory with these settings; every field is set, strings live as the settings do. */
 void nvb_common_inventory_options(struct nvb_inventory_options *options);
 

@@ -98,3 +98,36 @@ int make_request(struct nvb_request **out, nvb_error **err)
 		*out = NVB_TAKE_PTR(request);
 	return rc;
 }
+
+int request_profile_first(const char *name, nvb_error **err)
+{
+	_cleanup_strv_ char **list = NULL;
+	bool ok = nvb_strv_add(&list, name);
+
+	nvb_strv_foreach (profile, profiles)
+		ok = ok && nvb_strv_add(&list, *profile);
+	if (!ok)
+		return nvb_fail_oom(err);
+	nvb_strv_free(profiles);
+	profiles = NVB_TAKE_PTR(list);
+	return 0;
+}
+
+bool request_arguments(char ***words)
+{
+	const struct {
+		const char *option;
+		char *const *list;
+	} lists[] = {{"--gpu", gpus}, {"--gpus", docker_gpus}, {"--cdi-device", cdi_devices},
+		{"--profile", profiles}};
+	bool ok = true;
+
+	for (size_t i = 0; i < NVB_ELEMENTS(lists); i++)
+		nvb_strv_foreach (value, lists[i].list)
+			ok = ok && nvb_strv_add(words, lists[i].option) && nvb_strv_add(words, *value);
+	if (!gpus && !docker_gpus && !cdi_devices)
+		ok = ok && nvb_strv_add(words, "--gpu") && nvb_strv_add(words, "all");
+	if (capabilities)
+		ok = ok && nvb_strv_add(words, "--capabilities") && nvb_strv_add(words, capabilities);
+	return ok;
+}

@@ -50,6 +50,25 @@ static const struct nvb_verb verbs[] = {
 		.groups = inject_groups,
 		.run = verb_inject,
 	},
+	{
+		.name = "run",
+		.synopsis = "IMAGE [--] [COMMAND [ARGUMENT...]]",
+		.summary = "run a container with GPUs in docker, podman or bolt",
+		.description =
+			"Makes the engine's own command line, shows it and becomes it: the engine stays in "
+			"the foreground, and its exit status is the container's. podman gets its devices by "
+			"CDI, docker by CDI or through the runtime nvbind, whichever its daemon can.",
+		.examples =
+			"  nvbind run --runtime podman --rm --gpu all nvidia/cuda:latest nvidia-smi\n"
+			"  nvbind run --runtime docker --gpu 0 --profile ai --dry-run pytorch/pytorch bash\n"
+			"  nvbind run --runtime bolt --gpu 1 --profile gaming steam:latest\n",
+		.groups = run_groups,
+		.run = verb_run,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+		.options_end_at_first_argument = true,
+		.failure = 125, /* as docker: ours and a program's own must differ */
+	},
 	{NULL},
 };
 

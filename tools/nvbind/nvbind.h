@@ -13,10 +13,18 @@ extern const struct nvb_option_group plan_groups[];
 int verb_plan(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group inject_groups[];
 int verb_inject(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group run_groups[];
+int verb_run(int argc, char **argv, nvb_error **err);
 
 /* Options that say what is asked for, and the request made of them; all GPUs where they say nothing. */
 extern const struct nvb_option request_options[];
 int make_request(struct nvb_request **request, nvb_error **err);
+
+/* Puts a profile before those of the command line. */
+int request_profile_first(const char *name, nvb_error **err);
+
+/* What was given of these options, as words for bolt's command line; false without memory. */
+bool request_arguments(char ***words);
 
 /* --profile, of the verbs that can do all a profile asks for; make_request applies it. */
 extern const struct nvb_option profile_options[];
