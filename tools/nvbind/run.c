@@ -17,12 +17,11 @@
 
 enum engine { ENGINE_UNSET, ENGINE_DOCKER, ENGINE_PODMAN, ENGINE_BOLT };
 enum driver { DRIVER_AUTO, DRIVER_PROPRIETARY, DRIVER_OPEN, DRIVER_NOUVEAU };
-enum isolation { ISOLATION_SHARED, ISOLATION_EXCLUSIVE, ISOLATION_VIRTUAL };
 
 static struct {
-	const char *name, *rootfs;
+	const char *rootfs, *isolation;
 	bool dry_run, gaming, rootless;
-	int engine, driver, isolation;
+	int engine, driver;
 } opt;
 
 static const struct nvb_choice engines[] = {
@@ -31,9 +30,6 @@ static const struct nvb_choice engines[] = {
 static const struct nvb_choice drivers[] = {{"auto", DRIVER_AUTO}, {"nvidia-proprietary", DRIVER_PROPRIETARY},
 	{"nvidia-open", DRIVER_OPEN}, {"nouveau", DRIVER_NOUVEAU}, {NULL, 0}};
 
-static const struct nvb_choice isolations[] = {{"shared", ISOLATION_SHARED},
-	{"exclusive", ISOLATION_EXCLUSIVE}, {"virtual", ISOLATION_VIRTUAL}, {NULL, 0}};
-
 static const struct nvb_option options[] = {
 	{"runtime", 0, NVB_OPTION_CHOICE("ENGINE", engines, &opt.engine),
 		"who runs it: docker, podman or bolt"},
@@ -41,8 +37,8 @@ static const struct nvb_option options[] = {
 		"print the command on standard output, as a shell takes it, and run nothing"},
 	{"driver", 0, NVB_OPTION_CHOICE("KIND", drivers, &opt.driver),
 		"refuse to run on another kernel module: auto, nvidia-proprietary, nvidia-open or nouveau"},
-	{"isolation", 0, NVB_OPTION_CHOICE("MODE", isolations, &opt.isolation),
-		"who else may use the GPUs (shared)"},
+	{"isolation", 0, NVB_OPTION_STRING("MODE", &opt.isolation),
+		"shared with other containers, or exclusive: nobody else of ours may have the GPUs (shared)"},
 	{"gaming", 0, NVB_OPTION_FLAG(&opt.gaming), "the profile gaming, below those that --profile names"},
 	{"rootless", 0, NVB_OPTION_FLAG(&opt.rootless), "refuse to run with root's rights"},
 	{"rootfs", 0, NVB_OPTION_STRING("DIR", &opt.rootfs),
@@ -150,12 +146,18 @@ static int check_driver(struct run *run, nvb_error **err)
 	return 0;
 }
 
-static int check_isolation(nvb_error **err)
+static int read_isolation(struct run *run, nvb_error **err)
 {
-	if (opt.isolation == ISOLATION_SHARED)
-		return 0;
-	return nvb_fail(err, NVB_ERR_UNSUPPORTED, "--isolation %s: nothing enforces that yet",
-		nvb_choice_name(isolations, opt.isolation));
+	int rc = opt.isolation ? nvb_lease_parse_mode(opt.isolation, &run->isolation, err) : 0;
+
+	/* Who kills docker's client frees the lease and leaves the container. */
+	if (rc == 0 && opt.engine == ENGINE_DOCKER && run->isolation == NVB_LEASE_EXCLUSIVE)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_UNSUPPORTED,
+				"--isolation exclusive: a container of docker may outlive its client, which "
+				"holds the lease"),
+			"use --runtime bolt or podman");
+	return rc < 0 ? nvb_wrap(err, rc, "--isolation") : 0;
 }
 
 static int check_options(nvb_error **err)
@@ -167,7 +169,7 @@ static int check_options(nvb_error **err)
 	if (opt.rootless && geteuid() == 0)
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_PERMISSION, "--rootless: this is root"),
 			"run it as the user whose container it shall be");
-	return check_isolation(err);
+	return 0;
 }
 
 static int make_command(struct run_command *command, struct run *run, nvb_error **err)
@@ -222,8 +224,18 @@ static int show(const struct run_command *command, nvb_error **err)
 	return 0;
 }
 
+/* Holds the GPUs for the engine that does not do it itself. */
+static int take_lease(struct run *run, nvb_error **err)
+{
+	if (opt.dry_run || opt.engine == ENGINE_BOLT)
+		return 0;
+	return run_take_lease(run, nvb_choice_name(engines, opt.engine), err);
+}
+
 static void release(struct run *run)
 {
+	nvb_lease_release(run->lease);
+	free(run->pid_file);
 	nvb_plan_free(run->plan);
 	nvb_inventory_free(run->inventory);
 	nvb_request_free(run->request);
@@ -231,13 +243,21 @@ static void release(struct run *run)
 
 int verb_run(int argc, char **argv, nvb_error **err)
 {
-	_cleanup_(release) struct run run = {.image = argv[0], .command = argv + 1, .rootfs = opt.rootfs};
+	_cleanup_(release) struct run run = {
+		.image = argv[0],
+		.command = argv + 1,
+		.rootfs = opt.rootfs,
+		.rootless = opt.rootless,
+		.dry_run = opt.dry_run,
+	};
 	struct run_command command = {0};
 	int rc = check_options(err);
 
 	/* What follows IMAGE is the command's; "--" may stand between them. */
 	if (argc > 1 && nvb_streq(argv[1], "--"))
 		run.command++;
+	if (rc == 0)
+		rc = read_isolation(&run, err);
 	if (rc == 0 && opt.gaming)
 		rc = request_profile_first("gaming", err);
 	if (rc == 0)
@@ -246,6 +266,8 @@ int verb_run(int argc, char **argv, nvb_error **err)
 		rc = check_driver(&run, err);
 	if (rc == 0)
 		rc = make_command(&command, &run, err);
+	if (rc == 0)
+		rc = take_lease(&run, err);
 	if (rc == 0)
 		rc = show(&command, err);
 	if (rc == 0 && !opt.dry_run) {

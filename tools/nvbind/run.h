@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "inventory/inventory.h"
+#include "lease/lease.h"
 #include "plan/plan.h"
 #include "request/request.h"
 
@@ -20,12 +21,13 @@ struct run {
 	const char *image;
 	char *const *command; /* NULL-terminated; empty: the image's own */
 	const char *rootfs;   /* a directory to be the root, or NULL */
-	const char *name;
-	bool rootless;
-	char **profiles; /* those of the command line in the order in which they count */
+	bool rootless, dry_run;
+	enum nvb_lease_mode isolation;
 	struct nvb_request *request;
 	struct nvb_inventory *inventory;
 	struct nvb_plan *plan;
+	struct nvb_lease *lease;
+	char *pid_file; /* where podman writes the container's first process, or NULL */
 };
 
 void run_add(struct run_command *command, const char *word);
@@ -53,6 +55,12 @@ int run_find_engine(const char *name, char **path, nvb_error **err);
  */
 int run_add_cdi_devices(
 	struct run_command *command, struct run *run, char *const *directories, nvb_error **err);
+
+/* Chooses run->pid_file, where that can be had. */
+int run_make_pid_file(struct run *run, nvb_error **err);
+
+/* Leases the plan's GPUs to this process and the program that it becomes. */
+int run_take_lease(struct run *run, const char *engine, nvb_error **err);
 
 /* Each adds its engine's whole command line. */
 int run_docker(struct run_command *command, struct run *run, nvb_error **err);

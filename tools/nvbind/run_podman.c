@@ -18,6 +18,12 @@ int run_podman(struct run_command *command, struct run *run, nvb_error **err)
 	rc = run_add_cdi_devices(command, run, nvb_common_config()->cdi.directories, err);
 	if (rc < 0)
 		return rc;
+	if (!run->dry_run)
+		rc = run_make_pid_file(run, err);
+	if (rc < 0)
+		return rc;
+	if (run->pid_file)
+		run_add_option(command, "--pidfile", run->pid_file);
 	run_add_settings(command, run->plan, true);
 	run_add_common(command);
 	return 0;
