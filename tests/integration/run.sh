@@ -149,7 +149,7 @@ nvbind run --name "$id" --runtime bolt --gpu 6 --isolation exclusive --rootfs "$
 pid=$!
 read -r _ <"$T/ready"
 status=0
-contract --gpu 6 --rootfs "$T/rootfs" img -- true || status=$?
+nvbind run --runtime bolt --gpu 6 --rootfs "$T/rootfs" img -- true 2>"$T/err" || status=$?
 is 'an exclusive GPU is nobody else'\''s' 125 "$status"
 like 'and it is said whose' 'GPU 6 .* is held exclusively by bolt' "$(cat "$T/err")"
 nvbind cdi generate --output "$T/cdi/"
