@@ -3,6 +3,7 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "nvbind.h"
+#include "runtime_verbs.h"
 
 static const struct nvb_verb verbs[] = {
 	{
@@ -23,6 +24,11 @@ static const struct nvb_verb verbs[] = {
 		.name = "cdi",
 		.summary = "generate, list, show and check CDI specs",
 		.verbs = nvbind_cdi_verbs,
+	},
+	{
+		.name = "runtime",
+		.summary = "make container engines know nvbind-runtime, and see whether they do",
+		.verbs = nvbind_runtime_verbs,
 	},
 	{
 		.name = "plan",
