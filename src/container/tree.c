@@ -249,13 +249,25 @@ static int open_base(const char *base, nvb_error **err)
 		"it must belong to you or root and be writable for nobody else");
 }
 
+/* The path goes into specs that are read from anywhere. */
+static int join(const char *base, const char *name, char **path, nvb_error **err)
+{
+	_cleanup_free_ char *absolute = *base == '/' ? NULL : realpath(base, NULL);
+	char *joined;
+
+	if (*base != '/' && !absolute)
+		return nvb_fail_errno(err, errno, "%s", base);
+	if (asprintf(&joined, "%s/%s", absolute ? absolute : base, name) < 0)
+		return nvb_fail_oom(err);
+	*path = joined;
+	return 0;
+}
+
 int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities, const char *base,
 	char **path, const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_(release) struct build b = {.inventory = inventory};
-	_cleanup_free_ char *absolute = NULL;
 	_cleanup_close_ int fd = -1;
-	char *joined;
 	int rc = survey(&b, capabilities, err);
 
 	if (rc < 0)
@@ -268,14 +280,14 @@ int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities
 		if (rc < 0)
 			return rc;
 	}
-	/* The path goes into specs that are read from anywhere. */
-	if (*base != '/') {
-		absolute = realpath(base, NULL);
-		if (!absolute)
-			return nvb_fail_errno(err, errno, "%s", base);
-	}
-	if (asprintf(&joined, "%s/%s", absolute ? absolute : base, b.name) < 0)
-		return nvb_fail_oom(err);
-	*path = joined;
-	return 0;
+	return join(base, b.name, path, err);
+}
+
+int nvb_tree_path(const struct nvb_inventory *inventory, unsigned capabilities, const char *base, char **path,
+	nvb_error **err)
+{
+	_cleanup_(release) struct build b = {.inventory = inventory};
+	int rc = survey(&b, capabilities, err);
+
+	return rc < 0 ? rc : join(base, b.name, path, err);
 }

@@ -26,12 +26,16 @@ char *nvb_tree_default_base(void);
 int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities, const char *base,
 	char **path, const struct nvb_log *log, nvb_error **err);
 
+/* The path that nvb_tree_ensure would give, whether the tree is there or not; makes nothing. */
+int nvb_tree_path(const struct nvb_inventory *inventory, unsigned capabilities, const char *base, char **path,
+	nvb_error **err);
+
 /*
- * Removes the trees below `base` that no mount of this host uses, that are not `keep` (a tree's path or name,
- * or NULL) and that nvb_tree_ensure has not given out within ten minutes; also what killed processes left.
- * Mounts are found in every mount namespace the caller may see, by the tree's name: a tree must be mounted
- * under its own path.
+ * Removes the trees below `base` that no mount of this host uses, that `keep` does not name (paths or names
+ * of trees, NULL-terminated; NULL: none) and that nvb_tree_ensure has not given out within ten minutes; also
+ * what killed processes left. Mounts are found in every mount namespace the caller may see, by the tree's
+ * name: a tree must be mounted under its own path.
  */
-int nvb_tree_prune(const char *base, const char *keep, const struct nvb_log *log, nvb_error **err);
+int nvb_tree_prune(const char *base, const char *const *keep, const struct nvb_log *log, nvb_error **err);
 
 #endif

@@ -62,7 +62,18 @@ static void remove_leftover(int base, const char *name)
 		nvb_file_remove_tree(base, name, NULL);
 }
 
-static int list_trees(struct trees *t, int base, const char *keep, nvb_error **err)
+static bool is_kept(const char *name, const char *const *keep)
+{
+	for (size_t i = 0; keep && keep[i]; i++) {
+		const char *slash = strrchr(keep[i], '/');
+
+		if (nvb_streq(name, slash ? slash + 1 : keep[i]))
+			return true;
+	}
+	return false;
+}
+
+static int list_trees(struct trees *t, int base, const char *const *keep, nvb_error **err)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	int copy = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -80,7 +91,7 @@ static int list_trees(struct trees *t, int base, const char *keep, nvb_error **e
 			remove_leftover(base, name);
 			continue;
 		}
-		if (!nvb_tree_is_name(name) || strlen(name) >= NVB_TREE_NAME_MAX || nvb_streq0(name, keep) ||
+		if (!nvb_tree_is_name(name) || strlen(name) >= NVB_TREE_NAME_MAX || is_kept(name, keep) ||
 			is_recent(base, name))
 			continue;
 		if (!NVB_GROW(t->items, t->count, t->capacity))
@@ -167,16 +178,15 @@ static int remove_tree(int base, const char *name, nvb_error **err)
 	return nvb_file_remove_tree(base, given_up, err);
 }
 
-int nvb_tree_prune(const char *base, const char *keep, const struct nvb_log *log, nvb_error **err)
+int nvb_tree_prune(const char *base, const char *const *keep, const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_(release) struct trees trees = {0};
 	_cleanup_close_ int fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *slash = keep ? strrchr(keep, '/') : NULL;
 	int rc;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : nvb_fail_errno(err, errno, "%s", base);
-	rc = list_trees(&trees, fd, slash ? slash + 1 : keep, err);
+	rc = list_trees(&trees, fd, keep, err);
 	if (rc == 0 && trees.count)
 		rc = look_at_mounts(&trees, err);
 	for (size_t i = 0; rc == 0 && i < trees.count; i++) {

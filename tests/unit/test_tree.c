@@ -281,7 +281,7 @@ static void age(const char *path)
 static void what_nobody_wants_goes(void **state _unused_)
 {
 	_cleanup_free_ char *kept = ensure(COMPUTE, at("trees")), *old = ensure(GRAPHICS, at("trees")),
-			    *recent = ensure(COMPUTE | GRAPHICS, at("trees"));
+			    *recent = ensure(COMPUTE | GRAPHICS, at("trees")), *path = NULL;
 	struct stat st;
 	int busy;
 
@@ -292,7 +292,9 @@ static void what_nobody_wants_goes(void **state _unused_)
 	assert_int_equal(mkdir(at("trees/notes"), 0755), 0);
 	busy = open(at("trees/" NVB_TREE_UNFINISHED "busy"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(flock(busy, LOCK_EX), 0);
-	assert_int_equal(nvb_tree_prune(at("trees"), kept, NULL, NULL), 0);
+	assert_int_equal(nvb_tree_path(&inventory, COMPUTE, at("trees"), &path, NULL), 0);
+	assert_string_equal(path, kept);
+	assert_int_equal(nvb_tree_prune(at("trees"), (const char *const[]){"x", kept, NULL}, NULL, NULL), 0);
 	assert_int_equal(lstat(kept, &st), 0);
 	assert_int_equal(lstat(recent, &st), 0);
 	assert_int_equal(lstat(old, &st), -1);
