@@ -192,6 +192,12 @@ static int compare_name(const void *key, const void *entry)
 	return strcmp(key, ((const struct nvb_cdi_entry *)entry)->name);
 }
 
+const struct nvb_cdi_entry *nvb_cdi_registry_entry(const struct nvb_cdi_registry *registry, const char *name)
+{
+	return bsearch(
+		name, registry->entries, registry->entry_count, sizeof(*registry->entries), compare_name);
+}
+
 /* The name most like this one, else what else could be the reason. */
 static int not_found(const struct nvb_cdi_registry *registry, const char *name, nvb_error **err)
 {
@@ -227,8 +233,7 @@ int nvb_cdi_registry_find(const struct nvb_cdi_registry *registry, const char *n
 
 	if (rc < 0)
 		return rc;
-	found = bsearch(
-		name, registry->entries, registry->entry_count, sizeof(*registry->entries), compare_name);
+	found = nvb_cdi_registry_entry(registry, name);
 	if (!found)
 		return not_found(registry, name, err);
 	if (found->rival) {

@@ -53,6 +53,9 @@ int nvb_cdi_registry_load(struct nvb_cdi_registry *registry, const char *const *
 void nvb_cdi_registry_release(struct nvb_cdi_registry *registry);
 #define _cleanup_cdi_registry_ _cleanup_(nvb_cdi_registry_release)
 
+/* The entry of a qualified name, or NULL. */
+const struct nvb_cdi_entry *nvb_cdi_registry_entry(const struct nvb_cdi_registry *registry, const char *name);
+
 /*
  * Finds a device by its qualified name. NVB_ERR_INVALID for what is no such name, NVB_ERR_NOT_FOUND with what
  * there is, NVB_ERR_CONFLICT with both specs.

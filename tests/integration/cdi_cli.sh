@@ -108,7 +108,8 @@ is 'show gives the device and what is common' "0 1" \
 	"$(nvbind cdi show --spec-dir "$specs" --format json nvidia.com/gpu=0 |
 		jq -r '[.devices[0].name, (.devices | length)] | map(tostring) | join(" ")')"
 nvbind cdi show "$specs/nvidia.com-gpu.yaml" >"$T/shown.yaml"
-same_file 'show writes a whole spec as generate does' "$specs/nvidia.com-gpu.yaml" "$T/shown.yaml"
+grep -v '^#' "$specs/nvidia.com-gpu.yaml" >"$T/bare.yaml"
+same_file 'show writes a whole spec as generate does' "$T/bare.yaml" "$T/shown.yaml"
 like 'show without a name is a table of specs' "$specs/nvidia.com-gpu.yaml +nvidia.com/gpu +0.5.0 +17" \
 	"$(nvbind cdi show --spec-dir "$specs")"
 

@@ -10,7 +10,7 @@
 #include "config.h"
 #include "nvbind.h"
 
-int find_hook(const char *option, char **path, nvb_error **err)
+int choose_hook(const char *option, char **path, nvb_error **err)
 {
 	const char *chosen = option ? option : nvb_common_config()->hook.path;
 	char *found;
@@ -22,9 +22,22 @@ int find_hook(const char *option, char **path, nvb_error **err)
 	found = chosen ? strdup(chosen) : nvb_sibling_program("nvbind-hook", NVB_BINDIR);
 	if (!found)
 		return nvb_fail_oom(err);
-	if (access(found, X_OK) < 0)
-		nvb_report_warning("nvbind", "%s: %s; no container starts with this until it is there", found,
-			strerrordesc_np(errno));
 	*path = found;
 	return 0;
+}
+
+void warn_of_hook(const char *path)
+{
+	if (access(path, X_OK) < 0)
+		nvb_report_warning("nvbind", "%s: %s; no container starts with this until it is there", path,
+			strerrordesc_np(errno));
+}
+
+int find_hook(const char *option, char **path, nvb_error **err)
+{
+	int rc = choose_hook(option, path, err);
+
+	if (rc == 0)
+		warn_of_hook(*path);
+	return rc;
 }

@@ -45,6 +45,9 @@ extern const struct nvb_choice layout_choices[];
  * program, else where it is installed to. Warns where there is none. malloc'd.
  */
 int find_hook(const char *option, char **path, nvb_error **err);
+/* The two halves of it. */
+int choose_hook(const char *option, char **path, nvb_error **err);
+void warn_of_hook(const char *path);
 
 static inline void nvb_inventory_freep(struct nvb_inventory **inventory)
 {
