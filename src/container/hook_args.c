@@ -22,6 +22,7 @@ const char nvb_hook_help[] =
 	"usage: nvbind-hook apply [--link TARGET::PATH]... [--library-directory DIR]...\n"
 	"                         [--cuda-compat VERSION] [--driver-params FILE]\n"
 	"                         [--root DIR [--mount]] [--log-level LEVEL]\n"
+	"       nvbind-hook prestart [--config FILE] [--debug]\n"
 	"       nvbind-hook --help | --version\n"
 	"\n"
 	"Prepares a container's root for the driver's files: makes links, and adds the libraries in the\n"
@@ -39,7 +40,12 @@ const char nvb_hook_help[] =
 	"                           cache, the driver's parameters), in the caller's mount namespace\n"
 	"  --log-level LEVEL        error, warning (default), info or debug\n"
 	"\n"
-	"Exit status: 0, or 1 for a malformed command line.\n";
+	"prestart, also under the name nvidia-container-runtime-hook, is an OCI prestart hook: it gives the\n"
+	"container that is being created the GPUs it asks for by NVIDIA_VISIBLE_DEVICES, mounts, nodes and\n"
+	"device rules included. Settings are those of /etc/nvbind/config.toml or FILE.\n"
+	"\n"
+	"Exit status: 0, or 1 for a malformed command line; of prestart also 1 when a container that asks\n"
+	"for GPUs cannot have them.\n";
 
 /* Writer */
 

@@ -3,22 +3,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/jscan.h"
 #include "base/mem.h"
+#include "base/str.h"
 
-static int read_bundle(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
+static int read_string(struct nvb_jscan *js, char **string, nvb_error **err)
 {
 	struct nvb_json value;
 	int rc = nvb_jscan_expect(js, NVB_JSON_STRING, &value, err);
 
 	if (rc < 0)
 		return rc;
-	free(state->bundle);
-	state->bundle = nvb_json_strdup(&value);
-	return state->bundle ? 0 : nvb_fail_oom(err);
+	free(*string);
+	*string = nvb_json_strdup(&value);
+	return *string ? 0 : nvb_fail_oom(err);
+}
+
+static int read_pid(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
+{
+	struct nvb_json value;
+	char number[12];
+	uint32_t pid;
+	int rc = nvb_jscan_expect(js, NVB_JSON_NUMBER, &value, err);
+
+	if (rc < 0)
+		return rc;
+	/* -1 and the like is what some runtimes say of a container without a process. */
+	state->pid = 0;
+	if (value.size >= sizeof(number))
+		return 0;
+	memcpy(number, value.text, value.size);
+	number[value.size] = '\0';
+	if (nvb_parse_u32(number, &pid) && pid <= INT32_MAX)
+		state->pid = (pid_t)pid;
+	return 0;
 }
 
 static int read_state(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_error **err)
@@ -30,7 +52,11 @@ static int read_state(struct nvb_jscan *js, struct nvb_hook_state *state, nvb_er
 		if (more < 0)
 			return more;
 		if (nvb_json_equals(&key, "bundle", strlen("bundle")))
-			rc = read_bundle(js, state, err);
+			rc = read_string(js, &state->bundle, err);
+		else if (nvb_json_equals(&key, "id", strlen("id")))
+			rc = read_string(js, &state->id, err);
+		else if (nvb_json_equals(&key, "pid", strlen("pid")))
+			rc = read_pid(js, state, err);
 		else
 			rc = nvb_jscan_value(js, &value, err);
 	}
@@ -57,6 +83,7 @@ int nvb_hook_state_parse(struct nvb_hook_state *state, const char *json, size_t 
 void nvb_hook_state_release(struct nvb_hook_state *state)
 {
 	free(state->bundle);
+	free(state->id);
 	*state = (struct nvb_hook_state){0};
 }
 
@@ -140,22 +167,39 @@ int nvb_hook_state_read(struct nvb_hook_state *state, int fd, nvb_error **err)
 	return nvb_hook_state_parse(state, text, size, err);
 }
 
-int nvb_hook_open_root(const struct nvb_hook_state *state, struct nvb_root *root, nvb_error **err)
+int nvb_hook_read_config(const struct nvb_hook_state *state, char **text, size_t *size, nvb_error **err)
 {
 	_cleanup_close_ int bundle = open(state->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_free_ char *text = NULL, *path = NULL;
-	size_t size;
-	int rc, fd;
+	int rc;
 
 	if (bundle < 0)
 		return nvb_fail_errno(err, errno, "bundle %s", state->bundle);
-	rc = nvb_file_read(bundle, "config.json", NVB_HOOK_CONFIG_MAX, &text, &size, err);
-	if (rc == 0)
-		rc = nvb_hook_root_path(text, size, &path, err);
+	rc = nvb_file_read(bundle, "config.json", NVB_HOOK_CONFIG_MAX, text, size, err);
+	return rc < 0 ? nvb_wrap(err, rc, "bundle %s", state->bundle) : 0;
+}
+
+int nvb_hook_absolute_root(
+	const struct nvb_hook_state *state, const char *config, size_t size, char **path, nvb_error **err)
+{
+	_cleanup_free_ char *found = NULL;
+	int rc = nvb_hook_root_path(config, size, &found, err);
+
 	if (rc < 0)
 		return nvb_wrap(err, rc, "bundle %s", state->bundle);
-	fd = openat(bundle, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return nvb_fail_errno(err, errno, "container root %s", path);
-	return nvb_root_from_fd(root, fd, path, err);
+	if (*found == '/')
+		*path = NVB_TAKE_PTR(found);
+	else if (asprintf(path, "%s/%s", state->bundle, found) < 0)
+		return nvb_fail_oom(err);
+	return 0;
+}
+
+int nvb_hook_open_root(const struct nvb_hook_state *state, struct nvb_root *root, nvb_error **err)
+{
+	_cleanup_free_ char *text = NULL, *path = NULL;
+	size_t size;
+	int rc = nvb_hook_read_config(state, &text, &size, err);
+
+	if (rc == 0)
+		rc = nvb_hook_absolute_root(state, text, size, &path, err);
+	return rc < 0 ? rc : nvb_root_open(root, path, err);
 }

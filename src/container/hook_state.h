@@ -17,6 +17,8 @@ enum {
 
 struct nvb_hook_state {
 	char *bundle; /* absolute path */
+	char *id;     /* the container's name; NULL: not told */
+	pid_t pid;    /* the container's first process; 0: not told */
 };
 
 int nvb_hook_state_parse(struct nvb_hook_state *state, const char *json, size_t size, nvb_error **err);
@@ -28,6 +30,13 @@ int nvb_hook_root_path(const char *json, size_t size, char **path, nvb_error **e
 
 /* Reads a state from an open file, up to its end. */
 int nvb_hook_state_read(struct nvb_hook_state *state, int fd, nvb_error **err);
+
+/* config.json of the state's bundle; malloc'd. */
+int nvb_hook_read_config(const struct nvb_hook_state *state, char **text, size_t *size, nvb_error **err);
+
+/* The absolute path of the root in such a config.json, which may be relative to the bundle; malloc'd. */
+int nvb_hook_absolute_root(
+	const struct nvb_hook_state *state, const char *config, size_t size, char **path, nvb_error **err);
 
 /* Opens the root of the container that the state speaks of. */
 int nvb_hook_open_root(const struct nvb_hook_state *state, struct nvb_root *root, nvb_error **err);

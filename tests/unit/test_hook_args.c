@@ -150,6 +150,13 @@ static void states(void **state _unused_)
 			&s),
 		0);
 	assert_string_equal(s.bundle, "/run/ab");
+	assert_string_equal(s.id, "x");
+	assert_int_equal(s.pid, 4242);
+	nvb_hook_state_release(&s);
+	assert_int_equal(parse_state("{\"pid\":-1,\"bundle\":\"/run/ab\"}", &s), 0);
+	assert_int_equal(s.pid, 0);
+	assert_null(s.id);
+	assert_int_equal(parse_state("{\"pid\":\"1\",\"bundle\":\"/run\"}", &s), -NVB_ERR_CORRUPT);
 	assert_int_equal(parse_state("", &s), -NVB_ERR_CORRUPT);
 	assert_int_equal(parse_state("{}", &s), -NVB_ERR_CORRUPT);
 	assert_int_equal(parse_state("{\"bundle\":\"relative\"}", &s), -NVB_ERR_CORRUPT);

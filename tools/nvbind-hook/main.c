@@ -23,9 +23,11 @@
 #include "container/hook_args.h"
 #include "container/hook_state.h"
 #include "container/params.h"
+#include "hook.h"
+#include "privileges.h"
 #include "sandbox.h"
 
-static void emit(void *data, enum nvb_log_level level, const char *message)
+void hook_emit(void *data, enum nvb_log_level level, const char *message)
 {
 	char line[1200];
 	int n;
@@ -38,6 +40,17 @@ static void emit(void *data, enum nvb_log_level level, const char *message)
 		message);
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1) < 0)
 		return; /* nobody listens, and there is nobody else to tell */
+}
+
+void hook_confine(unsigned work, const struct nvb_log *log)
+{
+	int rc = privileges_drop(work);
+
+	if (rc < 0)
+		nvb_debug(log, "capabilities stay: %s", strerrordesc_np(-rc));
+	rc = sandbox_enter(work);
+	if (rc < 0)
+		nvb_debug(log, "no seccomp filter: %s", strerrordesc_np(-rc));
 }
 
 /*
@@ -94,9 +107,7 @@ static int apply(struct nvb_hook_command *command, const struct nvb_log *log, nv
 	if (rc < 0)
 		return rc;
 	command->work.params = params = read_params(command, log);
-	rc = sandbox_enter(command->work.may_mount);
-	if (rc < 0)
-		nvb_debug(log, "no seccomp filter: %s", strerrordesc_np(-rc));
+	hook_confine(command->work.may_mount ? WORK_MOUNT : 0, log);
 	return nvb_container_apply(&root, &command->work, log, err);
 }
 
@@ -113,7 +124,7 @@ int main(int argc, char **argv)
 {
 	_cleanup_hook_command_ struct nvb_hook_command command = {0};
 	_cleanup_error_ nvb_error *error = NULL;
-	struct nvb_log log = {.level = NVB_LOG_WARNING, .emit = emit};
+	struct nvb_log log = {.level = NVB_LOG_WARNING, .emit = hook_emit};
 
 	/* The runtime may have passed on an environment that the image chose. Nothing here reads it; nothing
 	 * ever shall. */
@@ -125,6 +136,8 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (is_prestart(argc, argv))
+		return prestart(argc, argv, &error) < 0 ? report(error) : EXIT_SUCCESS;
 	if (nvb_hook_parse(&command, argc, argv, &error) < 0)
 		return report(error);
 	log.level = command.log_level;

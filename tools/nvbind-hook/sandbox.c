@@ -13,6 +13,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "privileges.h"
+
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -68,7 +70,7 @@ static const uint16_t allowed[] = {
 	SYS_exit_group,
 };
 
-/* For nvb_mount_file. */
+/* For nvb_mount_file and src/prestart. */
 static const uint16_t mounting[] = {
 	SYS_fsopen,
 	SYS_fsconfig,
@@ -79,8 +81,12 @@ static const uint16_t mounting[] = {
 	SYS_umount2,
 };
 
+static const uint16_t nodes[] = {
+	SYS_mknodat,
+};
+
 enum {
-	NUMBERS_MAX = ELEMENTS(allowed) + ELEMENTS(mounting) + 1,
+	NUMBERS_MAX = ELEMENTS(allowed) + ELEMENTS(mounting) + ELEMENTS(nodes) + 1,
 	PROGRAM_MAX = 8 * NUMBERS_MAX,
 };
 
@@ -142,16 +148,20 @@ static int by_number(const void *a, const void *b)
 	return *(const uint16_t *)a - *(const uint16_t *)b;
 }
 
-static void build(struct program *p, bool mounts)
+static void build(struct program *p, unsigned work)
 {
 	uint16_t numbers[NUMBERS_MAX] = {SYS_mmap};
 	size_t count = 1;
 
 	memcpy(numbers + count, allowed, sizeof(allowed));
 	count += ELEMENTS(allowed);
-	if (mounts) {
+	if (work & WORK_MOUNT) {
 		memcpy(numbers + count, mounting, sizeof(mounting));
 		count += ELEMENTS(mounting);
+	}
+	if (work & WORK_NODES) {
+		memcpy(numbers + count, nodes, sizeof(nodes));
+		count += ELEMENTS(nodes);
 	}
 	qsort(numbers, count, sizeof(*numbers), by_number);
 #ifdef NATIVE_ARCH
@@ -164,12 +174,12 @@ static void build(struct program *p, bool mounts)
 	search(p, numbers, count);
 }
 
-int sandbox_enter(bool mounts)
+int sandbox_enter(unsigned work)
 {
 	struct program program = {.size = 0};
 	struct sock_fprog fprog;
 
-	build(&program, mounts);
+	build(&program, work);
 	fprog = (struct sock_fprog){.len = program.size, .filter = program.code};
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog) < 0)
 		return -errno;

@@ -2,15 +2,14 @@
 #ifndef NVBIND_HOOK_SANDBOX_H
 #define NVBIND_HOOK_SANDBOX_H
 
-#include <stdbool.h>
-
 /*
  * The hook reads files that an image brought, with the runtime's privileges. This limits what a mistake in
  * reading them could be used for: from here on the process can neither execute a program, make memory
- * executable, talk to a socket, trace, nor fork; mount calls remain only where `mounts` is set.
+ * executable, talk to a socket, trace, nor fork; calls that mount or make nodes remain only for that work
+ * (enum work).
  *
  * 0, or -errno where the kernel has no seccomp filters; the work is no less right without.
  */
-int sandbox_enter(bool mounts);
+int sandbox_enter(unsigned work);
 
 #endif
