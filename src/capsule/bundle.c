@@ -90,7 +90,8 @@ static void add_user(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 		nvb_sb_addf(out, "%s%u", first ? "" : ",", user->groups[i]);
 		first = false;
 	}
-	for (size_t i = 0; bundle->plan && i < bundle->plan->edit_count; i++)
+	/* Groups of the host do not exist in a user namespace. */
+	for (size_t i = 0; bundle->plan && !bundle->rootless && i < bundle->plan->edit_count; i++)
 		if (bundle->plan->edits[i].kind == NVB_EDIT_GID) {
 			nvb_sb_addf(out, "%s%u", first ? "" : ",", bundle->plan->edits[i].gid);
 			first = false;
@@ -103,7 +104,8 @@ static void add_user(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 static void add_rlimit(
 	const struct nvb_bundle *bundle, struct nvb_ulimit limit, bool *first, struct nvb_strbuf *out)
 {
-	bool may_raise = nvb_own_capabilities() >> 24 & 1; /* CAP_SYS_RESOURCE */
+	/* CAP_SYS_RESOURCE; that of a user namespace raises nothing. */
+	bool may_raise = !bundle->rootless && (nvb_own_capabilities() >> 24 & 1);
 	struct rlimit own;
 
 	if (!may_raise && getrlimit((__rlimit_resource_t)limit.resource, &own) == 0 &&
@@ -214,21 +216,11 @@ static void add_hooks(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 }
 
 /* With v1 a private cgroup namespace hides nothing that is not mounted anyway, and docker gives none. */
-static bool is_unified(void)
+bool nvb_bundle_sees_unified(void)
 {
 	struct statfs fs;
 
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
-}
-
-static void add_id_maps(struct nvb_strbuf *out, const char *key, const struct nvb_id_map *maps, size_t count)
-{
-	add_key(out, key);
-	nvb_sb_addc(out, '[');
-	for (size_t i = 0; i < count; i++)
-		nvb_sb_addf(out, "%s{\"containerID\":%u,\"hostID\":%u,\"size\":%u}", i ? "," : "",
-			maps[i].inside, maps[i].outside, maps[i].count);
-	nvb_sb_addc(out, ']');
 }
 
 static void add_namespaces(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
@@ -237,15 +229,10 @@ static void add_namespaces(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 			"\"type\":\"ipc\"}");
 	if (bundle->spec->network == NVB_NETWORK_NONE)
 		nvb_sb_add(out, ",{\"type\":\"network\"}");
-	if (is_unified() && !bundle->spec->privileged)
+	/* Only in one of its own can the root of a user namespace mount the control groups. */
+	if (nvb_bundle_sees_unified() && (bundle->rootless || !bundle->spec->privileged))
 		nvb_sb_add(out, ",{\"type\":\"cgroup\"}");
-	if (bundle->user_namespace)
-		nvb_sb_add(out, ",{\"type\":\"user\"}");
 	nvb_sb_addc(out, ']');
-	if (bundle->user_namespace) {
-		add_id_maps(out, "uidMappings", bundle->uid_maps, bundle->uid_map_count);
-		add_id_maps(out, "gidMappings", bundle->gid_maps, bundle->gid_map_count);
-	}
 }
 
 static int add_linux(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
@@ -257,10 +244,12 @@ static int add_linux(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 	nvb_sb_addc(out, '{');
 	add_namespaces(bundle, out);
 	/* As docker for a network of the container's own: any program may bind any port and send echo
-	 * requests. */
-	if (spec->network == NVB_NETWORK_NONE && !bundle->user_namespace)
-		nvb_sb_add(out, ",\"sysctl\":{\"net.ipv4.ip_unprivileged_port_start\":\"0\","
-				"\"net.ipv4.ping_group_range\":\"0 2147483647\"}");
+	 * requests. The range of groups must exist in the user namespace. */
+	if (spec->network == NVB_NETWORK_NONE)
+		nvb_sb_addf(out,
+			",\"sysctl\":{\"net.ipv4.ip_unprivileged_port_start\":\"0\","
+			"\"net.ipv4.ping_group_range\":\"0 %s\"}",
+			bundle->rootless ? "0" : "2147483647");
 	if (bundle->cgroup) {
 		add_key(out, "cgroupsPath");
 		nvb_sb_add_json(out, bundle->cgroup);

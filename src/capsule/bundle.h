@@ -9,10 +9,6 @@
 #include "nvbind/log.h"
 #include "plan/plan.h"
 
-struct nvb_id_map {
-	uint32_t inside, outside, count;
-};
-
 /* What a bundle is made of. Everything is borrowed. */
 struct nvb_bundle {
 	const struct nvb_capsule_spec *spec;
@@ -22,9 +18,7 @@ struct nvb_bundle {
 	const char *cgroup;	     /* "/bolt/<id>", or NULL for none */
 	const char *hosts_directory; /* host directory of the files hosts, hostname, resolv.conf; or NULL */
 	uint64_t capabilities;
-	bool user_namespace; /* rootless: `id_maps` says how */
-	const struct nvb_id_map *uid_maps, *gid_maps;
-	size_t uid_map_count, gid_map_count;
+	bool rootless;		      /* we are in a user namespace: device nodes are mounted, not made */
 	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */
 	const char *seccomp_filter;   /* what the runtime once made of it (filter_cache.h), or NULL */
 	unsigned short rows, columns; /* of the terminal; 0 unknown */

@@ -14,6 +14,7 @@
 /* One device node inside. */
 struct node {
 	char *path; /* malloc'd */
+	char *host; /* malloc'd */
 	char type;  /* 'c', 'b' */
 	uint32_t major, minor, mode, uid, gid;
 	char access[4];
@@ -26,22 +27,29 @@ struct node_list {
 
 static void release_nodes(struct node_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
 		free(list->nodes[i].path);
+		free(list->nodes[i].host);
+	}
 	free(list->nodes);
 }
 
 /* A path that is there already keeps its first node: the plan's go first. */
-static int add_node(struct node_list *list, const char *path, const struct node *node, nvb_error **err)
+static int add_node(
+	struct node_list *list, const char *path, const char *host, const struct node *node, nvb_error **err)
 {
+	struct node *added;
+
 	for (size_t i = 0; i < list->count; i++)
 		if (nvb_streq(list->nodes[i].path, path))
 			return 0;
 	if (!NVB_GROW(list->nodes, list->count, list->capacity))
 		return nvb_fail_oom(err);
-	list->nodes[list->count] = *node;
-	list->nodes[list->count].path = strdup(path);
-	return list->nodes[list->count++].path ? 0 : nvb_fail_oom(err);
+	added = &list->nodes[list->count++];
+	*added = *node;
+	added->path = strdup(path);
+	added->host = strdup(host);
+	return added->path && added->host ? 0 : nvb_fail_oom(err);
 }
 
 static bool node_of(const struct stat *st, const char *access, struct node *node)
@@ -60,6 +68,30 @@ static bool node_of(const struct stat *st, const char *access, struct node *node
 	return true;
 }
 
+/* Without root neither the device cgroup nor a node of our own limits what is done with a device: the host's
+ * node is given as it is, to somebody who may open it anyway. */
+static int check_access(const char *host, const char *access, nvb_error **err)
+{
+	if (strchr(access, 'r') && strchr(access, 'w'))
+		return 0;
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_UNSUPPORTED, "device %s: access cannot be limited to '%s' without root",
+			host, access),
+		"leave it out, or run bolt with sudo");
+}
+
+static int check_rootless(const char *host, const char *access, nvb_error **err)
+{
+	int rc = check_access(host, access, err);
+
+	if (rc < 0)
+		return rc;
+	if (euidaccess(host, R_OK | W_OK) == 0)
+		return 0;
+	return nvb_hint(err, nvb_fail_errno(err, errno, "device %s: you may not open it yourself", host),
+		"root can give it to you by its mode or its group");
+}
+
 /* The node as it is now, not as it was when the plan was made: the driver may have gone since. */
 static int add_planned(
 	const struct nvb_bundle *bundle, const struct nvb_edit *edit, struct node_list *list, nvb_error **err)
@@ -76,13 +108,26 @@ static int add_planned(
 	}
 	if (!node_of(&st, access, &node))
 		return nvb_fail(err, NVB_ERR_INVALID, "%s: not a device node", edit->device.host);
+	if (bundle->rootless) {
+		_cleanup_error_ nvb_error *why = NULL;
+		int rc = check_rootless(edit->device.host, access, &why);
+
+		if (rc < 0 && edit->required) {
+			nvb_error_move(err, NVB_TAKE_PTR(why));
+			return rc;
+		}
+		if (rc < 0) {
+			nvb_info(bundle->log, "%s, left out: %s", nvb_error_message(why), edit->reason);
+			return 0;
+		}
+	}
 	if (edit->device.has_mode)
 		node.mode = edit->device.mode & 0777;
 	if (edit->device.has_uid)
 		node.uid = edit->device.uid;
 	if (edit->device.has_gid)
 		node.gid = edit->device.gid;
-	return add_node(list, edit->device.container, &node, err);
+	return add_node(list, edit->device.container, edit->device.host, &node, err);
 }
 
 /*
@@ -97,8 +142,9 @@ static int add_directory(
 	const struct dirent *entry;
 	int rc = 0;
 
+	/* What the caller may not see is none of his. */
 	if (!dir)
-		return nvb_fail_errno(err, errno, "%s", host);
+		return errno == EACCES ? 0 : nvb_fail_errno(err, errno, "%s", host);
 	while (rc == 0 && (entry = readdir(dir))) {
 		char from[PATH_MAX], to[PATH_MAX];
 		struct node node;
@@ -116,12 +162,13 @@ static int add_directory(
 		if (S_ISDIR(st.st_mode))
 			rc = add_directory(from, to, access, list, err);
 		else if (node_of(&st, access, &node))
-			rc = add_node(list, to, &node, err);
+			rc = add_node(list, to, from, &node, err);
 	}
 	return rc;
 }
 
-static int add_asked(const struct nvb_host_device *device, struct node_list *list, nvb_error **err)
+static int add_asked(
+	const struct nvb_host_device *device, bool rootless, struct node_list *list, nvb_error **err)
 {
 	struct node node;
 	struct stat st;
@@ -131,6 +178,9 @@ static int add_asked(const struct nvb_host_device *device, struct node_list *lis
 	if (stat(device->host, &st) < 0)
 		return nvb_fail_errno(err, errno, "device %s", device->host);
 	if (S_ISDIR(st.st_mode)) {
+		rc = rootless ? check_access(device->host, device->access, err) : 0;
+		if (rc < 0)
+			return rc;
 		rc = add_directory(device->host, device->container, device->access, list, err);
 		if (rc == 0 && list->count == before)
 			return nvb_fail(err, NVB_ERR_INVALID, "device %s: no device node in that directory",
@@ -139,7 +189,10 @@ static int add_asked(const struct nvb_host_device *device, struct node_list *lis
 	}
 	if (!node_of(&st, device->access, &node))
 		return nvb_fail(err, NVB_ERR_INVALID, "device %s: not a device node", device->host);
-	return add_node(list, device->container, &node, err);
+	rc = rootless ? check_rootless(device->host, device->access, err) : 0;
+	if (rc < 0)
+		return rc;
+	return add_node(list, device->container, device->host, &node, err);
 }
 
 static int collect(const struct nvb_bundle *bundle, struct node_list *list, nvb_error **err)
@@ -150,7 +203,7 @@ static int collect(const struct nvb_bundle *bundle, struct node_list *list, nvb_
 		if (bundle->plan->edits[i].kind == NVB_EDIT_DEVICE)
 			rc = add_planned(bundle, &bundle->plan->edits[i], list, err);
 	for (size_t i = 0; rc == 0 && i < bundle->spec->device_count; i++)
-		rc = add_asked(&bundle->spec->devices[i], list, err);
+		rc = add_asked(&bundle->spec->devices[i], bundle->rootless, list, err);
 	if (rc == 0 && bundle->spec->privileged)
 		rc = add_directory("/dev", "/dev", "rwm", list, err);
 	return rc;
@@ -159,9 +212,9 @@ static int collect(const struct nvb_bundle *bundle, struct node_list *list, nvb_
 int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
 {
 	_cleanup_(release_nodes) struct node_list list = {0};
-	int rc = collect(bundle, &list, err);
+	int rc = bundle->rootless ? 0 : collect(bundle, &list, err);
 
-	if (rc < 0)
+	if (rc < 0 || bundle->rootless)
 		return rc;
 	nvb_sb_add(out, ",\"devices\":[");
 	for (size_t i = 0; i < list.count; i++) {
@@ -181,4 +234,28 @@ int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 			list.nodes[i].type, list.nodes[i].major, list.nodes[i].minor, list.nodes[i].access);
 	nvb_sb_add(out, "]}");
 	return 0;
+}
+
+/* The runtime brings these itself, and a mount at /dev/ptmx would be in its way. */
+static bool is_runtimes(const char *path)
+{
+	static const char *const own[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+		"/dev/urandom", "/dev/tty", "/dev/ptmx"};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(own); i++)
+		if (nvb_streq(path, own[i]))
+			return true;
+	return false;
+}
+
+int nvb_bundle_add_device_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
+{
+	static const char *const options[] = {"bind", "nosuid", "noexec", "rprivate", NULL};
+	_cleanup_(release_nodes) struct node_list list = {0};
+	int rc = collect(bundle, &list, err);
+
+	for (size_t i = 0; rc == 0 && i < list.count; i++)
+		if (!is_runtimes(list.nodes[i].path) && euidaccess(list.nodes[i].host, R_OK | W_OK) == 0)
+			nvb_bundle_add_mount(out, list.nodes[i].path, "bind", list.nodes[i].host, options);
+	return rc;
 }

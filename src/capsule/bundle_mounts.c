@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "capsule/bundle_parts.h"
 
-static void add_mount(struct nvb_strbuf *out, const char *target, const char *type, const char *source,
+void nvb_bundle_add_mount(struct nvb_strbuf *out, const char *target, const char *type, const char *source,
 	const char *const *options)
 {
 	if (out->len && out->s[out->len - 1] != '[')
@@ -39,23 +39,31 @@ static void add_system_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf
 	char size[32];
 
 	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)shm_size(bundle));
-	add_mount(out, "/proc", "proc", "proc", OPTIONS("nosuid", "noexec", "nodev"));
-	add_mount(out, "/dev", "tmpfs", "tmpfs", OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
+	nvb_bundle_add_mount(out, "/proc", "proc", "proc", OPTIONS("nosuid", "noexec", "nodev"));
+	nvb_bundle_add_mount(
+		out, "/dev", "tmpfs", "tmpfs", OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
 	/* Group 5 is tty's on every distribution; a user namespace may not have it. */
-	add_mount(out, "/dev/pts", "devpts", "devpts",
-		bundle->user_namespace
+	nvb_bundle_add_mount(out, "/dev/pts", "devpts", "devpts",
+		bundle->rootless
 			? OPTIONS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
 			: OPTIONS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
 	/* sysfs shows a network namespace: the owner of another may not mount it, only see the host's. */
-	if (bundle->user_namespace && bundle->spec->network == NVB_NETWORK_HOST)
-		add_mount(out, "/sys", "none", "/sys", OPTIONS("rbind", "nosuid", "noexec", "nodev", "ro"));
+	if (bundle->rootless && bundle->spec->network == NVB_NETWORK_HOST)
+		nvb_bundle_add_mount(
+			out, "/sys", "none", "/sys", OPTIONS("rbind", "nosuid", "noexec", "nodev", "ro"));
 	else
-		add_mount(out, "/sys", "sysfs", "sysfs", OPTIONS("nosuid", "noexec", "nodev", access));
-	if (!bundle->user_namespace)
-		add_mount(out, "/sys/fs/cgroup", "cgroup", "cgroup",
+		nvb_bundle_add_mount(
+			out, "/sys", "sysfs", "sysfs", OPTIONS("nosuid", "noexec", "nodev", access));
+	if (bundle->rootless && !nvb_bundle_sees_unified())
+		/* There is no group of the capsule's own, so there is none to show. */
+		nvb_bundle_add_mount(out, "/sys/fs/cgroup", "tmpfs", "tmpfs",
+			OPTIONS("nosuid", "noexec", "nodev", "ro", "mode=755", "size=4k"));
+	else
+		nvb_bundle_add_mount(out, "/sys/fs/cgroup", "cgroup", "cgroup",
 			OPTIONS("nosuid", "noexec", "nodev", "relatime", access));
-	add_mount(out, "/dev/mqueue", "mqueue", "mqueue", OPTIONS("nosuid", "noexec", "nodev"));
-	add_mount(out, "/dev/shm", "tmpfs", "shm", OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));
+	nvb_bundle_add_mount(out, "/dev/mqueue", "mqueue", "mqueue", OPTIONS("nosuid", "noexec", "nodev"));
+	nvb_bundle_add_mount(
+		out, "/dev/shm", "tmpfs", "shm", OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));
 }
 
 /* What is mounted besides, from four places, to be brought into one order. */
@@ -156,7 +164,7 @@ static bool add_tmpfs(struct nvb_strbuf *out, const struct nvb_tmpfs *tmpfs)
 	nvb_strv_foreach (o, own)
 		ok = ok && nvb_strv_add(&options, *o);
 	if (ok)
-		add_mount(out, tmpfs->target, "tmpfs", "tmpfs", (const char *const *)options);
+		nvb_bundle_add_mount(out, tmpfs->target, "tmpfs", "tmpfs", (const char *const *)options);
 	return ok;
 }
 
@@ -166,7 +174,7 @@ static bool add_hosts_file(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 
 	if (asprintf(&source, "%s%s", bundle->hosts_directory, extra->file) < 0)
 		return false;
-	add_mount(out, extra->target, "bind", source,
+	nvb_bundle_add_mount(out, extra->target, "bind", source,
 		bundle->spec->read_only ? OPTIONS("rbind", "rprivate", "ro") : OPTIONS("rbind", "rprivate"));
 	return true;
 }
@@ -181,10 +189,10 @@ static bool add_extra(const struct nvb_bundle *bundle, struct nvb_strbuf *out, c
 	if (extra->tmpfs)
 		return add_tmpfs(out, extra->tmpfs);
 	if (edit)
-		add_mount(out, edit->mount.container, edit->mount.type ? edit->mount.type : "bind",
+		nvb_bundle_add_mount(out, edit->mount.container, edit->mount.type ? edit->mount.type : "bind",
 			edit->mount.host, edit->mount.options);
 	else
-		add_mount(out, volume->target, "bind", volume->source,
+		nvb_bundle_add_mount(out, volume->target, "bind", volume->source,
 			OPTIONS("rbind", volume->propagation, volume->read_only ? "ro" : "rw"));
 	return true;
 }
@@ -198,6 +206,10 @@ int nvb_bundle_add_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *ou
 		return rc;
 	nvb_sb_add(out, ",\"mounts\":[");
 	add_system_mounts(bundle, out);
+	if (bundle->rootless)
+		rc = nvb_bundle_add_device_mounts(bundle, out, err);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < list.count; i++)
 		if (!add_extra(bundle, out, &list.extras[i]))
 			return nvb_fail_oom(err);

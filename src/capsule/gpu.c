@@ -2,6 +2,7 @@
 #include "capsule/gpu.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "container/tree.h"
@@ -34,7 +35,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 {
 	const struct nvb_plan_options options = {
 		.size = sizeof(options),
-		.layout = NVB_LAYOUT_LAYER,
+		/* Making a tree takes hard links to root's files, which the kernel grants to root alone. */
+		.layout = geteuid() == 0 ? NVB_LAYOUT_LAYER : NVB_LAYOUT_FILES,
 		.cdi_directories = host->cdi_directories,
 		.log = host->log,
 		.no_cuda_compat = host->no_cuda_compat,

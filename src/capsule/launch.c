@@ -39,6 +39,13 @@ static void become_runtime(const struct nvb_launch *launch, char *const argv[], 
 	_exit(125);
 }
 
+static bool is_crun(const char *runtime)
+{
+	const char *slash = strrchr(runtime, '/');
+
+	return nvb_after(slash ? slash + 1 : runtime, "crun") != NULL;
+}
+
 int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 {
 	const struct nvb_entry *entry = launch->entry;
@@ -49,9 +56,13 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 
 	if (asprintf(&log, "%s/log", launch->bundle) < 0 || asprintf(&pid_file, "%s/pid", launch->bundle) < 0)
 		return nvb_fail_oom(err);
-	for (const char *const *a = (const char *const[]){entry->runtime, "--root", entry->runtime_root,
-		     "--log", log, "--log-format", "json", "run", "--detach", "--bundle", launch->bundle,
-		     "--pid-file", pid_file, NULL};
+	argv[n++] = entry->runtime;
+	/* Without a group asked for, crun would make one where it happens to be. */
+	if (!entry->cgroup && is_crun(entry->runtime))
+		argv[n++] = "--cgroup-manager=disabled";
+	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
+		     "--log-format", "json", "run", "--detach", "--bundle", launch->bundle, "--pid-file",
+		     pid_file, NULL};
 		*a; a++)
 		argv[n++] = *a;
 	if (launch->console) {

@@ -96,6 +96,7 @@ static int write_config(const char *bundle_path, const struct nvb_entry *entry, 
 		.process = &process,
 		.hostname = "probe",
 		.cgroup = entry->cgroup,
+		.rootless = !entry->cgroup,
 	};
 	_cleanup_close_ int fd = -1;
 	int rc;
@@ -185,7 +186,7 @@ int nvb_runtime_probe(
 	const struct nvb_state *state, const char *runtime, const struct nvb_log *log, nvb_error **err)
 {
 	const struct nvb_entry_options options = {
-		.runtime = runtime, .image = "probe", .cgroup = geteuid() == 0};
+		.runtime = runtime, .image = "probe", .cgroup = !state->rootless};
 	_cleanup_free_ char *bundle = NULL, *rootfs = NULL, *program = NULL;
 	struct nvb_entry entry = NVB_ENTRY_INIT;
 	int rc;

@@ -51,7 +51,7 @@ static int open_view(struct nvb_rootfs *rootfs, const struct nvb_image *image, n
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_free_ const char **lower = NULL;
-	struct nvb_overlay overlay = {.lower_count = image->layer_count};
+	struct nvb_overlay overlay = {.lower_count = image->layer_count, .user = rootfs->rootless};
 	int rc;
 
 	if (image->layer_count == 0)
@@ -69,13 +69,14 @@ static int open_view(struct nvb_rootfs *rootfs, const struct nvb_image *image, n
 	return rc < 0 ? rc : nvb_root_open(&rootfs->view, path, err);
 }
 
-int nvb_rootfs_open(
-	struct nvb_rootfs *rootfs, const char *workspace, const struct nvb_image *image, nvb_error **err)
+int nvb_rootfs_open(struct nvb_rootfs *rootfs, const char *workspace, bool rootless,
+	const struct nvb_image *image, nvb_error **err)
 {
 	_cleanup_rootfs_ struct nvb_rootfs opened = NVB_ROOTFS_INIT;
 	_cleanup_free_ char *top = NULL;
 	int rc;
 
+	opened.rootless = rootless;
 	opened.workspace = strdup(workspace);
 	if (!opened.workspace)
 		return nvb_fail_oom(err);
@@ -378,8 +379,10 @@ static int mirror_one(const struct nvb_rootfs *rootfs, int fd, const char *path,
 	if (!S_ISDIR(st.st_mode))
 		return nvb_fail(err, NVB_ERR_CONFLICT,
 			"%s: the image has something there that is no directory", path);
-	/* The owner first: changing it clears set-id bits. */
-	if ((st.st_uid || st.st_gid) && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
+	/* The owner first: changing it clears set-id bits. One that does not exist in the user namespace is
+	 * root for the capsule. */
+	if ((st.st_uid || st.st_gid) && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 &&
+		!(rootfs->rootless && errno == EINVAL))
 		return nvb_fail_errno(err, errno, "owner of %s", path);
 	if (fchmod(fd, st.st_mode & 07777) < 0)
 		return nvb_fail_errno(err, errno, "mode of %s", path);
@@ -485,7 +488,11 @@ int nvb_rootfs_mount(const struct nvb_rootfs *rootfs, const struct nvb_image *im
 	size_t ours = tree ? 2 : 1;
 	_cleanup_free_ const char **lower = lower_directories(image, ours);
 	struct nvb_overlay overlay = {
-		.lower = lower, .lower_count = ours + image->layer_count, .discard = discard};
+		.lower = lower,
+		.lower_count = ours + image->layer_count,
+		.discard = discard,
+		.user = rootfs->rootless,
+	};
 	int rc;
 
 	if (!top || !lower)

@@ -24,6 +24,7 @@
  */
 struct nvb_rootfs {
 	char *workspace;
+	bool rootless;	      /* mounted by the root of a user namespace */
 	struct nvb_root view; /* the image as it is, read-only */
 	struct nvb_root top;  /* the top layer, filled by us */
 };
@@ -33,8 +34,8 @@ struct nvb_rootfs {
 	}
 
 /* Opens the view of the image and an empty top layer in the workspace. */
-int nvb_rootfs_open(
-	struct nvb_rootfs *rootfs, const char *workspace, const struct nvb_image *image, nvb_error **err);
+int nvb_rootfs_open(struct nvb_rootfs *rootfs, const char *workspace, bool rootless,
+	const struct nvb_image *image, nvb_error **err);
 void nvb_rootfs_close(struct nvb_rootfs *rootfs);
 #define _cleanup_rootfs_ _cleanup_(nvb_rootfs_close)
 

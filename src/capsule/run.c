@@ -20,6 +20,7 @@
 #include "capsule/image.h"
 #include "capsule/mounts.h"
 #include "capsule/rootfs.h"
+#include "capsule/rootless.h"
 #include "capsule/runtime.h"
 #include "capsule/sandbox.h"
 #include "capsule/seccomp.h"
@@ -35,6 +36,7 @@ struct run {
 	struct nvb_image image;
 	bool image_open;
 	struct nvb_state state;
+	char *narrow; /* why there are no user ids but the caller's own, or NULL */
 	struct nvb_attachment *attachment;
 	char *runtime;
 	struct nvb_entry entry;
@@ -99,7 +101,10 @@ static int enter(struct run *run, nvb_error **err)
 {
 	const char *only[] = {run->spec->runtime, NULL};
 	int rc = nvb_state_open(&run->state, err);
+	bool rootless = run->state.rootless;
 
+	if (rc == 0 && rootless)
+		rc = nvb_rootless_enter(&run->state, &run->narrow, run->host->log, err);
 	if (rc == 0)
 		rc = nvb_mounts_private(run->state.workspace, err);
 	if (rc == 0)
@@ -107,7 +112,8 @@ static int enter(struct run *run, nvb_error **err)
 			&run->attachment, err);
 	if (rc < 0)
 		return rc;
-	nvb_state_sweep(&run->state, run->host->log);
+	if (!rootless)
+		nvb_state_sweep(&run->state, run->host->log);
 	return nvb_runtime_choose(&run->state, run->spec->runtime ? (char *const *)only : run->host->runtimes,
 		&run->runtime, run->host->log, err);
 }
@@ -119,7 +125,7 @@ static int begin(struct run *run, nvb_error **err)
 		.image = run->spec->image,
 		.runtime = run->runtime,
 		.keep = !run->spec->remove,
-		.cgroup = geteuid() == 0,
+		.cgroup = !run->state.rootless,
 	};
 	int rc = nvb_entry_begin(&run->state, &options, &run->entry, err);
 
@@ -207,13 +213,15 @@ static int make_mount_points(struct run *run, nvb_error **err)
 static int make_root(struct run *run, nvb_error **err)
 {
 	const struct nvb_log *log = run->host->log;
-	int rc = nvb_rootfs_open(&run->rootfs, run->state.workspace, &run->image, err);
+	int rc = nvb_rootfs_open(&run->rootfs, run->state.workspace, run->state.rootless, &run->image, err);
 
 	if (rc == 0 && run->gpu.plan && !nvb_rootfs_takes_layer(&run->rootfs, run->gpu.plan))
 		rc = nvb_gpu_plan_as_mount(&run->gpu, run->host, run->request, err);
 	if (rc == 0)
 		rc = nvb_process_make(run->spec, &run->image, &run->rootfs.view, run->gpu.plan, run->hostname,
 			&run->process, err);
+	if (rc == 0 && run->state.rootless)
+		rc = nvb_rootless_fit_process(&run->process, run->narrow, err);
 	if (rc == 0 && run->gpu.plan)
 		rc = nvb_rootfs_apply_plan(&run->rootfs, run->gpu.plan, log, err);
 	if (rc == 0)
@@ -273,6 +281,7 @@ static int make_bundle(struct run *run, nvb_error **err)
 		.hostname = run->hostname,
 		.cgroup = run->entry.cgroup,
 		.hosts_directory = run->state.workspace,
+		.rootless = run->state.rootless,
 		.log = run->host->log,
 	};
 	int rc = nvb_sandbox_capabilities(run->spec, nvb_own_capabilities(), &bundle.capabilities, err);
@@ -364,6 +373,7 @@ static void release(struct run *run, int status)
 	nvb_gpu_plan_release(&run->gpu);
 	nvb_state_close(&run->state);
 	free(run->runtime);
+	free(run->narrow);
 	/* Last: from here on signals end this process. */
 	nvb_attach_close(run->attachment);
 }
@@ -381,13 +391,6 @@ int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_sp
 	int rc;
 
 	*status = 125;
-	/* A user namespace would have to be entered with newuidmap, the store unpacked inside it, and devices
-	 * bound in place of made: not there yet, and half of it would be a container that fails oddly. */
-	if (geteuid() != 0)
-		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_PERMISSION, "capsules are run by root only, not by user %u",
-				geteuid()),
-			"run bolt with sudo");
 	rc = prepare(&run, err);
 	if (rc == 0)
 		rc = launch(&run, status, err);

@@ -40,9 +40,20 @@ static char *base_directory(const char *roots, const char *variable, const char 
 		return strdup(roots);
 	if (set && *set == '/')
 		return join(set, "bolt");
-	if (!home || *home != '/')
-		return asprintf(&path, "/tmp/bolt-%u", geteuid()) < 0 ? NULL : path;
-	return asprintf(&path, "%s/%s/bolt", home, below_home) < 0 ? NULL : path;
+	return asprintf(&path, "%s/%s/bolt", home ? home : "", below_home) < 0 ? NULL : path;
+}
+
+/* Nothing that others could have made beforehand (/tmp) will do. */
+static int check_home(const struct nvb_state *state, nvb_error **err)
+{
+	const char *home = getenv("HOME");
+
+	if (!state->rootless || (home && *home == '/') ||
+		(getenv("XDG_RUNTIME_DIR") && getenv("XDG_DATA_HOME")))
+		return 0;
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_INVALID, "there is no place for capsules: HOME is not set"),
+		"set HOME, or XDG_RUNTIME_DIR and XDG_DATA_HOME");
 }
 
 /* One that exists already, as nearly always, costs one call. */
@@ -62,9 +73,12 @@ int nvb_state_open(struct nvb_state *state, nvb_error **err)
 	_cleanup_state_ struct nvb_state opened = {
 		.run = base_directory("/run/bolt", "XDG_RUNTIME_DIR", ".cache"),
 		.data = base_directory("/var/lib/bolt", "XDG_DATA_HOME", ".local/share"),
+		.rootless = geteuid() != 0,
 	};
-	int rc = 0;
+	int rc = check_home(&opened, err);
 
+	if (rc < 0)
+		return rc;
 	if (!opened.run || !opened.data)
 		return nvb_fail_oom(err);
 	opened.workspace = join(opened.run, "workspace");
@@ -379,7 +393,8 @@ void nvb_entry_end(
 	if (runtime_state)
 		remove_logged(runtime_state, log);
 	if (!entry->keep || !keep_record(entry, status, log)) {
-		discarded = entry->ran && discard(state, entry);
+		/* Files of subordinate ids can only be moved from outside of the user namespace. */
+		discarded = (entry->ran || state->rootless) && discard(state, entry);
 		if (!discarded)
 			remove_logged(entry->data, log);
 		give_back_name(state, entry);

@@ -21,14 +21,17 @@
  *	/var/lib/bolt/trash/<id>/	one whose files are being removed
  *	/var/lib/bolt/names/<name>	symbolic link to the id
  *
- * For others below XDG_RUNTIME_DIR and XDG_DATA_HOME. A capsule is recorded before anything of it is made,
- * and the lock of a dead bolt is free: so the next one finds and removes whatever a killed one left.
+ * For others below XDG_RUNTIME_DIR (~/.cache without it) and XDG_DATA_HOME (~/.local/share). A capsule is
+ *recorded before anything of it is made, and the lock of a dead bolt is free: so the next one finds and
+ *removes whatever a killed one left.
  */
 struct nvb_state {
 	char *run, *data;
 	char *workspace;
+	bool rootless; /* an ordinary user's: no control groups, and processes in user namespaces */
 };
 
+/* Before nvb_rootless_enter(), behind which everybody is root. */
 int nvb_state_open(struct nvb_state *state, nvb_error **err);
 void nvb_state_close(struct nvb_state *state);
 #define _cleanup_state_ _cleanup_(nvb_state_close)
@@ -81,7 +84,8 @@ int nvb_state_lock(const struct nvb_state *state, nvb_error **err);
  * then does it. */
 void nvb_state_sweep_orphans(const struct nvb_state *state);
 
-/* Ends what dead bolts left behind. Call in a private mount namespace. */
+/* Ends what dead bolts left behind. Call in a private mount namespace, as root; as another user before
+ * nvb_rootless_enter(): only outside of its user namespace may one kill what runs in others. */
 void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log);
 
 #endif

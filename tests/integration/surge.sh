@@ -2,6 +2,11 @@
 # shellcheck shell=bash
 # What the tests of `bolt surge run` share; sourced after lib.sh.
 
+# shellcheck source=tests/integration/user.sh
+. "$(dirname "${BASH_SOURCE[0]}")/user.sh"
+
+export BOLT_RUN=/run/bolt BOLT_DATA=/var/lib/bolt
+
 # own_state COMMAND...: in a mount namespace in which bolt's directories are empty and the test's own.
 own_state() { in_mount_namespace surge_state "$@"; }
 
@@ -38,7 +43,7 @@ status() {
 settled() {
 	local i
 	for ((i = 0; i < 200; i++)); do
-		[ -n "$(ls -A /var/lib/bolt/trash 2>/dev/null)" ] || return 0
+		[ -n "$(ls -A "$BOLT_DATA/trash" 2>/dev/null)" ] || return 0
 		sleep 0.02
 	done
 	return 1
@@ -47,10 +52,11 @@ settled() {
 # leftovers: everything that a capsule can leave behind, one line each; nothing when all is clean. Only in own_state.
 leftovers() {
 	settled || echo "the trash was not emptied"
-	find /run/bolt/capsules /run/bolt/runtime /run/bolt/workspace /var/lib/bolt/capsules /var/lib/bolt/names \
-		-mindepth 1 ! -path '/run/bolt/runtime/*' -print 2>/dev/null
-	find /run/bolt/runtime -mindepth 2 -print 2>/dev/null
-	awk '$5 ~ "^(/run|/var/lib)/bolt/" {print "mount " $5}' /proc/self/mountinfo
+	find "$BOLT_RUN"/{capsules,runtime,workspace} "$BOLT_DATA"/{capsules,names} \
+		-mindepth 1 ! -path "$BOLT_RUN/runtime/*" -print 2>/dev/null
+	find "$BOLT_RUN/runtime" -mindepth 2 -print 2>/dev/null
+	awk -v run="$BOLT_RUN/" -v data="$BOLT_DATA/" 'index($5, run) == 1 || index($5, data) == 1 {print "mount " $5}' \
+		/proc/self/mountinfo
 }
 
 # cgroups_of ID: control groups of one capsule.
@@ -69,4 +75,37 @@ each_world() {
 		done
 	done
 	[ -n "$any" ] || skip "neither crun nor runc can run a container here"
+}
+
+# is_rootless: whether we are in a world of an ordinary user's.
+is_rootless() { [ -n "${ROOTLESS:-}" ]; }
+
+# each_user_world FUNCTION [NAME...]: the same as an ordinary user. The directories that the variables NAME (ROOT
+# alone by default) name become images in the user's store, so that their files have the owners they have.
+# USER_RUNTIMES says with which runtimes, all by default.
+each_user_world() {
+	local runtime function=$1 name
+	shift
+	[ $# -gt 0 ] || set -- ROOT
+	has_user || return 0
+	for name; do
+		tar --numeric-owner -C "${!name}" -cf "$T/$name.tar" .
+	done
+	for runtime in ${USER_RUNTIMES:-crun runc}; do
+		command -v "$runtime" >/dev/null || continue
+		echo "# $runtime, without root"
+		RUNTIME=$runtime WORLD="$runtime without root" as_user surge_user_state "$function" "$@"
+	done
+}
+
+surge_user_state() {
+	local function=$1 name
+	shift
+	export ROOTLESS=1 BOLT_RUN=$XDG_RUNTIME_DIR/bolt BOLT_DATA=$HOME/.local/share/bolt RUNTIME WORLD
+	cd "$HOME"
+	for name; do
+		bolt image import "$T/$name.tar" "world/${name,,}" >/dev/null
+		export "$name=world/${name,,}"
+	done
+	"$function"
 }

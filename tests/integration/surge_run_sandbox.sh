@@ -117,14 +117,14 @@ seccomp() {
 # that one of another program file or profile is not.
 filters() {
 	local kept all
-	rm -rf /run/bolt/filters
+	rm -rf "$BOLT_RUN"/filters
 	inside -- true
-	kept=$(echo /run/bolt/filters/*)
+	kept=$(echo "$BOLT_RUN"/filters/*)
 	if [ "${RUNTIME##*/}" != crun ]; then
-		is "$WORLD: this runtime leaves no filter to keep" '/run/bolt/filters/*' "$kept"
+		is "$WORLD: this runtime leaves no filter to keep" "$BOLT_RUN/filters/*" "$kept"
 		return
 	fi
-	is "$WORLD: one filter is kept" 1 "$(find /run/bolt/filters -type f | wc -l)"
+	is "$WORLD: one filter is kept" 1 "$(find "$BOLT_RUN"/filters -type f | wc -l)"
 	is "$WORLD: it refuses what it refused" EPERM "$(inside -- 'try keyctl')"
 	cp "$kept" "$T/kept"
 	# BPF_RET | BPF_K of SECCOMP_RET_ALLOW
@@ -156,6 +156,13 @@ paths() {
 }
 
 devices() {
+	if is_rootless; then
+		like "$WORLD: nobody makes a node" 'not permitted' "$(inside -- 'mknod /tmp/n c 1 7')"
+		refuses "$WORLD: access cannot be limited" 125 "access cannot be limited to 'r'" surge --device /dev/full:r "$ROOT" true
+		refuses "$WORLD: a device that the user may not open is not given" 125 '/dev/kmsg: you may not open it' \
+			surge --device /dev/kmsg "$ROOT" true
+		return 0
+	fi
 	like "$WORLD: a node that was not given cannot be opened" 'not permitted' \
 		"$(inside -- 'mknod /tmp/n c 10 229 && : </tmp/n')"
 	is "$WORLD: one that was given can" opened "$(inside --device /dev/fuse -- ': </dev/fuse && echo opened')"
@@ -166,10 +173,10 @@ devices() {
 privileged() {
 	local text
 	text=$(inside --privileged -- 'cat /proc/self/status')
-	is "$WORLD: --privileged has all that bolt has" "$(field CapBnd </proc/self/status)" "$(field CapEff <<<"$text")"
+	is_rootless || is "$WORLD: --privileged has all that bolt has" "$(field CapBnd </proc/self/status)" "$(field CapEff <<<"$text")"
 	is "$WORLD: --privileged has no filter" 0 "$(field Seccomp <<<"$text")"
 	is "$WORLD: --privileged may mount" ok "$(inside --privileged -- 'mount -t tmpfs x /tmp && echo ok')"
-	is "$WORLD: --privileged has the host's devices" ok "$(inside --privileged -- 'test -c /dev/kmsg && echo ok')"
+	is_rootless || is "$WORLD: --privileged has the host's devices" ok "$(inside --privileged -- 'test -c /dev/kmsg && echo ok')"
 }
 
 world() {
@@ -177,8 +184,9 @@ world() {
 	seccomp
 	filters
 	paths
-	[ ! -c /dev/fuse ] || devices
+	{ [ ! -c /dev/fuse ] && ! is_rootless; } || devices
 	privileged
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }
 each_world world
+each_user_world world

@@ -133,3 +133,4 @@ world() {
 	statuses
 }
 each_world world
+each_user_world world

@@ -54,7 +54,7 @@ static int setup(void **state)
 			   "big:x:4294967295:0::/:\nneg:x:-1:0::/:\nlast:x:5:6::relative:");
 	put("/etc/group", "root:x:0:\nvideo:x:44:root,jo\nnone:x:7:joe,ajo\ngames:x:60:jo,\n");
 	assert_int_equal(nvb_image_open_directory(in("image", ""), &image, NULL), 0);
-	assert_int_equal(nvb_rootfs_open(&rootfs, in("workspace", ""), &image, NULL), 0);
+	assert_int_equal(nvb_rootfs_open(&rootfs, in("workspace", ""), false, &image, NULL), 0);
 	return 0;
 }
 

@@ -33,6 +33,20 @@ static inline void json_putp(struct json_object **json)
 	json_object_put(*json);
 }
 
+/*
+ * owners.c: whose the files of the store are. Root's store has the owners that archives name. An ordinary
+ * user is root of a user namespace for what has to do with them, and nothing else: skopeo runs outside.
+ */
+
+/* Enters the namespace, once; does nothing for root. Where the host has none for us we go on without. `tell`:
+ * warns when files will not get the owners they should have. */
+void owners_enter(bool tell);
+/* Removes what killed pulls of others left in tmp/; to be called before nvb_store_begin() by whoever will
+ * not have entered then. */
+void owners_sweep(const struct nvb_store *store);
+/* Whether this process is root of a user namespace only. */
+bool owners_are_mapped(void);
+
 /* unpack.c: one layer, from an archive to a directory of the store. */
 
 struct layer_source {

@@ -180,6 +180,15 @@ static int write_content(const struct nvb_root *root, struct archive *tar, struc
 	return n < 0 ? -1 : 0;
 }
 
+/* What belongs to the ordinary user who imports it shall belong to the container's root. */
+static void own_to_root(struct archive_entry *entry)
+{
+	if (archive_entry_uid(entry) == (la_int64_t)geteuid())
+		archive_entry_set_uid(entry, 0);
+	if (archive_entry_gid(entry) == (la_int64_t)getegid())
+		archive_entry_set_gid(entry, 0);
+}
+
 /* The child that turns a directory into an archive. Its exit status says whether all of it was read. */
 static int write_archive(int fd)
 {
@@ -203,6 +212,7 @@ static int write_archive(int fd)
 		archive_read_disk_descend(disk);
 		if (archive_entry_filetype(entry) == AE_IFSOCK)
 			continue;
+		own_to_root(entry);
 		/* The second name of a file becomes a hard link; with this format it never holds entries
 		 * back. */
 		archive_entry_linkify(links, &entry, &held);
@@ -312,6 +322,8 @@ int image_import(int argc, char **argv, nvb_error **err)
 		rc = make_config(&config, err);
 	if (rc == 0)
 		rc = open_store(&store, err);
+	if (rc == 0)
+		owners_sweep(&store);
 	if (rc == 0)
 		rc = lock = nvb_store_begin(&store, err);
 	stop_signals_install();

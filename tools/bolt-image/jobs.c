@@ -202,6 +202,8 @@ int layer_jobs_run(const struct nvb_store *store, struct layer_job *jobs, size_t
 	uint64_t total = 0;
 	int rc = 0;
 
+	if (count)
+		owners_enter(true);
 	for (size_t i = 0; i < count; i++)
 		total += jobs[i].source.size;
 	nvb_progress_begin(&progress, label, total);

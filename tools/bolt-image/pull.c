@@ -316,6 +316,8 @@ int image_pull(int argc, char **argv, nvb_error **err)
 	if (rc == 0)
 		rc = open_store(&store, err);
 	if (rc == 0)
+		owners_sweep(&store);
+	if (rc == 0)
 		rc = lock = nvb_store_begin(&store, err);
 	if (rc < 0)
 		return rc;

@@ -243,6 +243,7 @@ int image_rm(int argc, char **argv, nvb_error **err)
 	_cleanup_close_ int lock = -1;
 	int rc = open_store(&store, err);
 
+	owners_enter(false);
 	if (rc == 0)
 		rc = lock = nvb_store_lock(&store, NVB_STORE_EXCLUSIVE, err);
 	for (int i = 0; rc >= 0 && i < argc; i++)
@@ -264,25 +265,18 @@ static int forget_unused(const struct nvb_store *store, nvb_error **err)
 	return rc;
 }
 
-/* Driver trees outlive the driver they were made of while a capsule runs; nobody else asks when the last one
- * ended. */
-static int prune_trees(nvb_error **err)
-{
-	_cleanup_free_ char *base = nvb_tree_default_base();
-
-	return base ? nvb_tree_prune(base, NULL, nvb_logging(), err) : nvb_fail_oom(err);
-}
-
 int image_prune(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_(nvb_store_close) struct nvb_store store = {.fd = -1};
 	struct collected collected = {0};
 	_cleanup_close_ int lock = -1;
+	_cleanup_free_ char *trees = nvb_tree_default_base();
 	char size[32];
-	int rc = open_store(&store, err);
+	int rc = trees ? open_store(&store, err) : nvb_fail_oom(err);
 
 	(void)argc;
 	(void)argv;
+	owners_enter(false);
 	if (rc == 0)
 		rc = lock = nvb_store_lock(&store, NVB_STORE_EXCLUSIVE, err);
 	if (rc >= 0 && prune_all)
@@ -290,7 +284,9 @@ int image_prune(int argc, char **argv, nvb_error **err)
 	if (rc >= 0)
 		rc = collect_rubbish(&store, &collected, err);
 	if (rc >= 0)
-		rc = prune_trees(err);
+		/* Driver trees outlive the driver they were made of while a capsule runs; nobody else asks
+		 * when the last one ended. */
+		rc = nvb_tree_prune(trees, NULL, nvb_logging(), err);
 	if (rc < 0)
 		return rc;
 	printf("removed %zu images and %zu layers, %s\n", collected.images, collected.layers,

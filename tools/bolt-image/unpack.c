@@ -13,6 +13,7 @@
 #include "base/root.h"
 #include "base/str.h"
 #include "bolt-image.h"
+#include "capsule/userns.h"
 
 /*
  * One layer, from archive to lower directory. The archive is hostile input, held down three times: the
@@ -36,6 +37,7 @@ struct unpacking {
 	unsigned char *buffer;
 	char **whiteouts; /* "dir/.wh.name" as they stand in the archive */
 	uint64_t size;
+	struct nvb_ids users, groups; /* that exist, in a user namespace */
 	nvb_error **err;
 	void (*progress)(void *data, uint64_t bytes);
 	void *data;
@@ -115,6 +117,8 @@ static void close_archives(struct unpacking *u)
 	archive_read_free(u->raw);
 	free(u->buffer);
 	nvb_strv_free(u->whiteouts);
+	nvb_ids_release(&u->users);
+	nvb_ids_release(&u->groups);
 }
 
 static const char *base_name(const char *path)
@@ -186,6 +190,19 @@ static void make_relative(struct archive_entry *entry)
 		archive_entry_copy_hardlink(entry, target);
 }
 
+/* An owner that does not exist in the user namespace becomes root. */
+static void fit_owner(const struct unpacking *u, struct archive_entry *entry)
+{
+	la_int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+
+	if (!owners_are_mapped())
+		return;
+	if (uid < 0 || uid > UINT32_MAX || !nvb_ids_have(&u->users, (uint32_t)uid))
+		archive_entry_set_uid(entry, 0);
+	if (gid < 0 || gid > UINT32_MAX || !nvb_ids_have(&u->groups, (uint32_t)gid))
+		archive_entry_set_gid(entry, 0);
+}
+
 static int copy_content(struct unpacking *u, const char *path)
 {
 	const void *block;
@@ -217,6 +234,7 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *entry)
 		return 0;
 	if (!filter_attributes(entry))
 		return nvb_fail_oom(u->err);
+	fit_owner(u, entry);
 	if (archive_write_header(u->disk, entry) < ARCHIVE_WARN)
 		return archive_error(u, u->disk, path);
 	if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0)
@@ -228,7 +246,8 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *entry)
 
 static int set_opaque(int fd)
 {
-	const char *name = geteuid() == 0 ? "trusted.overlay.opaque" : "user.overlay.opaque";
+	bool host_root = geteuid() == 0 && !owners_are_mapped();
+	const char *name = host_root ? "trusted.overlay.opaque" : "user.overlay.opaque";
 
 	return fsetxattr(fd, name, "y", 1, 0) < 0 ? -errno : 0;
 }
@@ -372,6 +391,10 @@ int layer_unpack(int directory, const struct layer_source *source, struct layer 
 	sha256_init(&u.hash);
 	/* Before the root changes: libarchive may load a filter's helper or a character set. */
 	rc = open_archives(&u);
+	if (rc == 0)
+		rc = nvb_ids_read(&u.users, NVB_IDS_USERS, err);
+	if (rc == 0)
+		rc = nvb_ids_read(&u.groups, NVB_IDS_GROUPS, err);
 	if (rc == 0)
 		rc = enter(directory, err);
 	umask(0);

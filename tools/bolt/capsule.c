@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 #include "capsule/capsules.h"
+#include "capsule/rootless.h"
+#include "cli/logging.h"
 #include "cli/output.h"
 #include "verbs.h"
 
@@ -95,8 +97,12 @@ int capsule_ps(int argc, char **argv, nvb_error **err)
 int capsule_rm(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_state_ struct nvb_state state = {0};
+	_cleanup_free_ char *narrow = NULL;
 	int rc = nvb_state_open(&state, err);
 
+	/* Files of other ids than the user's own can only be removed there. */
+	if (rc == 0 && state.rootless)
+		rc = nvb_rootless_enter(&state, &narrow, nvb_logging(), err);
 	for (int i = 0; rc == 0 && i < argc; i++)
 		rc = nvb_capsules_remove(&state, argv[i], err);
 	return rc;
