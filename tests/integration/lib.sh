@@ -90,7 +90,7 @@ need() {
 	local p
 	for p in "$@"; do
 		case $p in
-		nvbind | bolt | nvbind-hook | nvbind-sim) [ -x "$NVB_BUILD/bin/$p" ] || skip "$p was not built" ;;
+		nvbind | bolt | nvbind-hook | nvbind-runtime | nvbind-sim) [ -x "$NVB_BUILD/bin/$p" ] || skip "$p was not built" ;;
 		*) command -v "$p" >/dev/null || skip "needs $p" ;;
 		esac
 	done

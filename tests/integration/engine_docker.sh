@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A real dockerd: --runtime nvbind, --gpus through the legacy prestart hook, and nvbind as default runtime, on cgroup v1
+# and v2.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/engine.sh"
+need dockerd containerd docker runc
+need nvbind-runtime
+engine_prepare h200x8
+
+mkdir -p "$T/hooks"
+export LEGACY=
+if [ -x "$NVB_BUILD/bin/nvidia-container-runtime-hook" ]; then
+	ln -s "$NVB_BUILD/bin/nvidia-container-runtime-hook" "$T/hooks/"
+	LEGACY=1
+fi
+
+run() { timeout 120 docker run --rm --network none "$@" </dev/null; }
+shim() { run --runtime nvbind -e "NVIDIA_VISIBLE_DEVICES=$1" "${@:2}"; }
+
+by_runtime() {
+	sees '--runtime nvbind' 2 "$(shim 2 test probe)"
+	sees '--runtime nvbind, two GPUs, read-only root' '0 5' "$(shim 0,5 --read-only test probe)"
+	sees '--runtime nvbind, all' '0 1 2 3 4 5 6 7' "$(shim all test probe)"
+	sees '--runtime nvbind, an image that asks' 4 "$(run --runtime nvbind asks probe)"
+	sees '--runtime nvbind, void' '' "$(shim void asks probe)"
+}
+
+selections() {
+	local output
+	sees 'by UUID' 3 "$(shim "$(nvbind info --root "$T/host" --json | jq -r '.gpus[3].uuid')" test probe)"
+	output=$(shim none asks probe)
+	is "$WORLD: none is no GPU" 'gpus: ' "$(grep '^gpus' <<<"$output")"
+	like "$WORLD: but the driver's files" '^lib: libcuda.so.1 =>' "$output"
+	like "$WORLD: capabilities decide what comes along" 'libnvidia-encode' \
+		"$(shim 2 -e NVIDIA_DRIVER_CAPABILITIES=all test find / -xdev -name 'libnvidia-encode.so.1')"
+	is "$WORLD: utility alone has no CUDA" '' \
+		"$(shim 2 -e NVIDIA_DRIVER_CAPABILITIES=utility test find / -xdev -name 'libcuda.so.1')"
+	is "$WORLD: as another user" 1 "$(shim 2 -u 1000 test probe | sed -n 's/^smi: //p')"
+}
+
+without_a_gpu() {
+	local id
+	rm -f "$T/recorded"/*
+	sees 'recorded, no GPU asked' '' "$(run --runtime recorded test probe)"
+	for id in "$T/recorded"/*.before; do
+		same_file "$WORLD: no GPU asked, config.json is untouched" "$id" "${id%.before}.after"
+	done
+	rm -f "$T/recorded"/*
+	run --runtime recorded -e NVIDIA_VISIBLE_DEVICES=2 test true
+	for id in "$T/recorded"/*.before; do
+		check "$WORLD: a GPU asked, it is edited" test "$(cmp "$id" "${id%.before}.after" 2>&1)"
+	done
+}
+
+refusals() {
+	one_line 'a GPU that is not there' 'no such GPU: 99' shim 99 test true
+	one_line 'a word that is no device' 'NVIDIA_VISIBLE_DEVICES.*(bogus|no)' shim bogus test true
+	one_line 'a capability that is none' "NVIDIA_DRIVER_CAPABILITIES.*'?fly" \
+		shim 2 -e NVIDIA_DRIVER_CAPABILITIES=compute,fly test true
+	one_line 'a requirement that is not met' 'NVIDIA_REQUIRE_CUDA.*cuda>=99' shim 2 -e 'NVIDIA_REQUIRE_CUDA=cuda>=99.0' test true
+	check "$WORLD: not when they are switched off" shim 2 -e 'NVIDIA_REQUIRE_CUDA=cuda>=99.0' -e NVIDIA_DISABLE_REQUIRE=1 test true
+	is "$WORLD: the refused leave no container" '' "$(docker ps -aq)"
+	is "$WORLD: and no lease" '[]' "$(nvbind info --root "$T/host" --leases --json)"
+}
+
+container_life() {
+	local id
+	id=$(docker run -d --network none --runtime nvbind --name life -e NVIDIA_VISIBLE_DEVICES=2 test sleep 1000)
+	sees 'docker exec' 2 "$(docker exec life probe)"
+	is "$WORLD: its GPU is leased to it" "shared 2 $id" "$(nvbind info --root "$T/host" --leases --json |
+		jq -r '.[] | "\(.mode) \(.devices[].id) \(.container)"')"
+	refuses "$WORLD: others do not get it exclusively" 125 "GPU 2 .* is in use by .*${id:0:12}" \
+		bolt --root "$T/host" surge run --rm --gpu 2 --isolation exclusive "$T/rootfs" true
+	is "$WORLD: the lease has the life of the container" "$(docker inspect -f '{{.State.Pid}}' life)" \
+		"$(nvbind info --root "$T/host" --leases --json | jq -r '.[].process')"
+	docker restart -t 0 life >/dev/null
+	docker pause life >/dev/null && docker unpause life >/dev/null
+	# The engine writes the control group's values anew.
+	docker update --pids-limit 100 life >/dev/null
+	sees 'docker restart, pause, update' 2 "$(docker exec life probe)"
+	docker rm -f life >/dev/null
+	is "$WORLD: and ends with it" '[]' "$(nvbind info --root "$T/host" --leases --json)"
+}
+
+exclusive_elsewhere() {
+	mkfifo "$T/up.$WORLD"
+	bolt --root "$T/host" surge run --rm --gpu 6 --isolation exclusive -v "$T:/t" "$T/rootfs" \
+		sh -c "trap exit TERM; echo up >/t/up.$WORLD; while :; do sleep 0.1; done" &
+	local pid=$! line
+	read -r line <"$T/up.$WORLD"
+	one_line 'a GPU that a capsule holds exclusively' 'GPU 6 .* is held exclusively by bolt container' shim 6 test true
+	sees 'all but that one can be had' 5 "$(shim 5 test probe)"
+	kill "$pid"
+	wait "$pid" || true
+	sees 'and that one again, later' 6 "$(shim 6 test probe)"
+}
+
+legacy() {
+	[ -n "$LEGACY" ] || {
+		echo '# left out: nvidia-container-runtime-hook is not built'
+		return 0
+	}
+	sees '--gpus all' '0 1 2 3 4 5 6 7' "$(run --gpus all test probe)"
+	sees '--gpus device=2' 2 "$(run --gpus '"device=2"' test probe)"
+	sees '--gpus 2' '0 1' "$(run --gpus 2 test probe)"
+	sees '--gpus, read-only root' 2 "$(run --gpus '"device=2"' --read-only test probe)"
+	sees 'no --gpus, an image that asks' '' "$(run asks probe)"
+	docker run -d --network none --name legacy --gpus '"device=3"' test sleep 1000 >/dev/null
+	sees '--gpus, docker exec' 3 "$(docker exec legacy probe)"
+	docker rm -f legacy >/dev/null
+	one_line '--gpus of one that is not there' 'no such GPU: 99' run --gpus '"device=99"' test true
+	one_line '--gpus, a requirement that is not met' 'cuda>=99' \
+		run --gpus all -e 'NVIDIA_REQUIRE_CUDA=cuda>=99.0' test true
+}
+
+as_default() {
+	stop_dockerd
+	start_dockerd "$T/$WORLD" --default-runtime nvbind
+	sees 'default runtime' 2 "$(run -e NVIDIA_VISIBLE_DEVICES=2 test probe)"
+	sees 'default runtime, an image that asks' 4 "$(run asks probe)"
+	sees 'default runtime, no GPU asked' '' "$(run test probe)"
+	[ -z "$LEGACY" ] || sees 'default runtime and --gpus' 2 "$(run --gpus '"device=2"' test probe)"
+	is "$WORLD: docker info names it" nvbind "$(docker info -f '{{.DefaultRuntime}}')"
+}
+
+world() {
+	jq -n --arg bin "$NVB_BUILD/bin/nvbind-runtime" --arg before "$T/before/runc" \
+		'{runtimes: {nvbind: {path: $bin}, recorded: {path: $before}}}' >"$T/daemon.json"
+	mkdir -p "$T/$WORLD"
+	cp "$T/daemon.json" "$T/$WORLD/"
+	start_dockerd "$T/$WORLD"
+	tar -C "$T/rootfs" -c . | docker import - test >/dev/null
+	tar -C "$T/rootfs" -c . | docker import -c 'ENV NVIDIA_VISIBLE_DEVICES=4' - asks >/dev/null
+	run test true || { fail "$WORLD: docker runs no container at all" "$(tail -n 3 "$T/$WORLD/dockerd.log")"; return 0; }
+	by_runtime
+	container_life
+	# What no control group has part in: in one world.
+	if [ ! -e "$T/.once" ]; then
+		touch "$T/.once"
+		selections
+		without_a_gpu
+		refusals
+		exclusive_elsewhere
+	fi
+	legacy
+	as_default
+	stop_dockerd
+}
+
+for w in v1 v2; do
+	if runtime_works runc "$w"; then
+		in_world "$w" world
+	else
+		echo "# left out: $(cat "$T/.works.runc.$w")"
+	fi
+done
