@@ -195,10 +195,11 @@ static int give(const struct container *container, const struct config_file *fil
 	struct nvb_lease *taken = NULL;
 	int rc = load_inventory(container, request, &inventory, err);
 
-	if (rc == 0)
-		rc = nvb_require_check(asked, &container->rules, request, inventory, container->log, err);
+	/* The plan first: "no driver" says more than what a requirement makes of it. */
 	if (rc == 0)
 		rc = make_plan(container, request, inventory, &plan, err);
+	if (rc == 0)
+		rc = nvb_require_check(asked, &container->rules, request, inventory, container->log, err);
 	if (rc == 0)
 		rc = take_lease(container, inventory, plan, &taken, err);
 	if (rc == 0)
