@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "capsule/login_name.h"
 
 enum {
 	LARGEST_FILE = 1 << 20,
@@ -272,8 +272,7 @@ int nvb_userns_enter(char **narrow, nvb_error **err)
 			.own = getegid(),
 			.said = -1},
 	};
-	const struct passwd *user = getpwuid(geteuid());
-	const char *name = user ? user->pw_name : NULL;
+	_cleanup_free_ char *name = nvb_login_name(geteuid());
 	int rc = look_up(&maps[0], name, geteuid(), err);
 
 	if (rc == 0)
