@@ -73,6 +73,9 @@ engine_remove_cgroups() {
 	find /sys/fs/cgroup -depth -type d -path "*/$CGROUP*" -exec rmdir {} + 2>/dev/null || true
 }
 
+# Who holds which GPU, as JSON.
+leases() { nvbind info --root "$T/host" --leases --json; }
+
 # in_world v1|v2 COMMAND...: a function of the test, in a world; $WORLD names it. Everything it leaves running ends
 # with it.
 in_world() {
@@ -174,6 +177,18 @@ sees() {
 	else
 		is "$what: no library either" 0 "$(grep -c '^lib: .* => ' <<<"$output" || true)"
 	fi
+}
+
+# eventually WHAT EXPECTED COMMAND...: what the command prints comes to be that.
+eventually() {
+	local what=$1 expected=$2 i got=
+	shift 2
+	for ((i = 0; i < 200; i++)); do
+		got=$("$@")
+		[ "$got" != "$expected" ] || break
+		sleep 0.05
+	done
+	is "$what" "$expected" "$got"
 }
 
 # one_line WHAT REGEX COMMAND...: the engine fails, and what its user reads has one line that says why.

@@ -20,7 +20,6 @@ run() { # RUNTIME [OPTION...] -- COMMAND...
 	client run --rm --rootfs --cpu-shares 0 --runc-binary "$runtime" "${options[@]}" "$T/rootfs" "c$RANDOM$RANDOM" "${@:2}"
 }
 shim() { run "$NVB_BUILD/bin/nvbind-runtime" --env "NVIDIA_VISIBLE_DEVICES=$1" "${@:2}"; }
-leases() { nvbind info --root "$T/host" --leases --json; }
 
 world() {
 	local id
@@ -44,7 +43,7 @@ world() {
 	is "$WORLD: for as long as it runs" "$(client task ls | awk '$1 == "life" {print $2}')" "$(leases | jq '.[].process')"
 	client task kill -s KILL life
 	client task delete life >/dev/null 2>&1 || true
-	is "$WORLD: and no longer" '[]' "$(leases)"
+	eventually "$WORLD: and no longer" '[]' leases
 	client container delete life
 }
 

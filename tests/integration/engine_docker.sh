@@ -9,11 +9,7 @@ need nvbind-runtime
 engine_prepare h200x8
 
 mkdir -p "$T/hooks"
-export LEGACY=
-if [ -x "$NVB_BUILD/bin/nvidia-container-runtime-hook" ]; then
-	ln -s "$NVB_BUILD/bin/nvidia-container-runtime-hook" "$T/hooks/"
-	LEGACY=1
-fi
+ln -s "$NVB_BUILD/bin/nvbind-hook" "$T/hooks/nvidia-container-runtime-hook"
 
 run() { timeout 120 docker run --rm --network none "$@" </dev/null; }
 shim() { run --runtime nvbind -e "NVIDIA_VISIBLE_DEVICES=$1" "${@:2}"; }
@@ -61,26 +57,26 @@ refusals() {
 	one_line 'a requirement that is not met' 'NVIDIA_REQUIRE_CUDA.*cuda>=99' shim 2 -e 'NVIDIA_REQUIRE_CUDA=cuda>=99.0' test true
 	check "$WORLD: not when they are switched off" shim 2 -e 'NVIDIA_REQUIRE_CUDA=cuda>=99.0' -e NVIDIA_DISABLE_REQUIRE=1 test true
 	is "$WORLD: the refused leave no container" '' "$(docker ps -aq)"
-	is "$WORLD: and no lease" '[]' "$(nvbind info --root "$T/host" --leases --json)"
+	is "$WORLD: and no lease" '[]' "$(leases)"
 }
 
 container_life() {
 	local id
 	id=$(docker run -d --network none --runtime nvbind --name life -e NVIDIA_VISIBLE_DEVICES=2 test sleep 1000)
 	sees 'docker exec' 2 "$(docker exec life probe)"
-	is "$WORLD: its GPU is leased to it" "shared 2 $id" "$(nvbind info --root "$T/host" --leases --json |
+	is "$WORLD: its GPU is leased to it" "shared 2 $id" "$(leases |
 		jq -r '.[] | "\(.mode) \(.devices[].id) \(.container)"')"
 	refuses "$WORLD: others do not get it exclusively" 125 "GPU 2 .* is in use by .*${id:0:12}" \
 		bolt --root "$T/host" surge run --rm --gpu 2 --isolation exclusive "$T/rootfs" true
 	is "$WORLD: the lease has the life of the container" "$(docker inspect -f '{{.State.Pid}}' life)" \
-		"$(nvbind info --root "$T/host" --leases --json | jq -r '.[].process')"
+		"$(leases | jq -r '.[].process')"
 	docker restart -t 0 life >/dev/null
 	docker pause life >/dev/null && docker unpause life >/dev/null
 	# The engine writes the control group's values anew.
 	docker update --pids-limit 100 life >/dev/null
 	sees 'docker restart, pause, update' 2 "$(docker exec life probe)"
 	docker rm -f life >/dev/null
-	is "$WORLD: and ends with it" '[]' "$(nvbind info --root "$T/host" --leases --json)"
+	eventually "$WORLD: and ends with it" '[]' leases
 }
 
 exclusive_elsewhere() {
@@ -97,10 +93,6 @@ exclusive_elsewhere() {
 }
 
 legacy() {
-	[ -n "$LEGACY" ] || {
-		echo '# left out: nvidia-container-runtime-hook is not built'
-		return 0
-	}
 	sees '--gpus all' '0 1 2 3 4 5 6 7' "$(run --gpus all test probe)"
 	sees '--gpus device=2' 2 "$(run --gpus '"device=2"' test probe)"
 	sees '--gpus 2' '0 1' "$(run --gpus 2 test probe)"
@@ -120,7 +112,7 @@ as_default() {
 	sees 'default runtime' 2 "$(run -e NVIDIA_VISIBLE_DEVICES=2 test probe)"
 	sees 'default runtime, an image that asks' 4 "$(run asks probe)"
 	sees 'default runtime, no GPU asked' '' "$(run test probe)"
-	[ -z "$LEGACY" ] || sees 'default runtime and --gpus' 2 "$(run --gpus '"device=2"' test probe)"
+	sees 'default runtime and --gpus' 2 "$(run --gpus '"device=2"' test probe)"
 	is "$WORLD: docker info names it" nvbind "$(docker info -f '{{.DefaultRuntime}}')"
 }
 

@@ -8,7 +8,6 @@ need runc
 need nvbind-runtime
 engine_prepare h200x8
 
-leases() { nvbind info --root "$T/host" --leases --json; }
 shim() { nvbind-runtime --root "$T/state.$WORLD.$RUNTIME" "$@" </dev/null; }
 
 # bundle NAME ENV... -- COMMAND...: as `runc spec` writes it, with those variables, for the common root.
