@@ -384,6 +384,17 @@ static int write_file(struct job *job, const char *state_directory, nvb_error **
 	return rc < 0 ? rc : write_text(job, err);
 }
 
+static const char *reload_command(const struct job *job)
+{
+	const struct engine *engine = job->engine;
+
+	for (size_t i = 0; engine->restart && i < job->record.change_count; i++)
+		for (const char *const *key = engine->restart_keys; *key; key++)
+			if (nvb_streq(job->record.changes[i].path[0], *key))
+				return engine->restart;
+	return engine->reload;
+}
+
 /* Hands out what is known of the edit. `new` NULL: the file goes. */
 static int report(struct job *job, struct engine_outcome *outcome, const char *new, nvb_error **err)
 {
@@ -391,6 +402,7 @@ static int report(struct job *job, struct engine_outcome *outcome, const char *n
 		.file = strdup(job->target.path),
 		.created = new && !job->target.exists,
 		.removed = !new && job->target.exists,
+		.reload = reload_command(job),
 		.notes = NVB_TAKE_PTR(job->notes),
 	};
 	bool fine = result.file &&

@@ -11,6 +11,7 @@ struct engine_outcome {
 	bool created, removed;	/* the file */
 	char *backup;		/* of the file as it was before the first edit; NULL: there was none */
 	struct nvb_strbuf diff; /* unified */
+	const char *reload;	/* what makes the engine read it; NULL: it does so by itself */
 	char **notes;		/* what the user must know besides */
 };
 

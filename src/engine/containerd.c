@@ -199,6 +199,19 @@ static int copy_neighbour(struct engine_settings *settings, const struct engine_
 	return 0;
 }
 
+/* A table of runtimes takes the place of the built-in one, which has runc: without it no other container
+ * starts. Measured with containerd 1.6. */
+static int restate_builtin(struct engine_settings *settings, const struct engine_sources *sources,
+	const char *plugin, nvb_error **err)
+{
+	const char *const path[] = {"plugins", plugin, "containerd", "runtimes", NULL};
+
+	if (engine_sources_find(sources, path, NULL))
+		return 0;
+	return engine_set_string(settings, err, "io.containerd.runc.v2", "plugins", plugin, "containerd",
+		"runtimes", "runc", "runtime_type", NULL);
+}
+
 static int note_disabled(
 	struct engine_settings *settings, const struct engine_sources *sources, nvb_error **err)
 {
@@ -260,6 +273,8 @@ static int set_all(struct engine_settings *settings, const struct engine_request
 	if (rc == 0 && request->set_default)
 		rc = engine_set_string(settings, err, request->name, "plugins", plugin, "containerd",
 			"default_runtime_name", NULL);
+	if (rc == 0)
+		rc = restate_builtin(settings, sources, plugin, err);
 	if (rc == 0)
 		rc = engine_set_string(settings, err, "io.containerd.runc.v2", "plugins", plugin,
 			"containerd", "runtimes", request->name, "runtime_type", NULL);

@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/check.h"
 #include "engine/toml_layout.h"
+
+/* dockerd(8), "Configuration reload behavior": runtimes are read again at a SIGHUP, CDI is set up at the
+ * start. */
+static const char *const docker_restart_keys[] = {"features", "cdi-spec-dirs", NULL};
 
 /*
  * Sources: dockerd(8) "daemon configuration file"; containers.conf(5); containerd's docs/cri/config.md and
@@ -20,9 +25,12 @@ const struct engine engines[] = {
 		.format = &document_json,
 		.file = "/etc/docker/daemon.json",
 		.program = "dockerd",
-		.reload = "systemctl restart docker",
+		.reload = "systemctl reload docker",
+		.restart = "systemctl restart docker",
+		.restart_keys = docker_restart_keys,
 		.settings = engine_docker_settings,
 		.default_path = engine_docker_default,
+		.check = engine_docker_check,
 	},
 	{
 		.id = ENGINE_PODMAN,
@@ -34,6 +42,7 @@ const struct engine engines[] = {
 		.cdi_note = "podman reads the CDI specs in /etc/cdi and /var/run/cdi by itself",
 		.settings = engine_podman_settings,
 		.default_path = engine_podman_default,
+		.check = engine_podman_check,
 	},
 	{
 		.id = ENGINE_CONTAINERD,
@@ -45,6 +54,7 @@ const struct engine engines[] = {
 		.choose = engine_containerd_choose,
 		.settings = engine_containerd_settings,
 		.default_path = engine_containerd_default,
+		.check = engine_containerd_check,
 	},
 	{
 		.id = ENGINE_CRIO,
@@ -56,6 +66,7 @@ const struct engine engines[] = {
 		.cdi_note = "CRI-O reads the CDI specs in /etc/cdi and /var/run/cdi by itself",
 		.settings = engine_crio_settings,
 		.default_path = engine_crio_default,
+		.check = engine_crio_check,
 	},
 };
 const size_t engine_count = NVB_ELEMENTS(engines);

@@ -38,6 +38,8 @@ struct engine_settings {
 	struct nvb_arena arena;
 };
 
+struct engine_check;
+
 struct engine {
 	enum engine_id id;
 	const char *name;
@@ -46,7 +48,9 @@ struct engine {
 	const char *user_file; /* the same for another user than root, below the home's .config; or NULL */
 	const char *program;   /* whose presence means that the engine is installed */
 	const char *reload;    /* what makes the engine read its configuration; NULL: it does so by itself */
-	const char *cdi_note;  /* said with --cdi where there is nothing to set; or NULL */
+	const char *restart;   /* the same for keys that are read only at its start; NULL: as `reload` */
+	const char *const *restart_keys; /* the outermost keys that are */
+	const char *cdi_note;		 /* said with --cdi where there is nothing to set; or NULL */
 
 	/* The file to edit where that depends on what is there; NULL: `file`. malloc'd. */
 	int (*choose)(const struct engine *engine, char **file, nvb_error **err);
@@ -54,6 +58,9 @@ struct engine {
 	/* What is to stand in the file, given its text. */
 	int (*settings)(struct engine_settings *settings, const struct engine_request *request,
 		const char *file, const char *text, size_t size, nvb_error **err);
+
+	/* What is to be found of it: engine/check.h. */
+	int (*check)(const struct engine_check *check, nvb_error **err);
 
 	/* Where a text names its default runtime: NULL-terminated, in the arena. */
 	int (*default_path)(struct nvb_arena *arena, const char *file, const char *text, size_t size,

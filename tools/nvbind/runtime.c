@@ -37,5 +37,20 @@ const struct nvb_verb nvbind_runtime_verbs[] = {
 			    "  nvbind runtime configure --runtime docker --undo\n",
 		.groups = NVB_GROUPS({"Options", nvbind_runtime_configure_options}),
 		.run = nvbind_runtime_configure},
+	{.name = "check",
+		.summary = "say whether the engines know nvbind-runtime",
+		.description = "Compares what the files say with what the running engine says: for docker "
+			       "through its "
+			       "socket (DOCKER_HOST), for podman by asking podman, for containerd and CRI-O "
+			       "by the merged "
+			       "configuration and the daemon's start. Every line is a finding with what to "
+			       "do about it. "
+			       "Ends with 1 when something keeps the runtime from being used. Without "
+			       "--runtime, all "
+			       "engines that are installed.",
+		.examples = "  nvbind runtime check\n"
+			    "  nvbind runtime check --runtime docker --format json\n",
+		.groups = NVB_GROUPS({"Options", nvbind_runtime_check_options}),
+		.run = nvbind_runtime_check},
 	{NULL},
 };

@@ -75,7 +75,7 @@ static int check_usage(nvb_error **err)
 	return check_name(err);
 }
 
-static int print(const struct engine *engine, const struct engine_outcome *outcome, nvb_error **err)
+static int print(const struct engine_outcome *outcome, nvb_error **err)
 {
 	const char *would = opt.dry_run ? "would be " : "";
 	int rc = nvb_stdout_write(outcome->diff.s ? outcome->diff.s : "", outcome->diff.len, err);
@@ -97,8 +97,8 @@ static int print(const struct engine *engine, const struct engine_outcome *outco
 			outcome->backup);
 	else
 		fprintf(stderr, "nvbind: %s %swritten\n", outcome->file, would);
-	if (!opt.dry_run && engine->reload)
-		fprintf(stderr, "nvbind: it takes effect with: %s\n", engine->reload);
+	if (!opt.dry_run && outcome->reload)
+		fprintf(stderr, "nvbind: it takes effect with: %s\n", outcome->reload);
 	return 0;
 }
 
@@ -107,7 +107,7 @@ static int undo_file(const struct engine *engine, const char *file, const char *
 	_cleanup_engine_outcome_ struct engine_outcome outcome = {0};
 	int rc = engine_undo(engine, file, state, opt.dry_run, &outcome, err);
 
-	return rc < 0 ? rc : print(engine, &outcome, err);
+	return rc < 0 ? rc : print(&outcome, err);
 }
 
 static int undo(const struct engine *engine, const char *state, nvb_error **err)
@@ -146,7 +146,7 @@ static int configure(const struct engine *engine, const char *state, nvb_error *
 		return nvb_fail_oom(err);
 	rc = engine_configure(engine, &request, opt.dry_run, &outcome, err);
 	if (rc == 0)
-		rc = print(engine, &outcome, err);
+		rc = print(&outcome, err);
 	if (rc < 0)
 		return rc;
 	if (access(program, X_OK) < 0)
