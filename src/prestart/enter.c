@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -26,32 +27,43 @@ static int is_elsewhere(pid_t pid, const char *kind)
 	return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
 }
 
-int nvb_has_user_namespace(pid_t pid, bool *has, nvb_error **err)
+int nvb_check_process(pid_t pid, bool *user_namespace, nvb_error **err)
 {
-	int elsewhere = is_elsewhere(pid, "user");
+	int mounts = is_elsewhere(pid, "mnt"), users = mounts < 0 ? mounts : is_elsewhere(pid, "user");
 
-	if (elsewhere < 0)
-		return nvb_fail_errno(err, -elsewhere, "user namespace of process %d", (int)pid);
-	*has = elsewhere;
+	if (users < 0)
+		return nvb_fail_errno(err, -users, "namespaces of process %d", (int)pid);
+	if (!mounts && nvb_guard("own-mount-namespace"))
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"the container has no mount namespace of its own: its mounts would be the host's");
+	*user_namespace = users;
 	return 0;
 }
 
-int nvb_enter_mounts(pid_t pid, nvb_error **err)
+/* Its file systems take files of its own users alone; and what goes wrong there has its root's rights, not
+ * the host's. */
+static int enter_users(int process, pid_t pid, nvb_error **err)
 {
-	/* The descriptor stands for this one process: were the number given to another meanwhile, the call
+	if (setgroups(0, NULL) < 0 || setns(process, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 ||
+		setresuid(0, 0, 0) < 0)
+		return nvb_fail_errno(err, errno, "entering the user namespace of process %d", (int)pid);
+	return 0;
+}
+
+int nvb_enter(pid_t pid, const char *path, bool user_namespace, struct nvb_root *root, nvb_error **err)
+{
+	/* The descriptor stands for this one process: were the number given to another meanwhile, the calls
 	 * would fail. */
 	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	int elsewhere;
+	int rc;
 
 	if (process < 0)
 		return nvb_fail_errno(err, errno, "process %d of the container", (int)pid);
-	elsewhere = is_elsewhere(pid, "mnt");
-	if (elsewhere < 0)
-		return nvb_fail_errno(err, -elsewhere, "mount namespace of process %d", (int)pid);
-	if (!elsewhere && nvb_guard("own-mount-namespace"))
-		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
-			"the container has no mount namespace of its own: its mounts would be the host's");
 	if (setns(process, CLONE_NEWNS) < 0)
 		return nvb_fail_errno(err, errno, "entering the mount namespace of process %d", (int)pid);
-	return 0;
+	/* Before the users': the way to the root may be closed to them. */
+	rc = nvb_root_open(root, path, err);
+	if (rc == 0 && user_namespace)
+		rc = enter_users(process, pid, err);
+	return rc;
 }

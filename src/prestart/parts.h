@@ -12,11 +12,14 @@
 /* Clones what the plan mounts, on the host's side (sources.c). */
 int nvb_sources_open(struct nvb_prestart *prestart, nvb_error **err);
 
-/* Enters the mount namespace of the container's first process (enter.c): NVB_ERR_UNSUPPORTED when it is our
- * own, where mounts would be the host's. */
-int nvb_enter_mounts(pid_t pid, nvb_error **err);
-/* Whether the process is in another user namespace than ours. */
-int nvb_has_user_namespace(pid_t pid, bool *has, nvb_error **err);
+/* Looks at the container's first process (enter.c): NVB_ERR_UNSUPPORTED when its mount namespace is our own,
+ * where mounts would be the host's. *user_namespace: it has one of its own. */
+int nvb_check_process(pid_t pid, bool *user_namespace, nvb_error **err);
+
+/* Enters the mount namespace of the container's first process, opens the root at `path` there, and enters its
+ * user namespace, if it has one. NVB_ERR_UNSUPPORTED when the mount namespace is our own, where mounts would
+ * be the host's. Not to be undone. */
+int nvb_enter(pid_t pid, const char *path, bool user_namespace, struct nvb_root *root, nvb_error **err);
 
 /* Opens what is to be mounted over, making it where the container has nothing (targets.c). fd (O_PATH) or
  * negated code. */

@@ -91,7 +91,7 @@ int nvb_prestart_enter(struct nvb_prestart *prestart, const struct nvb_plan *pla
 	umask(0); /* every mode here is meant */
 	raise_descriptors();
 	if (rc == 0)
-		rc = nvb_has_user_namespace(container->pid, &prestart->user_namespace, err);
+		rc = nvb_check_process(container->pid, &prestart->user_namespace, err);
 	if (rc == 0)
 		rc = nvb_sources_open(prestart, err);
 	if (rc < 0)
@@ -99,8 +99,9 @@ int nvb_prestart_enter(struct nvb_prestart *prestart, const struct nvb_plan *pla
 	read_params(prestart);
 	rc = allow_devices(prestart, container->pid, err);
 	if (rc == 0)
-		rc = nvb_enter_mounts(container->pid, err);
-	return rc < 0 ? rc : nvb_root_open(&prestart->root, container->root, err);
+		rc = nvb_enter(
+			container->pid, container->root, prestart->user_namespace, &prestart->root, err);
+	return rc;
 }
 
 static int place(const struct nvb_root *root, const struct nvb_source *source, nvb_error **err)
@@ -110,20 +111,20 @@ static int place(const struct nvb_root *root, const struct nvb_source *source, n
 	return nvb_target_attach(root, source->edit->mount.container, source->directory, source->fd, err);
 }
 
-static int place_sources(const struct nvb_prestart *prestart, nvb_error **err)
+/* What must be there goes first: when it cannot, that is all the user needs to read. */
+static int place_sources(const struct nvb_prestart *prestart, bool required, nvb_error **err)
 {
 	for (size_t i = 0; i < prestart->source_count; i++) {
 		const struct nvb_source *source = &prestart->sources[i];
 		_cleanup_error_ nvb_error *why = NULL;
-		int rc = place(&prestart->root, source, &why);
+		int rc = source->edit->required == required ? place(&prestart->root, source, &why) : 0;
 
-		if (rc == 0)
-			continue;
-		if (source->edit->required) {
+		if (rc < 0 && required) {
 			nvb_error_move(err, NVB_TAKE_PTR(why));
 			return rc;
 		}
-		nvb_warning(prestart->log, "left out: %s", nvb_error_message(why));
+		if (rc < 0)
+			nvb_warning(prestart->log, "left out: %s", nvb_error_message(why));
 	}
 	return 0;
 }
@@ -149,7 +150,9 @@ int nvb_prestart_fill(struct nvb_prestart *prestart, nvb_error **err)
 		else if (edit->kind == NVB_EDIT_COMPAT)
 			work.compat_driver = edit->compat.driver_version;
 	}
-	rc = place_sources(prestart, err);
+	rc = place_sources(prestart, true, err);
+	if (rc == 0)
+		rc = place_sources(prestart, false, err);
 	return rc < 0 ? rc : nvb_container_apply(&prestart->root, &work, prestart->log, err);
 }
 

@@ -53,7 +53,7 @@ struct nvb_creating {
 /*
  * The part with the host's privileges: refuses a plan that this sink cannot realise (environment, groups,
  * foreign hooks; NVB_ERR_UNSUPPORTED), clones mounts, allows devices in the container's cgroup, then enters
- * its mount namespace for good and opens its root. Changes the process; to be called once.
+ * its mount and user namespace for good and opens its root. Changes the process; to be called once.
  */
 int nvb_prestart_enter(struct nvb_prestart *prestart, const struct nvb_plan *plan,
 	const struct nvb_creating *container, const struct nvb_log *log, nvb_error **err);
