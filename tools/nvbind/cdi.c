@@ -19,11 +19,16 @@ const struct nvb_option nvbind_cdi_directory_options[] = {
 	{NULL},
 };
 
+const char *const *nvbind_cdi_directories(void)
+{
+	char **chosen = spec_directories ? spec_directories : nvb_common_config()->cdi.directories;
+
+	return chosen && *chosen ? (const char *const *)chosen : nvb_cdi_default_directories;
+}
+
 int nvbind_cdi_load(struct nvb_cdi_registry *registry, const struct nvb_log *log, nvb_error **err)
 {
-	char **directories = spec_directories ? spec_directories : nvb_common_config()->cdi.directories;
-
-	return nvb_cdi_registry_load(registry, (const char *const *)directories, log, err);
+	return nvb_cdi_registry_load(registry, nvbind_cdi_directories(), log, err);
 }
 
 void nvbind_cdi_say_if_none(const struct nvb_cdi_registry *registry)
@@ -44,7 +49,8 @@ const struct nvb_verb nvbind_cdi_verbs[] = {
 			       "container, and no "
 			       "device numbers: these are looked up when a container is made.",
 		.examples = "  nvbind cdi generate --output /etc/cdi/\n"
-			    "  nvbind cdi generate --format json --device-name-strategy uuid\n",
+			    "  nvbind cdi generate --format json --device-name-strategy uuid\n"
+			    "  nvbind cdi generate --mode management --output /etc/cdi/\n",
 		.groups = NVB_GROUPS({"Options", nvbind_cdi_generate_options}),
 		.run = nvbind_cdi_generate},
 	{.name = "list",
@@ -76,5 +82,48 @@ const struct nvb_verb nvbind_cdi_verbs[] = {
 			{"Where specs are", nvbind_cdi_directory_options}),
 		.run = nvbind_cdi_validate,
 		.max_args = NVB_ARGS_ANY},
+	{.name = "status",
+		.summary = "tell which specs do not fit this host any more, and why",
+		.description =
+			"Looks at every spec of this host, whoever wrote it: whether the nodes, files and "
+			"hooks it "
+			"names are there, device numbers and the driver's version are right, and no other "
+			"spec has "
+			"its devices. A spec that nvbind made is compared with what it would say if it were "
+			"made "
+			"now. Ends with 0 when all fit, 1 when one does not, 2 when that cannot be told.",
+		.groups = NVB_GROUPS({"Options", nvbind_cdi_status_options},
+			{"Where specs are", nvbind_cdi_directory_options}),
+		.run = nvbind_cdi_status,
+		.failure = 2},
+	{.name = "refresh",
+		.summary = "make those specs of ours again that do not fit any more",
+		.description = "A spec says in its first lines how it was made; it is made again so where "
+			       "the host has "
+			       "changed, each file as a whole or not at all. Specs that others made are left "
+			       "alone. Driver "
+			       "trees of another driver version that no spec names and no container uses are "
+			       "removed. "
+			       "With --watch it stays and does so whenever the driver, its devices or the "
+			       "specs change; it "
+			       "sleeps in between. SIGHUP asks for a pass, SIGTERM ends it. Ends with 1 if a "
+			       "spec of ours "
+			       "does not fit in the end.",
+		.groups = NVB_GROUPS({"Options", nvbind_cdi_refresh_options},
+			{"Where specs are", nvbind_cdi_directory_options}),
+		.run = nvbind_cdi_refresh},
+	{.name = "diff",
+		.summary = "show what two specs say differently",
+		.synopsis = "A B",
+		.description =
+			"Compares by device and edit: order, quoting and format make no difference. '-' is "
+			"the spec that would be made now, in the way the other one was. Ends with 0 when "
+			"both say the same, 1 when not, 2 on trouble.",
+		.examples = "  nvbind cdi diff /etc/cdi/nvidia.com-gpu.yaml -\n",
+		.groups = NVB_GROUPS({"Options", nvbind_cdi_diff_options}),
+		.run = nvbind_cdi_diff,
+		.min_args = 2,
+		.max_args = 2,
+		.failure = 2},
 	{NULL},
 };

@@ -21,11 +21,23 @@ int nvbind_cdi_show(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option nvbind_cdi_validate_options[];
 int nvbind_cdi_validate(int argc, char **argv, nvb_error **err);
 
+extern const struct nvb_option nvbind_cdi_status_options[];
+int nvbind_cdi_status(int argc, char **argv, nvb_error **err);
+
+extern const struct nvb_option nvbind_cdi_refresh_options[];
+int nvbind_cdi_refresh(int argc, char **argv, nvb_error **err);
+
+extern const struct nvb_option nvbind_cdi_diff_options[];
+int nvbind_cdi_diff(int argc, char **argv, nvb_error **err);
+
 /* yaml, json. */
 extern const struct nvb_choice nvbind_cdi_format_choices[];
 
 /* --spec-dir, of every verb that reads specs. */
 extern const struct nvb_option nvbind_cdi_directory_options[];
+
+/* Those of --spec-dir, else of the configuration, else the standard ones; NULL-terminated. */
+const char *const *nvbind_cdi_directories(void);
 
 /* The specs of --spec-dir, else of the configuration, else of the standard directories. What had to be left
  * out goes to the log. */
