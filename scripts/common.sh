@@ -15,6 +15,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libyaml
 	nettle-dev libcmocka-dev"
 run_packages="runc crun skopeo ca-certificates busybox-static"
 test_packages="clang git jq strace tmux python3 python3-yaml python3-jsonschema podman debootstrap util-linux
+	debhelper dpkg-dev lintian
 	binutils xz-utils zstd attr curl file procps uidmap iproute2 musl-tools conmon patch"
 
 as_root() {
