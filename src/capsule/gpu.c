@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "capsule/params.h"
 #include "container/tree.h"
 
 static bool asks_for_nothing(const struct nvb_request *request)
@@ -51,6 +52,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 		rc = nvb_inventory_ask_nvml(gpu->inventory, host->log, err);
 	if (rc == 0)
 		rc = nvb_plan_make(request, gpu->inventory, &options, &gpu->plan, err);
+	if (rc == 0)
+		rc = nvb_capsule_mask_params(gpu->plan, host->hook, host->log, err);
 	if (rc == 0 && wants_tree(gpu->plan))
 		rc = ensure_tree(gpu, host, request, err);
 	return rc;
@@ -71,8 +74,12 @@ int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_run_host *h
 	struct nvb_plan *plan = NULL;
 	int rc = nvb_plan_make(request, gpu->inventory, &options, &plan, err);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = nvb_capsule_mask_params(plan, host->hook, host->log, err);
+	if (rc < 0) {
+		nvb_plan_free(plan);
 		return rc;
+	}
 	nvb_plan_free(gpu->plan);
 	gpu->plan = plan;
 	return 0;

@@ -18,6 +18,7 @@ struct nvb_run_host {
 	/* Brings an image into the store. 0 or a negated code; without *err when the user knows already. */
 	int (*pull)(const char *reference, nvb_error **err);
 	const struct nvb_log *log;
+	const char *hook; /* nvbind-hook, for what OCI runtimes cannot do (see params.h); NULL: none */
 	bool no_cuda_compat, no_params_mask; /* as in struct nvb_plan_options */
 };
 

@@ -224,16 +224,26 @@ int nvb_libraries_find(const struct nvb_root *root, const char *const *directori
 	return rc;
 }
 
+/* Whether the cache names the library by a link that leads to the same file. */
+static bool is_twin(const struct nvb_link *links, size_t count, const char *path, const char *target)
+{
+	for (size_t i = 0; i < count; i++)
+		if (nvb_streq(links[i].path, path))
+			return nvb_streq(links[i].target, target);
+	return false;
+}
+
 /* The library that a link beside it leads to, directly or by its SONAME. */
-static const struct nvb_ldcache_entry *library_of_link(
-	const struct nvb_ldcache_entry *entries, size_t count, const struct nvb_link *link, size_t directory)
+static const struct nvb_ldcache_entry *library_of_link(const struct nvb_ldcache_entry *entries, size_t count,
+	const struct nvb_link *links, size_t link_count, const struct nvb_link *link, size_t directory)
 {
 	for (size_t i = 0; i < count; i++) {
 		const char *path = entries[i].path;
 
 		if (strncmp(path, link->path, directory) == 0 && !strchr(path + directory, '/') &&
 			(nvb_streq(path + directory, link->target) ||
-				nvb_streq(entries[i].soname, link->target)))
+				nvb_streq(entries[i].soname, link->target) ||
+				is_twin(links, link_count, path, link->target)))
 			return &entries[i];
 	}
 	return NULL;
@@ -252,7 +262,7 @@ int nvb_libraries_add_links(
 		if (!slash || !is_library_name(slash + 1))
 			continue;
 		library = library_of_link(
-			found->entries, known, &links[i], (size_t)(slash + 1 - links[i].path));
+			found->entries, known, links, count, &links[i], (size_t)(slash + 1 - links[i].path));
 		if (!library || nvb_streq(library->soname, slash + 1))
 			continue;
 		entry = *library;

@@ -5,6 +5,7 @@
 
 HOOK=$(realpath "$NVB_BUILD/bin/nvbind-hook")
 IDS=100000
+export HOOK IDS # for what runs in namespaces
 
 # prestart_machine SCENARIO: the machine, and the configuration that names it.
 prestart_machine() {
