@@ -109,7 +109,7 @@ sed -i 's|nvidia2$|nvidia3|' "$T/cdi/nvidia.com-gpu.yaml"
 refused 'a spec whose numbers moved' 'gpu=2.* does not fit this host any more: /dev/nvidia2 is missing.*generate' --runtime podman --gpu 2 img
 is 'while another of its devices still fits' 'podman run --device nvidia.com/gpu=1 img' "$(fake --runtime podman --dry-run --gpu 1 img)"
 sed -i 's|libcuda.so.570.133.20|libcuda.so.1.2.3|' "$T/cdi/nvidia.com-gpu.yaml"
-refused 'a spec of another driver' 'does not fit this host any more.*libcuda.so.1.2.3' --runtime podman --gpu 1 img
+refused 'a spec of another driver' 'does not fit this host any more: driver 1.2.3 in the spec' --runtime podman --gpu 1 img
 
 # --- the argument list of the existing Bolt --------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 
 #include "cdi/import.h"
 #include "cdi/registry.h"
+#include "cdi/stale.h"
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "nvbind.h"
@@ -46,7 +47,9 @@ static bool in_scope(const struct nvb_edit *edit, int scope)
 static int stale(const struct nvb_cdi_entry *entry, nvb_error **err, int rc)
 {
 	rc = nvb_wrap(err, rc, "%s in %s does not fit this host any more", entry->name, entry->source->path);
-	return nvb_hint(err, rc, "nvbind cdi generate --output %s", entry->source->path);
+	return nvb_hint(err, rc,
+		"nvbind cdi refresh; for one that others made: nvbind cdi generate --output %s",
+		entry->source->path);
 }
 
 /* Whether the spec's device has the nodes of the plan's, and no other GPU's. */
@@ -74,21 +77,39 @@ static int compare_nodes(const struct nvb_cdi_entry *entry, const struct nvb_pla
 	return 0;
 }
 
+/* What makes every device of a spec wrong; what concerns single ones is for those to say. */
+static int check_source(
+	const struct nvb_cdi_entry *entry, const struct nvb_inventory *inventory, nvb_error **err)
+{
+	_cleanup_findings_ struct nvb_cdi_findings findings = {0};
+	int rc = nvb_cdi_look_at_host(&findings, &entry->source->spec, inventory, err);
+
+	for (size_t i = 0; rc == 0 && i < findings.count; i++)
+		if (findings.items[i].kind == NVB_CDI_STALE_DRIVER ||
+			findings.items[i].kind == NVB_CDI_STALE_HOOK)
+			return stale(
+				entry, err, nvb_fail(err, NVB_ERR_STALE, "%s", findings.items[i].message));
+	return rc;
+}
+
 static int check_entry(const struct nvb_cdi_registry *registry, const struct nvb_cdi_entry *entry,
-	const struct nvb_plan *plan, int scope, nvb_error **err)
+	const struct run *run, int scope, nvb_error **err)
 {
 	_cleanup_(plan_freep) struct nvb_plan *spec = calloc(1, sizeof(*spec));
 	int rc;
 
 	if (!spec)
 		return nvb_fail_oom(err);
+	rc = check_source(entry, run->inventory, err);
+	if (rc < 0)
+		return rc;
 	rc = nvb_cdi_import(spec, registry, &entry->name, 1, err);
-	return rc < 0 ? stale(entry, err, rc) : compare_nodes(entry, spec, plan, scope, err);
+	return rc < 0 ? stale(entry, err, rc) : compare_nodes(entry, spec, run->plan, scope, err);
 }
 
 /* 1: the device was added under that name; 0: no spec has it. */
 static int try_name(struct run_command *command, const struct nvb_cdi_registry *registry, const char *device,
-	const struct nvb_plan *plan, int scope, nvb_error **err)
+	const struct run *run, int scope, nvb_error **err)
 {
 	_cleanup_error_ nvb_error *why = NULL;
 	_cleanup_free_ char *name = NULL;
@@ -108,7 +129,7 @@ static int try_name(struct run_command *command, const struct nvb_cdi_registry *
 		nvb_error_move(err, NVB_TAKE_PTR(why));
 		return rc;
 	}
-	rc = check_entry(registry, entry, plan, scope, err);
+	rc = check_entry(registry, entry, run, scope, err);
 	if (rc == 0)
 		run_add_option(command, "--device", name);
 	return rc < 0 ? rc : 1;
@@ -164,15 +185,15 @@ int run_add_cdi_devices(
 	if (rc == 0)
 		rc = add_named(command, run, &registry, err);
 	if (rc == 0 && plan->device_count && asks_for_all(run->request))
-		rc = try_name(command, &registry, "all", plan, SCOPE_ALL, err);
+		rc = try_name(command, &registry, "all", run, SCOPE_ALL, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	for (size_t i = 0; i < plan->device_count; i++) {
 		const struct nvb_plan_device *device = &plan->devices[i];
 
-		rc = try_name(command, &registry, device->name, plan, (int)i, err);
+		rc = try_name(command, &registry, device->name, run, (int)i, err);
 		if (rc == 0)
-			rc = try_name(command, &registry, device->uuid, plan, (int)i, err);
+			rc = try_name(command, &registry, device->uuid, run, (int)i, err);
 		if (rc == 0)
 			return no_spec(device, err);
 		if (rc < 0)
