@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/log.h"
 #include "container/cache_merge.h"
 #include "container/compat.h"
@@ -50,7 +52,8 @@ static int read_old(
 		return nvb_fail(err, NVB_ERR_CORRUPT, CACHE_PATH ": not a regular file");
 	if (fd < 0)
 		return nvb_fail_errno(err, -fd, CACHE_PATH);
-	rc = nvb_file_read_fd(fd, CACHE_PATH, CACHE_INPUT_MAX, &old->bytes, &size, err);
+	rc = nvb_file_read_fd(fd, CACHE_PATH, nvb_guard("cache-size") ? CACHE_INPUT_MAX : SIZE_MAX,
+		&old->bytes, &size, err);
 	if (rc < 0)
 		return rc;
 	old->present = true;

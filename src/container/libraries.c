@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/elf_file.h"
+#include "base/guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "container/cache_merge.h"
@@ -45,10 +46,17 @@ static bool is_library_name(const char *name)
 	return nvb_after(name, "lib") && strstr(name, ".so");
 }
 
+/* A link among the libraries is the image's, or one of ours to a file that is listed itself. */
+static bool follows_links(void)
+{
+	return !nvb_guard("library-links");
+}
+
 static uint64_t mount_of(int fd, const char *name, uint16_t *mode)
 {
 	struct statx stx;
-	int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | (*name ? 0 : AT_EMPTY_PATH);
+	int flags = AT_STATX_DONT_SYNC | (*name ? 0 : AT_EMPTY_PATH) |
+		    (follows_links() ? 0 : AT_SYMLINK_NOFOLLOW);
 
 	*mode = 0;
 	if (statx(fd, name, flags, STATX_TYPE | STATX_MNT_ID, &stx) < 0)
@@ -86,7 +94,7 @@ static int list_directory(struct search *s, nvb_error **err)
 		return nvb_fail_oom(err);
 	}
 	while (rc == 0 && (entry = readdir(dir))) {
-		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) ||
+		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN && !follows_links()) ||
 			!is_library_name(entry->d_name))
 			continue;
 		if (s->count == NVB_LIBRARIES_MAX) {
@@ -154,8 +162,8 @@ static int add_entry(struct search *s, const struct nvb_ldcache_entry *entry, bo
 
 static int read_library(struct search *s, const char *name, nvb_error **err)
 {
-	_cleanup_close_ int fd =
-		openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(s->fd, name,
+		O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (follows_links() ? 0 : O_NOFOLLOW));
 	_cleanup_error_ nvb_error *why = NULL;
 	struct nvb_ldcache_entry entry = {0};
 	struct nvb_elf elf;

@@ -3,16 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/random.h>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/mem.h"
 
 static int write_file(int parent, const char *name, const void *data, size_t size, const struct stat *like)
 {
-	_cleanup_close_ int fd =
-		openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const bool fresh = nvb_guard("fresh-file") && nvb_guard("replace");
+	_cleanup_close_ int fd = openat(
+		parent, name, O_WRONLY | O_CREAT | O_CLOEXEC | (fresh ? O_EXCL | O_NOFOLLOW : O_TRUNC), 0600);
 	int rc;
 
 	if (fd < 0)
@@ -42,7 +45,11 @@ int nvb_replace_file(const struct nvb_place *place, const char *path, const void
 		return parent;
 	if (getrandom(&token, sizeof(token), 0) != sizeof(token))
 		return nvb_fail_errno(err, errno, "%s", path);
+	if (!nvb_guard("fresh-file"))
+		token = 0;
 	snprintf(temporary, sizeof(temporary), ".nvb-%016llx", (unsigned long long)token);
+	if (!nvb_guard("replace"))
+		return write_file(parent, name, data, size, like);
 	rc = write_file(parent, temporary, data, size, like);
 	if (rc == 0 && renameat(parent, temporary, parent, name) < 0) {
 		rc = -errno;
