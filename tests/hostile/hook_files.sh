@@ -262,7 +262,7 @@ hostile 'the root is a link' '' done <<-'END'
 	mv rootfs "$CASE/real"
 	ln -s ../real rootfs
 END
-hostile 'the root is a file' '' 'left:container root .*[Nn]ot a directory' <<-'END'
+hostile 'the root is a file' '' 'left:root .*[Nn]ot a directory' <<-'END'
 	cd ..
 	rm -r rootfs
 	: >rootfs

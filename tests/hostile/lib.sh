@@ -102,8 +102,9 @@ end_attackers() {
 	local pid
 	[ -e "$CASE/attackers" ] || return 0
 	while read -r pid; do
-		kill "$pid"
-		while kill -0 "$pid" 2>/dev/null; do sleep 0.005; done
+		kill -KILL "$pid"
+		# It is an orphan, which its new parent may let lie.
+		until [[ $(cat "/proc/$pid/stat" 2>/dev/null || echo 'gone) Z ') == *') Z '* ]]; do sleep 0.005; done
 	done <"$CASE/attackers"
 	rm "$CASE/attackers"
 }

@@ -24,7 +24,7 @@ def far_offsets():
 
 def one_long_string():
     text = b"lib" + b"1" * 200 + b".so\0" + b"/" * 4000 + b"\0"
-    return cache([(LIBC6_X86_64, i % 100, 210, 0) for i in range(80000)], text)
+    return cache([(LIBC6_X86_64, i % 100, 210, 0) for i in range(30000)], text)
 
 
 def directories():
