@@ -120,6 +120,17 @@ static int read_if_there(struct nvb_config *config, const char *path, nvb_error 
 	return rc;
 }
 
+/* HOME and its like may be another's (su and setpriv keep it): what the caller may not even enter holds no
+ * settings of his. */
+static bool is_closed_home(void)
+{
+	const char *config_home = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
+
+	if (config_home && *config_home == '/')
+		home = config_home;
+	return home && access(home, X_OK) < 0 && errno == EACCES;
+}
+
 int nvb_config_load(struct nvb_config *config, const char *explicit, bool user, nvb_error **err)
 {
 	_cleanup_free_ char *path = NULL;
@@ -127,7 +138,7 @@ int nvb_config_load(struct nvb_config *config, const char *explicit, bool user, 
 
 	if (explicit)
 		return nvb_config_read_file(config, explicit, err);
-	if (user) {
+	if (user && !is_closed_home()) {
 		rc = user_file(&path, err);
 		if (rc == 0 && path)
 			rc = read_if_there(config, path, err);
