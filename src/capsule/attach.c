@@ -289,6 +289,18 @@ static void read_said(struct nvb_attachment *a, char *text, size_t size)
 	text[used] = '\0';
 }
 
+/* What was lost on its way out must not pass for success. */
+static int check_output(const struct nvb_attachment *a, int *status, nvb_error **err)
+{
+	int failed = a->out.failed ? a->out.failed : a->error.failed;
+
+	if (!failed)
+		return 0;
+	if (*status == 0)
+		*status = 125;
+	return nvb_fail_errno(err, failed, "writing the program's %s", a->out.failed ? "output" : "errors");
+}
+
 int nvb_attach_run(struct nvb_attachment *a, const struct nvb_launch *launch, pid_t pid, const char *program,
 	int (*started)(void *data, pid_t init, nvb_error **err), void *data, int *status, nvb_error **err)
 {
@@ -320,5 +332,5 @@ int nvb_attach_run(struct nvb_attachment *a, const struct nvb_launch *launch, pi
 	if (rc < 0)
 		return rc;
 	*status = WIFSIGNALED(a->init_status) ? 128 + WTERMSIG(a->init_status) : WEXITSTATUS(a->init_status);
-	return 0;
+	return check_output(a, status, err);
 }

@@ -132,6 +132,24 @@ static int push_edit(const struct nvb_bundle *bundle, const struct nvb_edit *edi
 	return push(list, (struct extra){.target = edit->mount.container, .edit = edit}, err);
 }
 
+/* Whoever brings a /dev of his own brings its nodes: a container starts with /dev/null at the least. */
+static int check_volume(const struct nvb_volume *volume, nvb_error **err)
+{
+	_cleanup_free_ char *null = NULL;
+	struct stat st;
+
+	if (!nvb_streq(volume->target, "/dev"))
+		return 0;
+	if (asprintf(&null, "%s/null", volume->source) < 0)
+		return nvb_fail_oom(err);
+	if (stat(null, &st) == 0 && S_ISCHR(st.st_mode))
+		return 0;
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_INVALID,
+			"volume %s: no container runs with it as its /dev, it has no null", volume->source),
+		"mount it below /dev, or somewhere else");
+}
+
 static int collect(const struct nvb_bundle *bundle, struct extra_list *list, nvb_error **err)
 {
 	static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
@@ -147,6 +165,8 @@ static int collect(const struct nvb_bundle *bundle, struct extra_list *list, nvb
 	for (size_t i = 0; rc == 0 && i < spec->tmpfs_count; i++)
 		rc = push(
 			list, (struct extra){.target = spec->tmpfs[i].target, .tmpfs = &spec->tmpfs[i]}, err);
+	for (size_t i = 0; rc == 0 && i < spec->volume_count; i++)
+		rc = check_volume(&spec->volumes[i], err);
 	for (size_t i = 0; rc == 0 && i < spec->volume_count; i++)
 		rc = push(list,
 			(struct extra){.target = spec->volumes[i].target, .volume = &spec->volumes[i]}, err);

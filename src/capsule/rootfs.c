@@ -341,6 +341,38 @@ static int walk_path(const struct nvb_root *view, const char *path, struct walk 
 	}
 }
 
+/* What lies in these exists only in the running container. */
+static bool is_kernels(const char *path)
+{
+	const char *rest = nvb_after(path, "/proc") ?: nvb_after(path, "/sys");
+
+	return rest && (!*rest || *rest == '/');
+}
+
+/*
+ * A link of the image that leads into /proc or /sys ("/etc/resolv.conf -> /proc/net/pnp") is no place to
+ * mount at: runc refuses to, and the kernel's file would be covered for everybody. The mount point takes the
+ * link's own place in the top layer.
+ */
+static int walk_to_link(const struct nvb_root *view, const char *path, struct walk *walk)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	size_t n;
+	int rc;
+
+	if (!slash ||
+		(size_t)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path) >= sizeof(parent))
+		return 0;
+	rc = walk_path(view, parent, walk);
+	n = strlen(walk->resolved);
+	if (rc == 0 && (size_t)snprintf(walk->resolved + n, sizeof(walk->resolved) - n, "%s", slash) >=
+			       sizeof(walk->resolved) - n)
+		rc = -ENAMETOOLONG;
+	walk->exists = false;
+	return rc;
+}
+
 int nvb_rootfs_mount_point(struct nvb_rootfs *rootfs, const char *path, bool directory, nvb_error **err)
 {
 	_cleanup_close_ int parent = -1, file = -1;
@@ -348,6 +380,8 @@ int nvb_rootfs_mount_point(struct nvb_rootfs *rootfs, const char *path, bool dir
 	const char *name;
 	int rc = walk_path(&rootfs->view, path, &walk);
 
+	if (rc == 0 && is_kernels(walk.resolved) && !is_kernels(path))
+		rc = walk_to_link(&rootfs->view, path, &walk);
 	if (rc < 0)
 		return nvb_fail_errno(err, -rc, "mount point %s in the image", path);
 	if (walk.exists && S_ISDIR(walk.st.st_mode) != directory)

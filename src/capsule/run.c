@@ -19,6 +19,7 @@
 #include "capsule/hosts.h"
 #include "capsule/image.h"
 #include "capsule/mounts.h"
+#include "capsule/program.h"
 #include "capsule/rootfs.h"
 #include "capsule/rootless.h"
 #include "capsule/runtime.h"
@@ -314,14 +315,29 @@ static int note_start(void *data, pid_t init, nvb_error **err)
 	return rc < 0 ? rc : nvb_lease_adopt(run->lease, init, err);
 }
 
+static int check_program(const struct run *run, int *status, nvb_error **err)
+{
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	_cleanup_free_ char *path = NULL;
+	int rc;
+
+	if (asprintf(&path, "%s/rootfs", run->state.workspace) < 0)
+		return nvb_fail_oom(err);
+	rc = nvb_root_open(&root, path, err);
+	return rc < 0 ? rc : nvb_program_check(&root, run->spec, run->gpu.plan, &run->process, status, err);
+}
+
 static int launch(struct run *run, int *status, nvb_error **err)
 {
-	int interrupted = nvb_attach_interrupted(run->attachment), pid;
+	int interrupted = nvb_attach_interrupted(run->attachment), pid, rc;
 
 	if (interrupted) {
 		*status = 128 + interrupted;
 		return nvb_fail(err, NVB_ERR_CANCELLED, "interrupted before the container was started");
 	}
+	rc = check_program(run, status, err);
+	if (rc < 0)
+		return rc;
 	run->launch.entry = &run->entry;
 	run->launch.bundle = run->state.workspace;
 	nvb_attach_launch(run->attachment, &run->launch);

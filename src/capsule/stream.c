@@ -65,7 +65,8 @@ static bool empty(struct nvb_stream *s)
 	}
 	if (errno == EAGAIN || errno == EINTR)
 		return false;
-	/* Nobody reads any more: the writer shall learn of it as it would without us. */
+	/* A full disk, or nobody reads any more: the writer shall learn of it as it would without us. */
+	s->failed = errno == EPIPE || errno == EIO ? 0 : errno;
 	nvb_stream_close(s);
 	return false;
 }

@@ -15,6 +15,7 @@ struct nvb_stream {
 	int from, to;		   /* -1: none (yet, or any more) */
 	bool close_from, close_to; /* ours to close */
 	bool held;		   /* not to be copied yet */
+	int failed;		   /* errno of a write that failed, but for a reader that has left */
 	size_t begin, end;	   /* what has been read and not written */
 	char buffer[16384];
 };

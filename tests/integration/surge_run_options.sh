@@ -24,6 +24,7 @@ chmod 1777 "$ROOT/tmp"
 chown 1000:1001 "$ROOT/home/jo"
 ln -s ../run "$ROOT/var/run"
 ln -s /run/elsewhere/resolv.conf "$ROOT/etc/resolv.conf"
+ln -s /proc/self/mounts "$ROOT/etc/kernels"
 mkdir -p "$T/share"
 chmod 777 "$T/share"
 echo from-host >"$T/share/file"
@@ -69,6 +70,7 @@ files() {
 	is_rootless || is "$WORLD: the image is not written" '' "$(inside -- 'echo x >/data/x; rm /etc/group; mkdir /dir'; ls -A "$ROOT/data"; ls -d "$ROOT/dir" 2>/dev/null)"
 	is "$WORLD: owners and modes of the image stay" '700 0 1000 1777' "$(inside -v "$T/share:/home/jo/x" -v "$T/share:/root/x" --tmpfs /tmp/y -- \
 		'echo $(stat -c %a /root) $(stat -c %u /root) $(stat -c %u /home/jo) $(stat -c %a /tmp)')"
+	is "$WORLD: a link into /proc gives way to what is mounted there" from-host "$(inside -v "$T/share/file:/etc/kernels" -- 'cat /etc/kernels')"
 	is "$WORLD: resolv.conf behind a dangling link" "$(cat /etc/resolv.conf)" "$(inside -- 'cat /etc/resolv.conf')"
 }
 
@@ -99,6 +101,7 @@ refusals() {
 	refuses "$WORLD: a volume over the root" 125 'root cannot be mounted over' surge -v /tmp:/ "$ROOT" true
 	refuses "$WORLD: a volume by name" 125 'no volumes by name' surge -v data:/x "$ROOT" true
 	refuses "$WORLD: a volume with an unknown option" 125 "unknown option 'rx'" surge -v /tmp:/x:rx "$ROOT" true
+	refuses "$WORLD: a volume at /dev without nodes" 125 'has no null' surge -v "$T/share:/dev" "$ROOT" true
 	refuses "$WORLD: a directory over a file" 125 '/etc/passwd' surge -v "$T/share:/etc/passwd" "$ROOT" true
 	refuses "$WORLD: an unknown limit" 125 'no such limit' surge --ulimit nofiles=3 "$ROOT" true
 	refuses "$WORLD: a soft limit above the hard one" 125 'above the hard' surge --ulimit nofile=3:2 "$ROOT" true

@@ -8,6 +8,20 @@ need bolt busybox jq runc
 
 export ROOT=$T/root
 make_busybox_root "$ROOT"
+# Programs that the kernel refuses: only it knows, and what it says comes too late for the runtimes to tell.
+printf '#!/no/such/shell\n' >"$ROOT/bad-interpreter"
+printf '#!/opt/sh\n' >"$ROOT/interpreter-in-volume"
+printf '#!/bin/sh\r\necho no\r\n' >"$ROOT/dos"
+printf 'echo no\n' >"$ROOT/text"
+printf '\177ELF' >"$ROOT/cut-off"
+{
+	head -c 18 "$ROOT/bin/busybox"
+	printf '\363\000' # EM_RISCV
+	head -c 4096 "$ROOT/bin/busybox" | tail -c +21
+} >"$ROOT/riscv"
+chmod 755 "$ROOT"/{bad-interpreter,interpreter-in-volume,dos,text,cut-off,riscv}
+mkdir -p "$T/opt"
+cp "$ROOT/bin/busybox" "$T/opt/sh"
 
 statuses() {
 	local i wrong=0 all='0 1 2 3 42 64 124 125 126 127 128 129 130 137 143 200 254 255'
@@ -23,6 +37,16 @@ statuses() {
 	is "$WORLD: a file that is not executable" 126 "$(status surge "$ROOT" /etc/passwd)"
 	is "$WORLD: a directory" 126 "$(status surge "$ROOT" /etc)"
 	refuses "$WORLD: 127 says what is missing" 127 "'nosuch' is not in the container" surge "$ROOT" nosuch
+	refuses "$WORLD: a program with an empty name" 127 'empty name' surge "$ROOT" ''
+	refuses "$WORLD: a script whose interpreter is missing" 126 "/bad-interpreter.*its interpreter /no/such/shell is not there" \
+		surge "$ROOT" /bad-interpreter
+	is "$WORLD: one whose interpreter comes with a volume" 0 "$(status surge -v "$T/opt:/opt" "$ROOT" /interpreter-in-volume)"
+	refuses "$WORLD: a script with the line ends of DOS" 126 'line ends of DOS' surge "$ROOT" /dos
+	if [ -z "$(ls /proc/sys/fs/binfmt_misc 2>/dev/null)" ]; then
+		refuses "$WORLD: a text" 126 "/text.*not a program.*needs a first line" surge "$ROOT" /text
+		refuses "$WORLD: a program that is cut off" 126 "/cut-off.*not a program for this machine\$" surge "$ROOT" /cut-off
+		refuses "$WORLD: another machine's" 126 "/riscv.*not a program for this machine\$" surge "$ROOT" /riscv
+	fi
 	is "$WORLD: a program that kills itself" 137 "$(status surge "$ROOT" sh -c 'sh -c "kill -9 \$\$"; exit $?')"
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }
@@ -41,7 +65,16 @@ streams() {
 		set +o pipefail
 		status timeout 20 bash -c 'bolt surge run --rm --runtime "$RUNTIME" "$ROOT" yes | head -n 1'
 	)"
+	is "$WORLD: output that cannot be written is no success" 125 "$(status_full surge "$ROOT" echo lost)"
+	like "$WORLD: and is told" 'No space left' "$(surge "$ROOT" echo lost 2>&1 >/dev/full)"
+	is "$WORLD: the program's own failure counts more" 3 "$(status_full surge "$ROOT" sh -c 'echo lost; exit 3')"
 	is "$WORLD: anybody may open /dev/stdout" ok "$(inside -u 1000 -- 'echo ok >/dev/stdout')"
+}
+
+status_full() {
+	local s=0
+	"$@" >/dev/full 2>&1 || s=$?
+	echo "$s"
 }
 
 # signalled SIGNAL TRAPPED: what becomes of a program that gets it through bolt.
