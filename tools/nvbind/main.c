@@ -31,6 +31,11 @@ static const struct nvb_verb verbs[] = {
 		.verbs = nvbind_runtime_verbs,
 	},
 	{
+		.name = "config",
+		.summary = "take over the settings of NVIDIA's container runtime",
+		.verbs = nvbind_config_verbs,
+	},
+	{
 		.name = "plan",
 		.summary = "say what a container would get, and why",
 		.description = "Prints every edit with its reason, whether it is required, and who enforces "

@@ -11,6 +11,7 @@ extern const struct nvb_option_group info_groups[];
 int verb_info(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group plan_groups[];
 int verb_plan(int argc, char **argv, nvb_error **err);
+extern const struct nvb_verb nvbind_config_verbs[];
 extern const struct nvb_option_group inject_groups[];
 int verb_inject(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group run_groups[];
