@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * interleave ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND [ARG...]]...
+ * interleave [--before PROGRAM] ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND [ARG...]]...
  *
  * Runs every command once a round, in turn, so that a noisy moment hits all of them alike, and prints for
  * each the wall-clock time of the whole process, from before it is spawned until it is reaped: label, median,
  * 10th and 90th percentile in milliseconds, separated by tabs. Two rounds before the first are not counted.
- * Output of the commands is thrown away; one that fails ends the run.
+ * Output of the commands is thrown away; one that fails ends the run. PROGRAM is run before each of them,
+ * with its label as argument, and not counted: to undo what the last one did.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -88,10 +89,18 @@ static size_t parse(char **argv, struct command *commands)
 int main(int argc, char **argv)
 {
 	struct command commands[COMMANDS];
-	size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0, count;
+	const char *before = NULL;
+	size_t rounds, count;
 
+	if (argc > 2 && strcmp(argv[1], "--before") == 0) {
+		before = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
+	rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
 	if (argc < 4 || !rounds || rounds > 1000000) {
-		fputs("usage: interleave ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND [ARG...]]...\n",
+		fputs("usage: interleave [--before PROGRAM] ROUNDS LABEL COMMAND [ARG...] [-- LABEL COMMAND "
+		      "[ARG...]]...\n",
 			stderr);
 		return 2;
 	}
@@ -101,8 +110,12 @@ int main(int argc, char **argv)
 			return 1;
 	for (size_t i = 0; i < rounds + WARM_UP; i++)
 		for (size_t c = 0; c < count; c++) {
-			double t = run(&commands[c]);
+			double t;
 
+			if (before)
+				run(&(struct command){.label = before,
+					.argv = (char *[]){(char *)before, (char *)commands[c].label, NULL}});
+			t = run(&commands[c]);
 			if (i >= WARM_UP)
 				commands[c].times[i - WARM_UP] = t;
 		}
