@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What the tests with real engines share; sourced behind lib.sh. Engines run in worlds: namespaces of their own for
-# mounts and processes, where the host is cgroup v1 or v2 alone, /run is empty, /etc/nvbind is the test's, and with the
-# end of which everything that was started in it ends. A simulated machine of 8 GPUs is "$T/host"; settings of shim and
-# hook come from /etc/nvbind, as engines hand on no environment.
+# mounts and processes, where the host is cgroup v1 or v2 alone, /run is empty, /etc may be written to and forgets it,
+# and with the end of which everything that was started in it ends. A simulated machine of 8 GPUs is "$T/host"; settings
+# of shim and hook are in the world's /etc/nvbind, as engines hand on no environment.
 
 # Engines need not be installed, which would start services: unpacked packages do.
 ENGINES=${NVB_TEST_ENGINES:-${NVB_TEST_CACHE:-/nonexistent}/engines}
@@ -16,10 +16,6 @@ engine_prepare() { # SCENARIO
 	need nvbind nvbind-sim nvbind-hook jq busybox cc unshare
 	export CGROUP=nvb-test-$$-$RANDOM
 	defer engine_remove_cgroups
-	[ -d /etc/nvbind ] || {
-		mkdir /etc/nvbind
-		defer rmdir --ignore-fail-on-non-empty /etc/nvbind
-	}
 	make_sim "$1" "$T/host"
 	make_glibc_root "$T/rootfs"
 	local libc
@@ -89,7 +85,9 @@ engine_enter \"\$@\"" bash "${@:2}" || fail "world $1 ended early: ${*:2}"
 
 engine_enter() {
 	mount -t tmpfs -o mode=755 tmpfs /run
-	mkdir -p /run/lock
+	# Nothing is written to the host's /etc: dockerd, for one, keeps a key there.
+	mkdir -p /run/lock /run/etc/upper/nvbind /run/etc/work
+	mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work overlay /etc
 	mount --bind "$T/etc-nvbind" /etc/nvbind
 	export WORLD
 	"lib_$WORLD" "$@"
