@@ -59,7 +59,6 @@ not_started 'a configuration that is none' 'bad.toml:1'
 # --- what the runtime hands over ---------------------------------------------------------------------------------------
 bundle 0
 state() { printf '{"ociVersion":"1.0.2","id":"x","status":"creating","pid":%s,"bundle":"%s"}' "$1" "$2"; }
-hook() { nvbind-hook prestart --config "$T/config.toml"; }
 given() { # WHAT STATUS REGEX STATE
 	refuses "$1" "$2" "$3" bash -c 'nvbind-hook prestart --config "$T/config.toml" <<<"$1"' bash "$4"
 }
