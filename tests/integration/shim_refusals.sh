@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/shim.sh"
 need_root
-need nvbind-runtime nvbind-sim nvbind-hook jq runc busybox
+need nvbind nvbind-runtime nvbind-sim nvbind-hook jq runc busybox
 
 make_sim h200x8 "$T/host"
 mkdir "$T/cdi"
@@ -87,8 +87,19 @@ refused 'no log' 'no such GPU: 8' run -b "$T/b" id
 refused 'a log that cannot be written' 'no such GPU: 8' --log /nowhere/log create -b "$T/b" id
 refused 'a log that is stderr' 'no such GPU: 8' --log /dev/stderr create -b "$T/b" id
 
-# The device is gone, the driver is gone, it is half replaced.
+# A GPU that somebody holds alone, whoever it is; a refusal leaves no lease.
 third=$(printf '%s\n' "$T"/host/proc/driver/nvidia/gpus/* | sort | sed -n 3p)
+bundle "$T/b" "$(env_of $V=2)"
+check 'a first one makes the files of leases' shim create --bundle "$T/b" id
+held=$T/host/run/nvbind/leases/devices/${third##*/}
+exec 9<"$held"
+flock -x 9
+asks 'a GPU that is held exclusively' "GPU 2 .*exclusive|exclusive.*GPU 2|held" $V=2
+asks 'with others' 'exclusive|held' $V=all
+exec 9<&-
+is 'a refusal leaves no lease' '[]' "$(nvbind info --root "$T/host" --leases --json)"
+
+# The device is gone, the driver is gone, it is half replaced.
 node=$T/host/dev/nvidia$(sed -n 's/^Device Minor:[[:space:]]*//p' "$third/information")
 bundle "$T/b" "$(env_of $V=2)"
 mv "$node" "$T/node"

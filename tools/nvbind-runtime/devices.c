@@ -81,10 +81,27 @@ static int read_config(const struct shim_arguments *arguments, struct config_fil
 /* --- the host
  * ------------------------------------------------------------------------------------------------------- */
 
+/*
+ * Where the inventory is kept between runs: /run/nvbind is root's, and in a user namespace nobody's who
+ * counts. The one variable that is read: whose directory it names is checked, as for any cache.
+ */
+static char *user_cache(const struct nvb_config *config)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	char *directory;
+
+	if (config->cache.directory || !runtime || *runtime != '/' ||
+		(geteuid() == 0 && !nvb_in_user_namespace()) ||
+		asprintf(&directory, "%s/nvbind", runtime) < 0)
+		return NULL;
+	return directory;
+}
+
 static int load_inventory(const struct container *container, const struct nvb_request *request,
 	struct nvb_inventory **inventory, nvb_error **err)
 {
 	const struct nvb_config *config = container->config;
+	_cleanup_free_ char *user = user_cache(config);
 	const struct nvb_inventory_options options = {
 		.size = sizeof(options),
 		.driver_root = config->roots.driver,
@@ -92,7 +109,7 @@ static int load_inventory(const struct container *container, const struct nvb_re
 		.proc_root = config->roots.proc,
 		.sys_root = config->roots.sys,
 		.library_path = (const char *const *)config->roots.library_path,
-		.cache_directory = config->cache.directory,
+		.cache_directory = user ? user : config->cache.directory,
 		.log = container->log,
 	};
 	int rc = nvb_inventory_load(&options, inventory, err);

@@ -37,11 +37,14 @@ int take_lease(const struct container *container, const struct nvb_inventory *in
 	const struct shim_arguments *arguments = container->arguments;
 	struct nvb_lease_holder holder = {.engine = "nvbind-runtime", .container = arguments->id};
 	char root[PATH_MAX], state[PATH_MAX], pid_file[PATH_MAX];
+	int rc;
 
 	if (arguments->id && absolute(root, state_root(container)) &&
 		(size_t)snprintf(state, sizeof(state), "%s/%s", root, arguments->id) < sizeof(state))
 		holder.runtime_state = state;
 	if (arguments->pid_file && absolute(pid_file, arguments->pid_file))
 		holder.pid_file = pid_file;
-	return nvb_lease_take_plan(inventory, plan, NVB_LEASE_SHARED, &holder, lease, err);
+	rc = nvb_lease_take_plan(inventory, plan, NVB_LEASE_SHARED, &holder, lease, err);
+	/* Who may not write records holds a GPU by an open file: as long as the runtime runs. */
+	return rc < 0 ? rc : nvb_lease_keep_over_exec(*lease, err);
 }
