@@ -42,7 +42,7 @@ static bool is_hidden_by(const struct check *check, const char *target, const ch
 	if (nvb_root_realpath(check->root, target, &real, NULL) < 0)
 		return true;
 	rest = nvb_after(path, real);
-	return rest && (!*rest || *rest == '/');
+	return nvb_streq(real, "/") || (rest && (!*rest || *rest == '/'));
 }
 
 static bool is_hidden(const struct check *check, const char *path)
