@@ -20,6 +20,7 @@
 #include "base/guard.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/output.h"
 #include "config.h"
 #include "container/hook_args.h"
 #include "container/hook_state.h"
@@ -28,19 +29,27 @@
 #include "privileges.h"
 #include "sandbox.h"
 
+/* One line, whatever an image wrote into what it is about. */
+static void say(const char *level, const char *message, const char *hint)
+{
+	_cleanup_strbuf_ struct nvb_strbuf line = {0};
+
+	nvb_sb_addf(&line, "nvbind-hook: %s", level);
+	nvb_sb_add_visible(&line, message);
+	if (hint) {
+		nvb_sb_add(&line, " (");
+		nvb_sb_add_visible(&line, hint);
+		nvb_sb_addc(&line, ')');
+	}
+	nvb_sb_addc(&line, '\n');
+	if (!line.failed && nvb_write_all(STDERR_FILENO, line.s, line.len) < 0)
+		return; /* nobody listens, and there is nobody else to tell */
+}
+
 void hook_emit(void *data, enum nvb_log_level level, const char *message)
 {
-	char line[1200];
-	int n;
-
 	(void)data;
-	n = snprintf(line, sizeof(line), "nvbind-hook: %s%s\n",
-		level == NVB_LOG_ERROR	   ? "error: "
-		: level == NVB_LOG_WARNING ? "warning: "
-					   : "",
-		message);
-	if (n > 0 && write(STDERR_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1) < 0)
-		return; /* nobody listens, and there is nobody else to tell */
+	say(level == NVB_LOG_ERROR ? "error: " : level == NVB_LOG_WARNING ? "warning: " : "", message, NULL);
 }
 
 void hook_confine(unsigned work, const struct nvb_log *log)
@@ -114,10 +123,7 @@ static int apply(struct nvb_hook_command *command, const struct nvb_log *log, nv
 
 static int report(const nvb_error *error)
 {
-	const char *hint = nvb_error_hint(error);
-
-	fprintf(stderr, "nvbind-hook: %s%s%s%s\n", nvb_error_message(error), hint ? " (" : "",
-		hint ? hint : "", hint ? ")" : "");
+	say("", nvb_error_message(error), nvb_error_hint(error));
 	return EXIT_FAILURE;
 }
 
