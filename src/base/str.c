@@ -217,14 +217,20 @@ bool nvb_strv_addf(char ***v, const char *fmt, ...)
 
 char **nvb_strv_split(const char *s, const char *separators)
 {
-	_cleanup_strv_ char **v = calloc(1, sizeof(*v));
+	_cleanup_strv_ char **v = NULL;
+	size_t count = 0;
 
+	/* Counted first: an image may write a list of a hundred thousand words. */
+	for (const char *p = s; *(p += strspn(p, separators)); p += strcspn(p, separators))
+		count++;
+	v = calloc(count + 1, sizeof(*v));
 	if (!v)
 		return NULL;
-	while (*(s += strspn(s, separators))) {
-		size_t n = strcspn(s, separators);
+	for (size_t i = 0; i < count; i++) {
+		size_t n = strcspn(s += strspn(s, separators), separators);
 
-		if (!strv_take(&v, strndup(s, n)))
+		v[i] = strndup(s, n);
+		if (!v[i])
 			return NULL;
 		s += n;
 	}
@@ -333,6 +339,7 @@ const char *nvb_nearest(const char *word, const char *const *candidates, size_t 
 			nearest = candidates[i];
 		}
 	}
-	/* A third of the word wrong is a typing mistake; more is another word, and so is all of a short one. */
+	/* A third of the word wrong is a typing mistake; more is another word, and so is all of a short one.
+	 */
 	return best < n && best <= (n < 3 ? 1 : n / 3 + (n > 3)) ? nearest : NULL;
 }

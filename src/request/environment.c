@@ -78,23 +78,25 @@ bool nvb_asked_is_legacy(const struct nvb_asked *asked)
 static int split(const char *list, char ***words, nvb_error **err)
 {
 	_cleanup_strv_ char **parts = nvb_strv_split(list, ",");
-	_cleanup_strv_ char **kept = NULL;
+	size_t kept = 0;
 
 	if (!parts)
 		return nvb_fail_oom(err);
 	nvb_strv_foreach (part, parts) {
 		char *word = *part;
-		size_t n;
+		size_t from = strspn(word, " \t\n\v\f\r"), n = strlen(word + from);
 
-		while (isspace((unsigned char)*word))
-			word++;
-		n = strlen(word);
-		while (n && isspace((unsigned char)word[n - 1]))
-			word[--n] = '\0';
-		if (n && !nvb_strv_add(&kept, word))
-			return nvb_fail_oom(err);
+		while (n && isspace((unsigned char)word[from + n - 1]))
+			n--;
+		memmove(word, word + from, n);
+		word[n] = '\0';
+		if (n)
+			parts[kept++] = word;
+		else
+			free(word);
 	}
-	*words = NVB_TAKE_PTR(kept);
+	parts[kept] = NULL;
+	*words = kept ? NVB_TAKE_PTR(parts) : NULL;
 	return 0;
 }
 

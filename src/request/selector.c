@@ -86,9 +86,14 @@ static int parse_one(const char *text, struct nvb_selector *selector, nvb_error 
 	return 0;
 }
 
+/* Ten times what the largest host has; each costs a search. */
+enum { SELECTORS_MAX = 4096 };
+
 static int append(
 	struct nvb_request *request, const char *bare, struct nvb_selector selector, nvb_error **err)
 {
+	if (request->selector_count == SELECTORS_MAX)
+		return nvb_fail(err, NVB_ERR_INVALID, "more than %d devices are asked for", SELECTORS_MAX);
 	if (!NVB_GROW(request->selectors, request->selector_count, request->selector_capacity))
 		return nvb_fail_oom(err);
 	selector.text = nvb_arena_strdup(&request->arena, bare);
