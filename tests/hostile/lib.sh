@@ -98,6 +98,28 @@ beside() {
 	rm "$CASE/ready"
 }
 
+# A process with a mount namespace of its own, as a container's first one, until the case has been judged.
+begin_container() {
+	mkfifo "$CASE/ready"
+	setsid "$TOOL" contain >"$CASE/ready" &
+	echo $! >"$CASE/container"
+	disown
+	read -r _ <"$CASE/ready"
+	rm "$CASE/ready"
+}
+
+# inside COMMAND...: in its mount namespace.
+inside() { nsenter --mount="/proc/$(<"$CASE/container")/ns/mnt" "$@"; }
+
+end_container() {
+	[ -e "$CASE/container" ] || return 0
+	mv "$CASE/container" "$CASE/attackers"
+	end_attackers
+}
+
+# What a suite wants to hold when its program refused; any status will do.
+judge_refusal() { :; }
+
 end_attackers() {
 	local pid
 	[ -e "$CASE/attackers" ] || return 0
@@ -216,12 +238,18 @@ once() {
 	end_attackers
 	after=$(canary)
 	[ "$before" = "$after" ] || wrong "outside was touched: $(diff <(echo "$before") <(echo "$after") | head -n 6)"
-	[ -s "$CASE/facts" ] || return 0
+	[ -s "$CASE/facts" ] || {
+		end_container
+		return
+	}
 	judge_facts
+	[ "$(sed 's/status=\([0-9]*\) .*/\1/' "$CASE/facts")" = 0 ] || judge_refusal || true
 	judge_end "$1" "$(sed 's/status=\([0-9]*\) .*/\1/' "$CASE/facts")"
-	[ -n "$case_then" ] || return 0
-	commands "$case_then"
-	[ "$commands_status" = 0 ] || wrong "afterwards: $(tail -n 3 "$CASE/said")"
+	if [ -n "$case_then" ]; then
+		commands "$case_then"
+		[ "$commands_status" = 0 ] || wrong "afterwards: $(tail -n 3 "$CASE/said")"
+	fi
+	end_container
 }
 
 # hostile NAME GUARDS EXPECTED: the case that is on standard input.

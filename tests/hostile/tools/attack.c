@@ -3,8 +3,10 @@
 #include "tools.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +34,18 @@ int tool_lease(int argc, char **argv)
 	signal(SIGIO, SIG_IGN);
 	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		die("lease");
+	ready();
+	for (;;)
+		pause();
+}
+
+/* contain: enters a mount namespace of its own and stays there. */
+int tool_contain(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		die("contain");
 	ready();
 	for (;;)
 		pause();

@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 		{"attempt", tool_attempt},
 		{"canary", tool_canary},
 		{"clear", tool_clear},
+		{"contain", tool_contain},
 		{"lease", tool_lease},
 		{"many", tool_many},
 		{"swap", tool_swap},
@@ -34,6 +35,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(tools) / sizeof(tools[0]); i++)
 		if (strcmp(argv[1], tools[i].name) == 0)
 			return tools[i].run(argc - 1, argv + 1);
-	fputs("usage: hostile-tool attempt|canary|clear|lease|many|swap ...\n", stderr);
+	fputs("usage: hostile-tool attempt|canary|clear|contain|lease|many|swap ...\n", stderr);
 	return 99;
 }

@@ -11,6 +11,7 @@
 int tool_attempt(int argc, char **argv);
 int tool_canary(int argc, char **argv);
 int tool_clear(int argc, char **argv);
+int tool_contain(int argc, char **argv);
 int tool_lease(int argc, char **argv);
 int tool_many(int argc, char **argv);
 int tool_swap(int argc, char **argv);
