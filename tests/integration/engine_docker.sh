@@ -7,6 +7,7 @@
 need dockerd containerd docker runc
 need nvbind-runtime
 engine_prepare h200x8
+make_sim a100x8-mig "$T/mig"
 
 mkdir -p "$T/hooks"
 ln -s "$NVB_BUILD/bin/nvbind-hook" "$T/hooks/nvidia-container-runtime-hook"
@@ -106,6 +107,25 @@ legacy() {
 		run --gpus all -e 'NVIDIA_REQUIRE_CUDA=cuda>=99.0' test true
 }
 
+# MIG devices, of another machine: by index and by UUID, which only the management library knows.
+mig() {
+	local uuid output
+	ENGINE_ROOT=$T/mig engine_config runc
+	uuid=$(nvbind info --root "$T/mig" --json --nvml | jq -r '.gpus[0].mig_devices[1].uuid')
+	for ask in 0:1 "$uuid"; do
+		output=$(shim "$ask" test sh -c 'ls /dev/nvidia[0-9]* /dev/nvidia-caps/* | sort | tr "\n" " "; echo; nvidia-smi -L')
+		is "$WORLD: MIG device $ask: its GPU and its two capabilities" \
+			"$(nvbind plan --root "$T/mig" --gpu 0:1 --format json | jq -r '[.edits[] | select(.rule == "node.gpu" or .rule == "node.mig").path] | sort | join(" ")') " \
+			"$(head -n 1 <<<"$output")"
+		is "$WORLD: MIG device $ask: the driver inside sees it alone" "$uuid" "$(sed -n 's/.*UUID: \(MIG-[^)]*\).*/\1/p' <<<"$output")"
+	done
+	output=$(run --gpus '"device=0:1"' test nvidia-smi -L)
+	is "$WORLD: MIG device by --gpus" "$uuid" "$(sed -n 's/.*UUID: \(MIG-[^)]*\).*/\1/p' <<<"$output")"
+	output=$(run --gpus "\"device=$uuid\"" test nvidia-smi -L)
+	is "$WORLD: MIG device by --gpus and UUID" "$uuid" "$(sed -n 's/.*UUID: \(MIG-[^)]*\).*/\1/p' <<<"$output")"
+	engine_config runc
+}
+
 as_default() {
 	stop_dockerd
 	start_dockerd "$T/$WORLD" --default-runtime nvbind
@@ -134,6 +154,7 @@ world() {
 		without_a_gpu
 		refusals
 		exclusive_elsewhere
+		mig
 	fi
 	legacy
 	as_default
