@@ -57,12 +57,16 @@ try_system() {
 	mount --rbind /sys "$T/system/sys"
 	mount --rbind /dev "$T/system/dev"
 	files >"$T/before"
-	check 'they install' in_system sh -c 'dpkg -i /debs/*.deb'
+	check 'they install' in_system sh -c 'apt-get install -q -y --no-install-recommends /debs/*.deb'
 	check 'and again, as an upgrade does' in_system sh -c 'dpkg -i /debs/*.deb'
 	is 'all of them are configured' 'install ok installed' "$(in_system dpkg-query -W -f '${Status}\n' \
 		libnvbind-dev libnvbind0 nvbind nvbind-bolt nvbind-sim | sort -u)"
 	is 'their libraries are there' '' "$(in_system ldd /usr/bin/nvbind /usr/bin/bolt 2>/dev/null | grep 'not found' || true)"
 	like 'nvbind --version' '^nvbind [0-9]' "$(in_system nvbind --version)"
+	is 'the service that watches CDI specs is there and enabled' enabled \
+		"$([ -L "$T/system/etc/systemd/system/multi-user.target.wants/nvbind-cdi-watch.service" ] && echo enabled)"
+	check 'and what udev starts' in_system test -e /lib/systemd/system/nvbind-cdi-refresh.service
+	check 'by its rule' in_system test -e /lib/udev/rules.d/60-nvbind-cdi.rules
 	like 'the library is found' libnvbind.so.0 "$(in_system ldconfig -p)"
 
 	check 'nvbind-sim create' in_system nvbind-sim create --scenario h200x8 /opt/machine

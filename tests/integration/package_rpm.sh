@@ -14,6 +14,8 @@ out=$(rpmbuild -bb --nodeps --define "_topdir $T/rpm" --define "_sourcedir $T" "
 	fail rpmbuild "$(tail -n 20 <<<"$out")"
 lists() { rpm -qlp "$T"/rpm/RPMS/*/"$1"-0.1.0-*.rpm; }
 like 'nvbind' '^/usr/bin/nvbind-runtime$' "$(lists nvbind)"
+like 'with its units' '/nvbind-cdi-watch.service$' "$(lists nvbind)"
+like 'and its rule' '/60-nvbind-cdi.rules$' "$(lists nvbind)"
 like 'with its profiles' '/profiles.d/gaming.toml$' "$(lists nvbind)"
 unlike 'but without the name that NVIDIA has' nvidia-container-runtime-hook "$(lists nvbind)"
 like 'which is apart' '^/usr/bin/nvidia-container-runtime-hook$' "$(lists nvbind-docker-hook)"
