@@ -74,12 +74,20 @@ bool nvb_asked_is_legacy(const struct nvb_asked *asked)
 	return version && isdigit((unsigned char)*version) && (!required || !*required);
 }
 
+/* The longest value that says something: all MIG devices of 64 GPUs by UUID take 18 KiB. */
+enum { VALUE_MAX = 32 * 1024 };
+
 /* Commas separate; spaces around a word and empty words are nothing, as NVIDIA has it. */
 static int split(const char *list, char ***words, nvb_error **err)
 {
-	_cleanup_strv_ char **parts = nvb_strv_split(list, ",");
+	_cleanup_strv_ char **parts = NULL;
 	size_t kept = 0;
 
+	if (strlen(list) > VALUE_MAX)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"a list of %zu bytes, more than the %d KiB that are read of one", strlen(list),
+			VALUE_MAX / 1024);
+	parts = nvb_strv_split(list, ",");
 	if (!parts)
 		return nvb_fail_oom(err);
 	nvb_strv_foreach (part, parts) {
@@ -174,8 +182,6 @@ static int from_annotations(struct front *front, bool *gpus)
 		_cleanup_strv_ char **names = NULL;
 		int rc = split(annotation->value, &names, front->err);
 
-		if (rc < 0)
-			return rc;
 		nvb_strv_foreach (name, names) {
 			if (!strchr(*name, '/') || !strchr(*name, '='))
 				rc = nvb_hint(front->err,
@@ -305,8 +311,10 @@ static int from_environment(struct front *front)
 	const char *source;
 	int rc = visible_devices(front, &words, &source);
 
-	if (rc < 0 || !words || nvb_strv_contains(words, "void"))
-		return rc;
+	if (rc < 0)
+		return nvb_wrap(front->err, rc, "%s", source ? source : "environment");
+	if (!words || nvb_strv_contains(words, "void"))
+		return 0;
 	if (!environment_counts(front)) {
 		say_ignored(front, source);
 		return 0;
@@ -386,7 +394,9 @@ static int add_channels(struct front *front)
 		mounted |= channel != NULL;
 	}
 	rc = split(mounted || !value ? "" : value, &words, front->err);
-	if (rc < 0 || !words || nvb_strv_contains(words, "void") || nvb_strv_contains(words, "none"))
+	if (rc < 0)
+		return nvb_wrap(front->err, rc, "%s", variable);
+	if (!words || nvb_strv_contains(words, "void") || nvb_strv_contains(words, "none"))
 		return rc;
 	if (!environment_counts(front)) {
 		say_ignored(front, variable);
@@ -409,7 +419,7 @@ static int set_capabilities(struct front *front)
 	int rc = split(value ? value : "", &words, front->err);
 
 	if (rc < 0)
-		return rc;
+		return nvb_wrap(front->err, rc, "%s", variable);
 	all = words ? nvb_strv_contains(words, "all") : !value && nvb_asked_is_legacy(front->asked);
 	if (all || !words) {
 		front->request->capabilities = allowed & (all ? NVB_CAP_ALL : NVB_CAP_DEFAULT);

@@ -76,16 +76,34 @@ static bool has_log(const struct shim_arguments *arguments)
 	return arguments->log && !nvb_streq(arguments->log, "/dev/stderr");
 }
 
+/* The longest that is shown: an engine puts it into one line of its own, an image may have written most of
+ * it. */
+enum { MESSAGE_MAX = 1000 };
+
+/* Made fit to be shown, and cut where it is too long: between characters. */
+static void add_shown(struct nvb_strbuf *sb, const char *text)
+{
+	size_t n = strlen(text) > MESSAGE_MAX ? MESSAGE_MAX : strlen(text);
+	_cleanup_free_ char *start = NULL;
+
+	while (n && n < strlen(text) && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	start = strndup(text, n);
+	nvb_sb_add_visible(sb, start ? start : "");
+	if (text[n])
+		nvb_sb_add(sb, "...");
+}
+
 void shim_report_error(const struct shim_arguments *arguments, const nvb_error *error)
 {
 	_cleanup_strbuf_ struct nvb_strbuf message = {0};
 	const char *hint = nvb_error_hint(error);
 
 	nvb_sb_add(&message, "nvbind-runtime: ");
-	nvb_sb_add_visible(&message, nvb_error_message(error));
+	add_shown(&message, nvb_error_message(error));
 	if (hint) {
 		nvb_sb_add(&message, " (");
-		nvb_sb_add_visible(&message, hint);
+		add_shown(&message, hint);
 		nvb_sb_addc(&message, ')');
 	}
 	if (has_log(arguments))
@@ -100,7 +118,7 @@ void shim_report_message(
 	_cleanup_strbuf_ struct nvb_strbuf text = {0};
 
 	nvb_sb_addf(&text, "nvbind-runtime: %s", level == NVB_LOG_WARNING ? "warning: " : "");
-	nvb_sb_add_visible(&text, message);
+	add_shown(&text, message);
 	if (text.failed)
 		return;
 	if (has_log(arguments))

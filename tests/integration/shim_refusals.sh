@@ -53,6 +53,7 @@ asks 'a number that is too large' "$V: '4294967296'" $V=4294967296
 asks 'a line break' "$V: 'a.nlevel=error' is not" "$V=a
 level=error"
 asks 'an escape sequence' "$V: '.x1b.31mx' is not" "$V=$(printf '\033[31mx')"
+asks 'a value of 30 KB' "$V: 'x{900,1000}[.]{3} .use an index" $V="$(head -c 30000 /dev/zero | tr '\0' x)"
 asks 'both none and a GPU' "$V: both 'none' and a GPU" $V=0,none
 asks 'a CDI device that is not there' 'no such GPU: 9' $V=nvidia.com/gpu=9
 asks "another vendor's device" 'vendor.com/disk=all is no device of NVIDIA' $V=vendor.com/disk=all

@@ -412,6 +412,20 @@ static void odd_documents_are_read_or_refused(void **state)
 	}
 }
 
+/* More than any host has to give is refused before it is taken apart. */
+static void endless_lists_are_refused(void **state)
+{
+	char variable[40000] = "E NVIDIA_VISIBLE_DEVICES=";
+	const char *const words[] = {variable, NULL};
+	_cleanup_free_ char *got = NULL;
+
+	(void)state;
+	memset(variable + strlen(variable), ',', sizeof(variable) - strlen(variable) - 1);
+	variable[sizeof(variable) - 1] = '\0';
+	got = ask(words, &usual);
+	assert_non_null(strstr(got, "NVIDIA_VISIBLE_DEVICES: a list of 39974 bytes"));
+}
+
 /* An escape does not hide a name. */
 static void escapes_are_decoded(void **state)
 {
@@ -437,6 +451,7 @@ int main(void)
 		cmocka_unit_test(unprivileged_containers_may_be_kept_from_asking),
 		cmocka_unit_test(swarm_resources_stand_in_for_the_variable),
 		cmocka_unit_test(odd_documents_are_read_or_refused),
+		cmocka_unit_test(endless_lists_are_refused),
 		cmocka_unit_test(escapes_are_decoded),
 	};
 

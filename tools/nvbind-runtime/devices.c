@@ -57,10 +57,10 @@ static int open_config(
 	*fd = openat(file->directory, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (*fd >= 0)
 		return 0;
-	rc = errno == ELOOP ? nvb_fail(err, NVB_ERR_INVALID,
-				      "%s/%s is a symbolic link, which is not followed", bundle, file->name)
-			    : nvb_fail_errno(err, errno, "%s/%s", bundle, file->name);
-	return rc;
+	rc = errno == ELOOP ? nvb_fail(err, NVB_ERR_INVALID, "%s is a symbolic link, which is not followed",
+				      file->name)
+			    : nvb_fail_errno(err, errno, "%s", file->name);
+	return arguments->config ? rc : nvb_wrap(err, rc, "bundle %s", bundle);
 }
 
 static int read_config(const struct shim_arguments *arguments, struct config_file *file, nvb_error **err)
