@@ -77,6 +77,20 @@ wanted=$(nvbind cdi show --format json "$vendor/gpu=0:1" | jq -r '.devices[0].co
 is 'a MIG device: its GPU and its two capability nodes' "$wanted" \
 	"$(run --device "$vendor/gpu=0:1" nvb-test:1 /bin/sh -c 'ls /dev/nvidia[0-9]* /dev/nvidia-caps/*' | sort)"
 
+# A spec that was made for another driver: what refresh makes of it works. It lies elsewhere, since refresh looks at
+# whole directories and this host's own specs are none of this test's business.
+rm -f "/var/run/cdi/$vendor-gpu".*
+mkdir "$T/specs"
+nvbind cdi generate --root "$T/host" --vendor "$vendor" --output "$T/specs/"
+ln -s "$T/specs/$vendor-gpu.yaml" "/var/run/cdi/$vendor-gpu.yaml"
+sed 's/^driver = .*/driver = "599.99.99"/' "$NVB_SOURCE/sim/scenarios/h200x8.toml" >"$T/newer.toml"
+nvbind-sim create --scenario "$T/newer.toml" "$T/host"
+unlike 'with another driver a container does not start' '^started' \
+	"$(run --device "$vendor/gpu=0" nvb-test:1 /bin/sh -c 'echo started' 2>&1 || true)"
+check 'refresh makes the spec again' nvbind cdi refresh --spec-dir "$T/specs"
+like 'and it does' '^libcuda.so.599.99.99$' \
+	"$(run --device "$vendor/gpu=0" nvb-test:1 /bin/sh -c "readlink $libraries/libcuda.so.1")"
+
 # Opt-in: NVIDIA's own tool lists and therefore parses what we wrote.
 if [ -n "${NVB_TEST_NVIDIA_CTK:-}" ]; then
 	is "nvidia-ctk lists the devices that we list" "$(nvbind cdi list | grep "^$vendor" | sort)" \

@@ -58,6 +58,14 @@ static const char *root_of(const struct nvb_cdi_recipe *recipe, const char *own)
 	return own ? own : recipe->root ? recipe->root : "/";
 }
 
+void cdi_recipe_roots(const struct nvb_cdi_recipe *recipe, const char *roots[static 4])
+{
+	roots[0] = root_of(recipe, recipe->driver_root);
+	roots[1] = root_of(recipe, recipe->dev_root);
+	roots[2] = root_of(recipe, recipe->proc_root);
+	roots[3] = root_of(recipe, recipe->sys_root);
+}
+
 static int load_host(struct cdi_hosts *hosts, const struct nvb_cdi_recipe *recipe,
 	struct nvb_inventory **inventory, nvb_error **err)
 {

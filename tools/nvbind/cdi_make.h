@@ -26,6 +26,9 @@ void cdi_hosts_release(struct cdi_hosts *hosts);
 int cdi_host_of(struct cdi_hosts *hosts, const struct nvb_cdi_recipe *recipe,
 	struct nvb_inventory **inventory, nvb_error **err);
 
+/* The directories that a recipe takes for "/": driver, dev, proc, sys. */
+void cdi_recipe_roots(const struct nvb_cdi_recipe *recipe, const char *roots[static 4]);
+
 /* Puts the roots in force into a recipe, so that it means the same in another environment. */
 int cdi_recipe_take_roots(struct nvb_cdi_recipe *recipe, nvb_error **err);
 

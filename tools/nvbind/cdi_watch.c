@@ -18,12 +18,13 @@
  * nothing is looked at on a schedule. Changes come in bursts (a package replaces a hundred files), so a pass
  * waits until there is silence, but not for ever.
  */
-enum { SILENCE_MS = 500, PATIENCE_MS = 10 * 1000 };
+enum { SILENCE_MS = 500, PATIENCE_MS = 10 * 1000, RETRY_MS = 60 * 1000 };
 
 struct loop {
 	struct nvb_watcher watcher;
 	int signals;
 	bool ending;
+	bool failed; /* the last pass did: for want of memory or descriptors, which nobody tells the end of */
 };
 
 static int64_t now_ms(void)
@@ -85,8 +86,10 @@ static int wait_for_change(struct loop *loop, bool changed, nvb_error **err)
 	int64_t limit;
 	int rc = changed;
 
-	while (rc == 0 && !loop->ending)
+	while (rc == 0 && !loop->ending && !loop->failed)
 		rc = sleep_until_change(loop, -1, err);
+	if (rc == 0 && loop->failed)
+		rc = sleep_until_change(loop, RETRY_MS, err);
 	limit = now_ms() + PATIENCE_MS;
 	while (rc > 0 && !loop->ending && now_ms() < limit)
 		rc = sleep_until_change(loop, SILENCE_MS, err);
@@ -108,11 +111,33 @@ static int watch_hooks(struct loop *loop, const struct cdi_examination *x, nvb_e
 	return rc;
 }
 
+/* A root that is not there (a driver's container that does not run) is waited for; one that came meanwhile is
+ * a change. */
+static int watch_roots(struct loop *loop, struct cdi_examination *x, const struct cdi_file *file,
+	bool *changed, nvb_error **err)
+{
+	struct nvb_inventory *inventory;
+	size_t known = x->hosts.count;
+	const char *roots[4];
+	int rc = 0;
+
+	cdi_recipe_roots(&file->recipe, roots);
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(roots); i++)
+		if (!nvb_streq(roots[i], "/"))
+			rc = nvb_watcher_add_directory(&loop->watcher, roots[i], err);
+	*changed |= rc == 0 && cdi_host_of(&x->hosts, &file->recipe, &inventory, NULL) == 0 &&
+		    x->hosts.count > known;
+	return rc;
+}
+
 /* What this pass looked at. *changed: some of it is another already. */
-static int watch_hosts(struct loop *loop, const struct cdi_examination *x, bool *changed, nvb_error **err)
+static int watch_hosts(struct loop *loop, struct cdi_examination *x, bool *changed, nvb_error **err)
 {
 	int rc = watch_hooks(loop, x, err);
 
+	for (size_t i = 0; rc == 0 && i < x->count; i++)
+		if (x->files[i].line && !x->files[i].why_not)
+			rc = watch_roots(loop, x, &x->files[i], changed, err);
 	for (size_t i = 0; rc == 0 && i < x->hosts.count; i++) {
 		const struct nvb_inventory *inventory = x->hosts.items[i].inventory;
 
@@ -146,9 +171,8 @@ static int pass(struct loop *loop, bool first, bool *changed, nvb_error **err)
 		rc = nvb_watcher_add_directory(&loop->watcher, directories[i], err);
 	if (rc < 0)
 		return rc;
-	/* A pass that fails (no memory, no descriptors) is no reason to go: the next change is another
-	 * chance. */
-	if (cdi_refresh_pass(&x, &done, !first, false, &why) < 0)
+	loop->failed = cdi_refresh_pass(&x, &done, !first, false, &why) < 0;
+	if (loop->failed)
 		nvb_report_error("nvbind", why);
 	rc = watch_hosts(loop, &x, changed, err);
 	report(&done, first);
