@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+/* Of a key that stands twice the scanner says so at the end of its object; until then the later one counts.
+ */
 static int read_string(struct nvb_jscan *js, char **string, nvb_error **err)
 {
 	struct nvb_json value;
@@ -98,15 +100,10 @@ static int read_root_object(struct nvb_jscan *js, char **path, nvb_error **err)
 	while (rc == 0 && (more = nvb_jscan_next(js, &key, err)) != 0) {
 		if (more < 0)
 			return more;
-		if (!nvb_json_equals(&key, "path", strlen("path"))) {
+		if (nvb_json_equals(&key, "path", strlen("path")))
+			rc = read_string(js, path, err);
+		else
 			rc = nvb_jscan_value(js, &value, err);
-			continue;
-		}
-		rc = nvb_jscan_expect(js, NVB_JSON_STRING, &value, err);
-		if (rc == 0 && !(*path = nvb_json_strdup(&value)))
-			rc = nvb_fail_oom(err);
-		if (rc < 0)
-			break;
 	}
 	return rc;
 }
