@@ -51,6 +51,10 @@ make_sim nouveau "$T/nouveau"
 make_sim mismatch "$T/mismatch"
 make_sim no-gpu "$T/none"
 make_sim wsl2 "$T/wsl2"
+for machine in mig nouveau mismatch wsl2; do
+	is "$machine: the word GPU once per device" "$(nvbind info --json --nvml --root "$T/$machine" 2>/dev/null | jq '.gpus | length')" \
+		"$(nvbind info --root "$T/$machine" 2>/dev/null | grep -o GPU | wc -l)"
+done
 refuses 'nouveau is not fit' 1 'nouveau, which has no CUDA' nvbind info --driver-check --root "$T/nouveau"
 refuses 'two versions are not fit' 1 'libraries are of version .* kernel module of' \
 	nvbind info --driver-check --root "$T/mismatch"

@@ -71,15 +71,20 @@ static void print_driver(const struct nvb_inventory *inventory)
 	putchar('\n');
 }
 
-/* The existing Bolt counts the word "GPU" in this output: it stands there once per device, in its UUID. The
- * "GPU" at the end of laptop cards' names is left to the JSON output. */
+/* The existing Bolt counts the word "GPU" in this output: it stands there once per device, in its UUID. Names
+ * that have it too ("NVIDIA GeForce RTX 4090 Laptop GPU") leave it to the JSON output. */
 static void name_cell(struct nvb_table *table, const char *name)
 {
-	size_t n = name ? strlen(name) : 0;
+	_cleanup_strbuf_ struct nvb_strbuf shown = {0};
 
-	if (name && nvb_ends_with(name, " GPU"))
-		n -= strlen(" GPU");
-	nvb_table_cellf(table, "%.*s", (int)n, name ? name : "");
+	while (name && *name) {
+		size_t word = nvb_after(name, " GPU") ? 4 : nvb_after(name, "GPU") ? 3 : 0;
+
+		if (!word)
+			nvb_sb_addc(&shown, *name++);
+		name += word;
+	}
+	nvb_table_cell(table, shown.s);
 }
 
 static void memory_cell(struct nvb_table *table, uint64_t bytes)
@@ -129,7 +134,7 @@ static int print_table(const struct nvb_inventory *inventory, nvb_error **err)
 		print_driver(inventory);
 	if (inventory->gpu_count == 0) {
 		puts(inventory->platform == NVB_PLATFORM_WSL2
-				? "All of Windows' NVIDIA devices, through /dev/dxg (--nvml lists them)"
+				? "All of Windows' NVIDIA devices, through /dev/dxg"
 				: "No NVIDIA device found");
 		return 0;
 	}
@@ -180,9 +185,12 @@ static int check_driver(const struct nvb_inventory *inventory, nvb_error **err)
 	return 0;
 }
 
-static bool may_have_gpus(const struct nvb_inventory *inventory)
+/* Under WSL2 NVML's list is the only one. */
+static bool wants_nvml(const struct nvb_inventory *inventory, bool json)
 {
-	return inventory->gpu_count || inventory->platform == NVB_PLATFORM_WSL2;
+	bool wsl = inventory->platform == NVB_PLATFORM_WSL2;
+
+	return wsl ? !json || opt.nvml || opt.gpus : inventory->gpu_count && (opt.nvml || (opt.gpus && json));
 }
 
 int verb_info(int argc, char **argv, nvb_error **err)
@@ -210,8 +218,7 @@ int verb_info(int argc, char **argv, nvb_error **err)
 		return rc < 0 ? rc : nvb_stdout_flush(err);
 	}
 	/* Unknown fields are no failure: what is known is printed all the same. */
-	if ((opt.nvml || (opt.gpus && json)) && may_have_gpus(inventory) &&
-		nvb_inventory_ask_nvml(inventory, nvb_logging(), &unknown) < 0)
+	if (wants_nvml(inventory, json) && nvb_inventory_ask_nvml(inventory, nvb_logging(), &unknown) < 0)
 		nvb_report_warning("nvbind", "what NVML knows is left out: %s", nvb_error_message(unknown));
 	if (json)
 		rc = opt.gpus ? info_gpus_json(inventory, err) : info_json(inventory, err);
