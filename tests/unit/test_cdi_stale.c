@@ -36,11 +36,10 @@ static void a_recipe_is_read_as_it_was_written(void **state)
 	static const char *const lines[] = {
 		"nvbind cdi generate",
 		"nvbind cdi generate --mode gds --root /run/nvidia/driver",
-		"nvbind cdi generate --profile 'it'\\''s' --vendor '' --class '\\' --tree-dir '/var/a b' "
-		"--hook-path "
-		"'/x;rm -rf'",
-		"nvbind cdi generate --imex-channel 0,4 --device-name-strategy index,uuid --dev-root /d "
-		"--library-path /a:/b",
+		("nvbind cdi generate --profile 'it'\\''s' --vendor '' --class '\\' --tree-dir '/var/a b' "
+		 "--hook-path '/x;rm -rf'"),
+		("nvbind cdi generate --imex-channel 0,4 --device-name-strategy index,uuid --dev-root /d "
+		 "--library-path /a:/b"),
 	};
 
 	(void)state;
