@@ -157,6 +157,9 @@ int nvb_overlay_mount(const struct nvb_overlay *overlay, const char *target, nvb
 
 	if (fs < 0 && errno == ENOSYS)
 		return mount_by_string(overlay, target, err);
+	if (fs < 0 && errno == EPERM && overlay->user)
+		return nvb_hint(err, nvb_fail_errno(err, errno, "overlay file system without root"),
+			"Linux 5.11 is the first that allows it");
 	if (fs < 0)
 		return nvb_hint(err, nvb_fail_errno(err, errno, "overlay file system"),
 			"load it with 'modprobe overlay'");

@@ -26,6 +26,7 @@
 #include "capsule/sandbox.h"
 #include "capsule/seccomp.h"
 #include "capsule/terminal.h"
+#include "capsule/userns.h"
 #include "lease/lease.h"
 
 /* One run, from the request to the container's status: each function is a step, in this order. */
@@ -108,6 +109,8 @@ static int enter(struct run *run, nvb_error **err)
 		rc = nvb_rootless_enter(&run->state, &run->narrow, run->host->log, err);
 	if (rc == 0)
 		rc = nvb_mounts_private(run->state.workspace, err);
+	if (rc < 0 && rootless)
+		rc = nvb_userns_hint(err, rc);
 	if (rc == 0)
 		rc = nvb_attach_open(run->spec->terminal, run->spec->interactive, run->state.workspace,
 			&run->attachment, err);

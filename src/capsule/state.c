@@ -64,6 +64,22 @@ static int make_directory(const char *path, mode_t mode, nvb_error **err)
 	return nvb_file_mkdirs(AT_FDCWD, path, mode, err);
 }
 
+/* Whoever else could write there would decide what is mounted, run and removed. */
+static int make_own(const char *path, nvb_error **err)
+{
+	struct stat st;
+	int rc = make_directory(path, 0700, err);
+
+	if (rc < 0)
+		return rc;
+	if (stat(path, &st) < 0)
+		return nvb_fail_errno(err, errno, "%s", path);
+	if (st.st_uid == geteuid() && !(st.st_mode & 0022))
+		return 0;
+	return nvb_hint(err, nvb_fail(err, NVB_ERR_PERMISSION, "%s: others can write there", path),
+		"XDG_RUNTIME_DIR and XDG_DATA_HOME must be directories of your own");
+}
+
 int nvb_state_open(struct nvb_state *state, nvb_error **err)
 {
 	static const char *const below_data[] = {"capsules", "names", "trash"};
@@ -84,6 +100,11 @@ int nvb_state_open(struct nvb_state *state, nvb_error **err)
 	opened.workspace = join(opened.run, "workspace");
 	if (!opened.workspace)
 		return nvb_fail_oom(err);
+	if (opened.rootless) {
+		rc = make_own(opened.run, err);
+		if (rc == 0)
+			rc = make_own(opened.data, err);
+	}
 	for (size_t i = 0; rc == 0 && i <= last; i++) {
 		bool data = i < NVB_ELEMENTS(below_data);
 		_cleanup_free_ char *path = join(data ? opened.data : opened.run,

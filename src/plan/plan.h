@@ -32,8 +32,10 @@ enum nvb_enforcement {
 	NVB_ENFORCED_NA,
 	NVB_ENFORCED_HARDWARE, /* MIG */
 	NVB_ENFORCED_DRIVER,   /* MPS, dmem */
-	NVB_ENFORCED_KERNEL,   /* cgroup: device nodes that are not listed cannot be opened */
-	NVB_ENFORCED_NOBODY,   /* recorded only */
+	/* cgroup: device nodes that are not listed cannot be opened; in a user namespace: nobody can make
+	   them */
+	NVB_ENFORCED_KERNEL,
+	NVB_ENFORCED_NOBODY, /* recorded only */
 };
 
 /* How a mount's content arrives. */

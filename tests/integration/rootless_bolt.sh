@@ -12,6 +12,8 @@ RUNTIME=$(basename "$(command -v crun || command -v runc)") || skip 'needs crun 
 export RUNTIME ROOT=$T/root
 make_busybox_root "$ROOT"
 mkdir -m 700 "$T/closed"
+mkdir -p "$T/shared/bolt"
+chmod 777 "$T/shared/bolt"
 tar --numeric-owner --owner=0 --group=0 -C "$ROOT" -cf "$T/root.tar" .
 cat >"$T/layers.json" <<'END'
 {"config": {"Cmd": ["/bin/sh"]}, "layers": [
@@ -110,6 +112,8 @@ homeless() {
 	refuses 'without a home there is no place' 125 'HOME is not set' env -u HOME -u XDG_RUNTIME_DIR bolt surge run --rm "$ROOT" true
 	is 'XDG_DATA_HOME and XDG_RUNTIME_DIR will do' ok \
 		"$(env -u HOME XDG_DATA_HOME="$T/home/data" bolt surge run --rm "$ROOT" echo ok 2>&1)"
+	refuses 'a directory that others write to is no place either' 125 'XDG_RUNTIME_DIR.*of your own' \
+		env XDG_RUNTIME_DIR="$T/shared" bolt surge run --rm "$ROOT" true
 	is 'settings of a home that the user may not enter are not his' ok "$(
 		env -u HOME XDG_CONFIG_HOME="$T/closed" XDG_DATA_HOME="$T/home/data" bolt surge run --rm "$ROOT" echo ok 2>&1
 	)"
