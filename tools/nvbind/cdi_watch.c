@@ -24,6 +24,7 @@ struct loop {
 	struct nvb_watcher watcher;
 	int signals;
 	bool ending;
+	bool racy;   /* the last pass was made because of time stamps that say too little */
 	bool failed; /* the last pass did: for want of memory or descriptors, which nobody tells the end of */
 };
 
@@ -134,6 +135,7 @@ static int watch_roots(struct loop *loop, struct cdi_examination *x, const struc
 static int watch_hosts(struct loop *loop, struct cdi_examination *x, bool *changed, nvb_error **err)
 {
 	int rc = watch_hooks(loop, x, err);
+	bool racy = false;
 
 	for (size_t i = 0; rc == 0 && i < x->count; i++)
 		if (x->files[i].line && !x->files[i].why_not)
@@ -143,7 +145,12 @@ static int watch_hosts(struct loop *loop, struct cdi_examination *x, bool *chang
 
 		rc = nvb_watcher_add_inventory(&loop->watcher, inventory, err);
 		*changed |= rc == 0 && !nvb_fingerprint_holds(&inventory->fingerprint, &inventory->roots);
+		racy |= nvb_fingerprint_is_racy(&inventory->fingerprint);
 	}
+	/* Something changed within a clock tick of being read, and may have changed again: once more, but not
+	 * for ever, should stamps lie in the future. */
+	*changed |= racy && !loop->racy;
+	loop->racy = racy && !loop->racy;
 	return rc;
 }
 
