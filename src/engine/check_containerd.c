@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -58,27 +59,42 @@ static bool is_newer(const struct stat *a, const struct stat *b)
 						      : a->st_ctim.tv_nsec > b->st_ctim.tv_nsec;
 }
 
+/* The file that was changed last, if that was after the daemon began. Imports may be patterns. */
+static const char *find_newer(
+	const struct nvb_toml *doc, const char *file, const struct stat *daemon, char **found)
+{
+	static const char *const imports_path[] = {"imports", NULL};
+	struct stat st;
+
+	if (stat(file, &st) == 0 && is_newer(&st, daemon))
+		return file;
+	nvb_toml_foreach(import, at(doc, imports_path))
+	{
+		glob_t files = {0};
+
+		if (import->type == NVB_TOML_STRING && glob(import->string.s, 0, NULL, &files) == 0)
+			for (size_t i = 0; !*found && i < files.gl_pathc; i++)
+				if (stat(files.gl_pathv[i], &st) == 0 && is_newer(&st, daemon))
+					*found = strdup(files.gl_pathv[i]);
+		globfree(&files);
+	}
+	return *found;
+}
+
 /* A daemon that is older than a file has not read it: its socket is as old as it is. */
 static int check_age(
 	const struct engine_check *check, const struct nvb_toml *doc, const char *file, nvb_error **err)
 {
-	static const char *const imports_path[] = {"imports", NULL};
-	const char *newest = NULL;
-	struct stat daemon, st;
+	_cleanup_free_ char *found = NULL;
+	const char *newer;
+	struct stat daemon;
 
 	if (stat(socket_path(), &daemon) < 0)
 		return 0;
-	if (stat(file, &st) == 0 && is_newer(&st, &daemon))
-		newest = file;
-	nvb_toml_foreach(import, at(doc, imports_path))
-	{
-		if (import->type == NVB_TOML_STRING && stat(import->string.s, &st) == 0 &&
-			is_newer(&st, &daemon))
-			newest = import->string.s;
-	}
-	if (newest)
+	newer = find_newer(doc, file, &daemon, &found);
+	if (newer)
 		return engine_find(check, err, ENGINE_PROBLEM, check->engine->reload,
-			"containerd runs since before %s was changed", newest);
+			"containerd runs since before %s was changed", newer);
 	return engine_find(
 		check, err, ENGINE_GOOD, NULL, "containerd runs since after its files were changed");
 }

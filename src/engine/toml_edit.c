@@ -85,13 +85,50 @@ static void indent_as(struct home *home, const struct toml_layout *layout, const
 	home->indent_size = item->begin - item->line;
 }
 
+/* Places in the text that are lines. */
+static size_t line_before(const struct toml_layout *layout, size_t line)
+{
+	for (line--; line > layout->start && layout->text[line - 1] != '\n'; line--)
+		;
+	return line;
+}
+
+static bool is_blank_line(const struct toml_layout *layout, size_t line)
+{
+	while (line < layout->size && (layout->text[line] == ' ' || layout->text[line] == '\t'))
+		line++;
+	return line == layout->size || layout->text[line] == '\n' || layout->text[line] == '\r';
+}
+
+static bool is_comment_line(const struct toml_layout *layout, size_t line)
+{
+	while (line < layout->size && (layout->text[line] == ' ' || layout->text[line] == '\t'))
+		line++;
+	return line < layout->size && layout->text[line] == '#';
+}
+
+/* Where the first pair of the root goes: behind a comment that opens the file and belongs to nothing below
+ * it. */
+static size_t behind_heading(const struct toml_layout *layout)
+{
+	size_t at = layout->start;
+
+	while (at < layout->size && is_comment_line(layout, at)) {
+		const char *newline = memchr(layout->text + at, '\n', layout->size - at);
+
+		at = newline ? (size_t)(newline - layout->text) + 1 : layout->size;
+	}
+	return at == layout->size || is_blank_line(layout, at) ? at : layout->start;
+}
+
 /* Behind the last pair below a header, or behind the header; NULL is the root's, which has none. */
 static void at_end_of_body(
 	struct home *home, const struct toml_layout *layout, const struct toml_item *header)
 {
 	size_t container = header ? (size_t)(header - layout->items) : TOML_ROOT;
 
-	*home = (struct home){.at = layout->start, .known = header ? header->depth : 0, .indent = ""};
+	*home = (struct home){
+		.at = header ? 0 : behind_heading(layout), .known = header ? header->depth : 0, .indent = ""};
 	if (header) {
 		home->at = header->line_end;
 		indent_as(home, layout, header);
@@ -124,28 +161,6 @@ static bool below_dotted_keys(
 		}
 	}
 	return false;
-}
-
-/* Places in the text that are lines. */
-static size_t line_before(const struct toml_layout *layout, size_t line)
-{
-	for (line--; line > layout->start && layout->text[line - 1] != '\n'; line--)
-		;
-	return line;
-}
-
-static bool is_blank_line(const struct toml_layout *layout, size_t line)
-{
-	while (line < layout->size && (layout->text[line] == ' ' || layout->text[line] == '\t'))
-		line++;
-	return line == layout->size || layout->text[line] == '\n' || layout->text[line] == '\r';
-}
-
-static bool is_comment_line(const struct toml_layout *layout, size_t line)
-{
-	while (line < layout->size && (layout->text[line] == ' ' || layout->text[line] == '\t'))
-		line++;
-	return line < layout->size && layout->text[line] == '#';
 }
 
 /* The comment that stands directly above a header goes with it. What looks like one may be the end of a

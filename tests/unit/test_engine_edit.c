@@ -261,6 +261,27 @@ static void toml_looks_like_what_is_there(void **state)
 	}
 }
 
+static void toml_root_keys_go_behind_a_heading(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", "version = 2\n"},
+		{"# mine\n", "# mine\nversion = 2\n"},
+		{"# mine", "# mine\nversion = 2"},
+		{"# mine\n\n[a]\n", "# mine\nversion = 2\n\n[a]\n"},
+		{"# about a\n[a]\n", "version = 2\n# about a\n[a]\n"},
+		{"root = 1\n[a]\n", "root = 1\nversion = 2\n[a]\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
+		_cleanup_free_ char *after = set(&document_toml, cases[i][0], PATH("version"), "2");
+		_cleanup_free_ char *back = unset(&document_toml, after, PATH("version"));
+
+		assert_string_equal(after, cases[i][1]);
+		assert_string_equal(back, cases[i][0]);
+	}
+}
+
 static void toml_refuses(void **state)
 {
 	static const struct {
@@ -378,6 +399,7 @@ int main(void)
 		cmocka_unit_test(json_refuses),
 		cmocka_unit_test(toml_layouts),
 		cmocka_unit_test(toml_looks_like_what_is_there),
+		cmocka_unit_test(toml_root_keys_go_behind_a_heading),
 		cmocka_unit_test(toml_refuses),
 		cmocka_unit_test(taking_away_keeps_what_is_not_ours),
 		cmocka_unit_test(verifying_notices_damage),
