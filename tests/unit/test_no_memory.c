@@ -14,8 +14,11 @@
 #include "base/toml.h"
 #include "capsule/image.h"
 #include "capsule/store.h"
+#include "cdi/diff.h"
 #include "cdi/read.h"
+#include "cdi/recipe.h"
 #include "cdi/registry.h"
+#include "cdi/stale.h"
 #include "cdi/write.h"
 #include "config/config.h"
 #include "container/container.h"
@@ -28,6 +31,7 @@
 #include "nvbind/plan.h"
 #include "nvbind/request.h"
 #include "plan/plan.h"
+#include "watch/watch.h"
 
 /* The C library's own functions call these too. */
 void *__libc_malloc(size_t size);
@@ -345,6 +349,10 @@ static int makes_a_request(nvb_error **err)
 	if (rc == 0)
 		rc = nvb_request_add_cdi_device(request, "nvidia.com/gpu=0", err);
 	if (rc == 0)
+		rc = nvb_request_add_imex_channels(request, "0,5", err);
+	if (rc == 0)
+		rc = nvb_request_add_features(request, NVB_FEATURE_GDS, true, err);
+	if (rc == 0)
 		rc = nvb_request_set_capabilities(request, "compute,graphics", err);
 	nvb_request_free(request);
 	return rc;
@@ -360,6 +368,10 @@ static int make_plan(struct nvb_plan **out, nvb_error **err)
 		rc = nvb_request_add_gpus(request, "all", err);
 	if (rc == 0)
 		rc = nvb_request_set_capabilities(request, "all", err);
+	if (rc == 0)
+		rc = nvb_request_add_imex_channels(request, "0,5", err);
+	if (rc == 0)
+		rc = nvb_request_add_features(request, NVB_FEATURE_GDS | NVB_FEATURE_NVSWITCH, true, err);
 	if (rc == 0)
 		rc = nvb_planner_make(request, &made, &options, out, err);
 	nvb_request_free(request);
@@ -501,6 +513,84 @@ static int loads_a_registry(nvb_error **err)
 	return rc;
 }
 
+static struct nvb_cdi_spec one, other; /* read while nothing fails */
+
+static int compares_specs(nvb_error **err)
+{
+	struct nvb_cdi_diff diff = {0};
+	int rc = nvb_cdi_diff(&diff, &one, &other, err);
+
+	if (rc == 0)
+		assert_true(diff.count > 4);
+	else
+		assert_int_equal(diff.count, 0);
+	nvb_cdi_diff_release(&diff);
+	return rc;
+}
+
+static int finds_reasons(nvb_error **err)
+{
+	struct nvb_cdi_findings findings = {0};
+	int rc = nvb_cdi_look_at_host(&findings, &other, &made, err);
+
+	if (rc == 0)
+		rc = nvb_cdi_look_at_changes(&findings, &one, &other, err);
+	nvb_cdi_findings_release(&findings);
+	return rc;
+}
+
+static int keeps_recipes(nvb_error **err)
+{
+	const struct nvb_cdi_recipe recipe = {.mode = "gds", .root = "/a b"};
+	struct nvb_cdi_recipe read = {0};
+	char *line = NULL, *found = NULL;
+	int rc = nvb_cdi_recipe_format(&recipe, &line, err);
+
+	assert_untouched(rc, line);
+	if (rc == 0)
+		rc = nvb_cdi_recipe_parse(&read, line, err);
+	if (rc < 0)
+		assert_null(read.mode);
+	if (rc == 0)
+		rc = nvb_cdi_recipe_find(NULL, "# nvbind cdi generate\n", &found, err);
+	free(line);
+	free(found);
+	nvb_cdi_recipe_release(&read);
+	return rc;
+}
+
+static int watches_a_host(nvb_error **err)
+{
+	struct nvb_watcher watcher = {.inotify = -1, .uevents = -1};
+	int rc = nvb_watcher_open(&watcher, NULL, err);
+
+	if (rc == 0)
+		rc = nvb_watcher_add_directory(&watcher, scratch.path, err);
+	if (rc == 0)
+		rc = nvb_watcher_add_file(&watcher, "/nothing/of/this", err);
+	if (rc == 0)
+		rc = nvb_watcher_add_inventory(&watcher, loaded, err);
+	nvb_watcher_close(&watcher);
+	return rc;
+}
+
+static void stale_specs(void **state)
+{
+	(void)state;
+	fixture_inventory(&made);
+	assert_int_equal(nvb_cdi_parse(&one, spec_yaml, strlen(spec_yaml), NVB_CDI_YAML, "a", NULL), 0);
+	assert_int_equal(nvb_cdi_parse(&other, spec_json, strlen(spec_json), NVB_CDI_JSON, "b", NULL), 0);
+	EXHAUST(compares_specs);
+	EXHAUST(finds_reasons);
+	EXHAUST(keeps_recipes);
+	nvb_cdi_spec_release(&one);
+	nvb_cdi_spec_release(&other);
+	make_host();
+	loaded = host_load(NULL);
+	EXHAUST(watches_a_host);
+	nvb_inventory_free(loaded);
+}
+
 static void cdi_specs(void **state)
 {
 	(void)state;
@@ -635,6 +725,7 @@ int main(void)
 		scratch_test(inventories),
 		scratch_test(requests_and_plans),
 		scratch_test(cdi_specs),
+		scratch_test(stale_specs),
 		scratch_test(containers),
 		scratch_test(images),
 	};
