@@ -102,6 +102,10 @@ int nvb_config_set_root(struct nvb_config *config, const char *root, nvb_error *
 /* One root, &config->roots.dev for instance, in the same way. */
 int nvb_config_set_directory(char **where, const char *path, nvb_error **err);
 
+/* Who may ask for what: [runtime] for nvb_asked_request. Points into the configuration. */
+struct nvb_asked_rules;
+void nvb_config_asked_rules(const struct nvb_config *config, struct nvb_asked_rules *rules);
+
 /* What the keys are, for documentation and `nvbind config`: calls `each` for every key in the table's order.
  */
 struct nvb_config_key_info {

@@ -109,15 +109,7 @@ static int load_config(struct job *job, const struct options *options, nvb_error
 	if (rc < 0)
 		return rc;
 	job->log.level = options->debug ? NVB_LOG_DEBUG : job->config.log.level;
-	job->rules = (struct nvb_asked_rules){
-		.environment = job->config.runtime.accept_environment,
-		.mounts = job->config.runtime.accept_mounts,
-		.imex = job->config.runtime.accept_imex,
-		.requirements = job->config.runtime.check_requirements,
-		.annotation_prefixes = job->config.runtime.annotation_prefixes,
-		.swarm_resources = job->config.runtime.swarm_resources,
-		.capabilities = job->config.runtime.capabilities,
-	};
+	nvb_config_asked_rules(&job->config, &job->rules);
 	return 0;
 }
 

@@ -21,19 +21,6 @@ static void emit(void *arguments, enum nvb_log_level level, const char *message)
 	shim_report_message(arguments, level, message);
 }
 
-static void set_rules(struct nvb_asked_rules *rules, const struct nvb_config *config)
-{
-	*rules = (struct nvb_asked_rules){
-		.environment = config->runtime.accept_environment,
-		.mounts = config->runtime.accept_mounts,
-		.imex = config->runtime.accept_imex,
-		.requirements = config->runtime.check_requirements,
-		.annotation_prefixes = config->runtime.annotation_prefixes,
-		.swarm_resources = config->runtime.swarm_resources,
-		.capabilities = config->runtime.capabilities,
-	};
-}
-
 /* Returns only when the runtime cannot be run. */
 static int become(const char *runtime, char **argv, nvb_error **err)
 {
@@ -51,7 +38,7 @@ static int create(const struct shim_arguments *arguments, const struct nvb_confi
 	struct nvb_lease *lease = NULL;
 	int rc;
 
-	set_rules(&container.rules, config);
+	nvb_config_asked_rules(config, &container.rules);
 	rc = give_devices(&container, &lease, err);
 	if (rc == 0)
 		rc = become(runtime, argv, err);
