@@ -112,35 +112,47 @@ static int undo_change(struct job *job, const struct engine_change *change, nvb_
 	return rc;
 }
 
+/* Whether the change was about the runtime that a text names, and nothing is left of it. */
+static int is_gone(
+	struct job *job, const struct engine_change *change, const char *name, bool *gone, nvb_error **err)
+{
+	const char *const *path = (const char *const *)change->path;
+	_cleanup_free_ char *left = NULL;
+	bool about = false;
+	int rc;
+
+	nvb_strv_foreach (key, change->path) {
+		_cleanup_free_ char *text = document_string(*key);
+
+		about = about || (text && job->engine->format->same(name, text, NULL) == 1);
+	}
+	if (!about)
+		return 0;
+	rc = job->engine->format->get(job->text, job->size, path, job->target.path, &left, err);
+	*gone = *gone || (rc == 0 && !left);
+	return rc;
+}
+
 /* A default runtime that the engine no longer knows would keep it from starting containers. */
 static int check_default(struct job *job, nvb_error **err)
 {
-	const struct document_format *format = job->engine->format;
+	const struct engine_record *record = &job->record;
+	const char *file = job->target.path;
 	struct nvb_arena arena = {0};
-	_cleanup_free_ char *now = NULL, *name = document_string(job->record.name);
+	_cleanup_free_ char *now = NULL;
 	const char *const *path;
 	bool gone = false;
-	int rc = name ? job->engine->default_path(&arena, job->target.path, job->text, job->size, &path, err)
-		      : nvb_fail_oom(err);
+	int rc = job->engine->default_path(&arena, file, job->text, job->size, &path, err);
 
 	if (rc == 0)
-		rc = format->get(job->text, job->size, path, job->target.path, &now, err);
-	for (size_t i = 0; rc == 0 && now && i < job->record.change_count; i++) {
-		char **of = job->record.changes[i].path;
-		_cleanup_free_ char *left = NULL;
-
-		if (!nvb_strv_contains(of, job->record.name))
-			continue;
-		rc = format->get(job->text, job->size, (const char *const *)of, job->target.path, &left, err);
-		gone = gone || !left;
-	}
+		rc = job->engine->format->get(job->text, job->size, path, file, &now, err);
+	for (size_t i = 0; rc == 0 && now && i < record->change_count; i++)
+		rc = is_gone(job, &record->changes[i], now, &gone, err);
 	nvb_arena_release(&arena);
-	if (rc == 0 && gone && now && *now && format->same(now, name, NULL) == 1) {
-		rc = nvb_fail(err, NVB_ERR_CONFLICT, "%s: somebody has made %s the default runtime since",
-			job->target.path, job->record.name);
-		nvb_hint(err, rc, "choose another default there, then undo");
-	}
-	return rc;
+	if (rc < 0 || !gone)
+		return rc;
+	rc = nvb_fail(err, NVB_ERR_CONFLICT, "%s: somebody has made %s the default runtime since", file, now);
+	return nvb_hint(err, rc, "choose another default there, then undo");
 }
 
 /* job->text without what the record says is ours. */
@@ -199,7 +211,7 @@ static int keep_original(struct job *job, nvb_error **err)
 }
 
 /* The record that the edit goes on from: a new one, the old one, or the old one on a text edited since. */
-static int prepare_record(struct job *job, const char *name, nvb_error **err)
+static int prepare_record(struct job *job, nvb_error **err)
 {
 	struct engine_record *record = &job->record;
 
@@ -221,9 +233,8 @@ static int prepare_record(struct job *job, const char *name, nvb_error **err)
 	record->existed = job->target.exists;
 	record->file = strdup(job->target.path);
 	record->engine = strdup(job->engine->name);
-	record->name = strdup(name);
 	record->original = malloc(job->target.size + 1);
-	if (!record->file || !record->engine || !record->name || !record->original)
+	if (!record->file || !record->engine || !record->original)
 		return nvb_fail_oom(err);
 	memcpy(record->original, job->target.text, job->target.size + 1);
 	record->original_size = job->target.size;
@@ -434,7 +445,7 @@ int engine_configure(const struct engine *engine, const struct engine_request *r
 	if (rc == 0)
 		rc = engine->format->check(job.target.text, job.target.size, job.target.path, err);
 	if (rc == 0)
-		rc = prepare_record(&job, request->name, err);
+		rc = prepare_record(&job, err);
 	if (rc == 0)
 		rc = apply_all(&job, request, &changed, err);
 	if (rc == 0 && !changed)

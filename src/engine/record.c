@@ -77,7 +77,6 @@ void engine_record_release(struct engine_record *record)
 	free(record->tables);
 	free(record->file);
 	free(record->engine);
-	free(record->name);
 	free(record->original);
 	free(record->written);
 	nvb_strv_free(record->directories);
@@ -173,7 +172,6 @@ static void render(struct nvb_strbuf *sb, const struct engine_record *record)
 	nvb_sb_add(sb, "# What 'nvbind runtime configure' changed; '--undo' reads it.\n");
 	add_text(sb, "file", record->file);
 	add_text(sb, "engine", record->engine);
-	add_text(sb, "name", record->name);
 	nvb_sb_addf(sb, "existed = %s\n", record->existed ? "true" : "false");
 	add_strings(sb, "directories", record->directories);
 	for (size_t i = 0; i < record->change_count; i++) {
@@ -295,14 +293,12 @@ static int decode(struct engine_record *record, const struct nvb_toml *doc, nvb_
 	if (rc == 0)
 		rc = read_text(doc, root, "engine", &record->engine, err);
 	if (rc == 0)
-		rc = read_text(doc, root, "name", &record->name, err);
-	if (rc == 0)
 		rc = nvb_toml_get_bool(doc, root, "existed", &record->existed, err);
 	if (rc == 0)
 		rc = nvb_toml_get_strv(doc, root, "directories", &record->directories, err);
 	nvb_toml_foreach(v, nvb_toml_get(root, "change")) if (rc == 0) rc = read_change(doc, v, record, err);
 	nvb_toml_foreach(v, nvb_toml_get(root, "table")) if (rc == 0) rc = read_table(doc, v, record, err);
-	if (rc == 0 && (!record->file || !record->engine || !record->name))
+	if (rc == 0 && (!record->file || !record->engine))
 		rc = nvb_fail(err, NVB_ERR_CORRUPT, "%s: no record", doc->file);
 	return rc;
 }

@@ -20,7 +20,6 @@ struct engine_change {
 struct engine_record {
 	char *file;   /* absolute, links resolved */
 	char *engine; /* its name */
-	char *name;   /* of the runtime that was added */
 	bool existed; /* there was a file */
 	char *original, *written;
 	size_t original_size, written_size;

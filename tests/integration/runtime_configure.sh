@@ -93,7 +93,7 @@ is 'as it was before the first' '{"debug": true}' "$(cat "$T/real/daemon.json")"
 configure --runtime docker --config "$T/real/daemon.json" >/dev/null 2>&1
 sed -i 's/"debug": true/"debug": true, "default-runtime": "nvbind"/' "$T/real/daemon.json"
 before=$(identity "$T/real/daemon.json")
-refuses 'a default that would be unknown' 1 'has made nvbind the default runtime since' undo --runtime docker
+refuses 'a default that would be unknown' 1 'has made "nvbind" the default runtime since' undo --runtime docker
 is 'nothing was changed' "$before" "$(identity "$T/real/daemon.json")"
 sed -i 's/, "default-runtime": "nvbind"//' "$T/real/daemon.json"
 check 'then it goes' undo --runtime docker
