@@ -244,6 +244,11 @@ else
 	like 'these were many' '^[0-9]{2,}$' "$kills"
 	refresh >"$T/log" 2>&1 || fail 'the next refresh works' "$(cat "$T/log")"
 	same_file 'and ends where an undisturbed one does' "$T/new-b" "$specs/nvidia.com-b.yaml"
+	check 'the killed ones left something' test "$(find "$specs" -name '.nvb-*' | wc -l)" -gt 0
+	touch "$specs/.nvb-notes"
+	find "$specs" -name '.nvb-*' -exec touch -d '2 hours ago' {} +
+	refresh >/dev/null
+	is 'which goes, and nothing else' "$specs/.nvb-notes" "$(find "$specs" -name '.nvb-*')"
 	is 'what the killed ones left is no spec' 2 "$(find "$specs" -name '*.yaml' -o -name '*.json' | wc -l)"
 fi
 

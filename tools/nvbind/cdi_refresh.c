@@ -126,8 +126,10 @@ int cdi_refresh_pass(
 
 	for (size_t i = 0; rc == 0 && i < x->count; i++)
 		rc = refresh_file(x, &x->files[i], done, quiet, dry, err);
-	if (rc == 0 && !dry)
+	if (rc == 0 && !dry) {
 		cdi_prune_trees(x);
+		cdi_remove_leftovers(nvbind_cdi_directories());
+	}
 	return rc;
 }
 

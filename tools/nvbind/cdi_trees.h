@@ -12,4 +12,7 @@
  */
 void cdi_prune_trees(const struct cdi_examination *x);
 
+/* Removes from spec directories what a program that was killed more than an hour ago was writing. */
+void cdi_remove_leftovers(const char *const *directories);
+
 #endif
