@@ -5,7 +5,7 @@
 # /etc/nvbind/config.toml alone, so it is measured in a mount namespace that has one. NVB_BENCH_NVIDIA_RUNTIME names an
 # nvidia-container-runtime to run in turn with it; it reads its configuration where XDG_CONFIG_HOME says.
 shim_row() {
-	local dir stub=$NVB_BUILD/bench/runtime-stub filter commands peer='nvidia-container-runtime: NVB_BENCH_NVIDIA_RUNTIME names none'
+	local dir stub=$NVB_BUILD/bench/runtime-stub words commands peer='nvidia-container-runtime: NVB_BENCH_NVIDIA_RUNTIME names none'
 	# shellcheck disable=SC2016 # for the shell that is measured in
 	local within=(unshare -m --propagation private sh -c
 		'mount -t overlay overlay -o "lowerdir=$0:/etc" /etc && exec "$@"' "$T/etc")
@@ -19,9 +19,10 @@ shim_row() {
 	mount -t tmpfs tmpfs "$T/shim" || return
 	for dir in bare none gpus peer; do
 		mkdir -p "$T/shim/$dir"
-		filter='del(.process.env[] | select(test("^(NVIDIA_|CUDA_VERSION=)")))'
-		[ "$dir" = none ] || filter+=' | .process.env += ["NVIDIA_VISIBLE_DEVICES=all"]'
-		jq -c "$filter" "$top/bench/config.json" | tee "$T/shim/$dir/original.json" >"$T/shim/$dir/config.json"
+		# Not by jq, which rounds the numbers of a seccomp profile.
+		words='s/"NVIDIA_VISIBLE_DEVICES=all",//;s/"CUDA_VERSION=[0-9.]*",//'
+		[ "$dir" = none ] || words=
+		sed "$words" "$top/bench/config.json" | tee "$T/shim/$dir/original.json" >"$T/shim/$dir/config.json"
 	done
 	commands=(bare "$stub" create --bundle "$T/shim/bare" id
 		-- none nvbind-runtime create --bundle "$T/shim/none" id
