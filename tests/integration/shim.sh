@@ -30,9 +30,9 @@ bundle() {
 	local dir=$1 filter=$2
 	shift 2
 	[ -d "$dir/rootfs" ] || make_busybox_root "$dir/rootfs"
-	make_bundle "$dir" "${@:-true}"
-	jq --tab ".process.capabilities[] += [\"CAP_MKNOD\"] | $filter" "$dir/config.json" >"$dir/new"
-	mv "$dir/new" "$dir/config.json"
+	[ -f "$T/.spec/config.json" ] || make_bundle "$T/.spec" true
+	jq --tab ".process.args = $(jq -cn '$ARGS.positional' --args -- "${@:-true}")
+		| .process.capabilities[] += [\"CAP_MKNOD\"] | $filter" "$T/.spec/config.json" >"$dir/config.json"
 }
 
 # env NAME=VALUE...: a jq filter that sets variables. mounts DEVICE...: one that asks by mounts.
