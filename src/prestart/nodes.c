@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,18 +25,37 @@ static int is_there(const struct nvb_root *root, const struct nvb_source *source
 	return 1;
 }
 
-int nvb_node_make(const struct nvb_root *root, const struct nvb_source *source, nvb_error **err)
+static int enter_directory(const struct nvb_root *root, const char *path,
+	struct nvb_node_directory *directory, const char **name, nvb_error **err)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+	int fd;
+
+	if (directory->fd >= 0 && directory->length == length && memcmp(directory->path, path, length) == 0) {
+		*name = slash + 1;
+		return directory->fd;
+	}
+	fd = nvb_target_open_parent(root, path, name, err);
+	if (fd < 0)
+		return fd;
+	nvb_closep(&directory->fd);
+	*directory = (struct nvb_node_directory){fd, path, length};
+	return fd;
+}
+
+int nvb_node_make(const struct nvb_root *root, const struct nvb_source *source,
+	struct nvb_node_directory *directory, nvb_error **err)
 {
 	const char *path = source->edit->device.container, *name;
-	_cleanup_close_ int parent = -1;
-	int rc;
+	int parent, rc;
 
 	if (source->fd >= 0)
 		return nvb_target_attach(root, path, false, source->fd, err);
 	rc = is_there(root, source, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	parent = nvb_target_open_parent(root, path, &name, err);
+	parent = enter_directory(root, path, directory, &name, err);
 	if (parent < 0)
 		return parent;
 	/* The mode is exact: the umask is ours and takes nothing away. */

@@ -32,8 +32,17 @@ int nvb_target_attach(
 /* Opens the directory for a node, making it (targets.c). *name is the last part of path. */
 int nvb_target_open_parent(const struct nvb_root *root, const char *path, const char **name, nvb_error **err);
 
+/* The directory of the node made last, which most have in common: finding out that it is the container's own
+ * means reading all mounts. */
+struct nvb_node_directory {
+	int fd; /* -1: none yet */
+	const char *path;
+	size_t length;
+};
+
 /* Makes a device node, or attaches the host's (nodes.c). */
-int nvb_node_make(const struct nvb_root *root, const struct nvb_source *source, nvb_error **err);
+int nvb_node_make(const struct nvb_root *root, const struct nvb_source *source,
+	struct nvb_node_directory *directory, nvb_error **err);
 
 /* A rule of the device cgroup. */
 struct nvb_device_rule {

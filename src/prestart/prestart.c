@@ -104,20 +104,29 @@ int nvb_prestart_enter(struct nvb_prestart *prestart, const struct nvb_plan *pla
 	return rc;
 }
 
-static int place(const struct nvb_root *root, const struct nvb_source *source, nvb_error **err)
+static int place(const struct nvb_root *root, const struct nvb_source *source,
+	struct nvb_node_directory *directory, nvb_error **err)
 {
 	if (source->edit->kind == NVB_EDIT_DEVICE)
-		return nvb_node_make(root, source, err);
+		return nvb_node_make(root, source, directory, err);
 	return nvb_target_attach(root, source->edit->mount.container, source->directory, source->fd, err);
+}
+
+static void release_directory(struct nvb_node_directory *directory)
+{
+	nvb_closep(&directory->fd);
 }
 
 /* What must be there goes first: when it cannot, that is all the user needs to read. */
 static int place_sources(const struct nvb_prestart *prestart, bool required, nvb_error **err)
 {
+	_cleanup_(release_directory) struct nvb_node_directory directory = {.fd = -1};
+
 	for (size_t i = 0; i < prestart->source_count; i++) {
 		const struct nvb_source *source = &prestart->sources[i];
 		_cleanup_error_ nvb_error *why = NULL;
-		int rc = source->edit->required == required ? place(&prestart->root, source, &why) : 0;
+		int rc = source->edit->required == required ? place(&prestart->root, source, &directory, &why)
+							    : 0;
 
 		if (rc < 0 && required) {
 			nvb_error_move(err, NVB_TAKE_PTR(why));
