@@ -24,7 +24,7 @@ exit 42
 END2
 cat >"$T/fake/docker" <<'END2'
 #!/bin/sh
-[ "$1" = info ] && { cat "$FAKE_INFO"; exit "${FAKE_STATUS:-0}"; }
+[ "$1" = info ] && { [ -z "$FAKE_STATUS" ] || { echo 'no daemon here' >&2; exit "$FAKE_STATUS"; }; cat "$FAKE_INFO"; exit; }
 exec "$(dirname "$0")/podman" "$@"
 END2
 chmod +x "$T/fake/podman" "$T/fake/docker"
@@ -84,11 +84,14 @@ refused 'docker can neither' 'docker 20.10.24 reads no CDI specs and does not ha
 refused 'rootful docker' 'this is root' --runtime docker --rootless img
 refused 'exclusive with docker' 'may outlive its client' --runtime docker --isolation exclusive img
 echo '{"ServerErrors": ["Cannot connect to the Docker daemon"]}' >"$FAKE_INFO"
-FAKE_STATUS=1 refused 'no daemon' 'does not answer: Cannot connect.*systemctl start docker' --runtime docker --gpu 1 img
+refused 'no daemon' 'does not answer: Cannot connect.*systemctl start docker' --runtime docker --gpu 1 img
 echo '{"ServerVersion": ' >"$FAKE_INFO"
 refused 'half an answer' 'docker info: ' --runtime docker --gpu 1 img
 : >"$FAKE_INFO"
-refused 'no answer' 'does not answer: it gives no reason' --runtime docker --gpu 1 img
+refused 'no answer' 'does not answer: docker info: ' --runtime docker --gpu 1 img
+echo '{}' >"$FAKE_INFO"
+refused 'an empty answer' 'does not answer: it says nothing of itself' --runtime docker --gpu 1 img
+FAKE_STATUS=1 refused 'a client that fails' 'does not answer: docker failed: no daemon here.*systemctl start docker' --runtime docker --gpu 1 img
 
 # --- what cannot be done ---------------------------------------------------------------------------------------------
 

@@ -67,17 +67,4 @@ int run_docker(struct run_command *command, struct run *run, nvb_error **err);
 int run_podman(struct run_command *command, struct run *run, nvb_error **err);
 int run_bolt(struct run_command *command, struct run *run, nvb_error **err);
 
-/* What `docker info` says of the daemon. */
-struct docker_info {
-	char *version; /* of the daemon */
-	char *error;   /* why the daemon could not be asked, or NULL */
-	char **runtimes;
-	char **cdi_directories; /* empty: it reads no CDI specs */
-	bool rootless;
-};
-
-int docker_info_parse(struct docker_info *info, const char *json, size_t size, nvb_error **err);
-void docker_info_release(struct docker_info *info);
-#define _cleanup_docker_info_ _cleanup_(docker_info_release)
-
 #endif

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+#include "engine/docker_info.h"
+#include "engine/program.h"
 #include "run.h"
 
 /*
@@ -15,85 +10,23 @@
 
 enum { LARGEST_ANSWER = 4 << 20 };
 
-static int read_all(int fd, struct nvb_strbuf *answer, nvb_error **err)
+static int ask_daemon(struct docker_info *info, nvb_error **err)
 {
-	char block[16384];
-	ssize_t n;
+	static const char *const argv[] = {"docker", "info", "--format", "{{json .}}", NULL};
+	_cleanup_free_ char *json = NULL;
+	int rc = engine_ask_program(argv, LARGEST_ANSWER, &json, err);
 
-	while ((n = read(fd, block, sizeof(block))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return nvb_fail_errno(err, errno, "reading docker's answer");
-		if (answer->len + (size_t)n > LARGEST_ANSWER)
-			return nvb_fail(
-				err, NVB_ERR_CORRUPT, "docker info: more than %d bytes", LARGEST_ANSWER);
-		nvb_sb_addn(answer, block, (size_t)n);
-	}
-	return answer->failed ? nvb_fail_oom(err) : 0;
-}
-
-/* Runs "docker info"; its standard error goes to `said`. */
-static int ask(const char *program, int said, struct nvb_strbuf *answer, nvb_error **err)
-{
-	_cleanup_close_ int out = -1, null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int ends[2], status, rc;
-	pid_t pid;
-
-	if (null < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		return nvb_fail_errno(err, errno, "asking docker");
-	out = ends[0];
-	pid = fork();
-	if (pid == 0) {
-		if (dup2(null, STDIN_FILENO) >= 0 && dup2(ends[1], STDOUT_FILENO) >= 0 &&
-			dup2(said, STDERR_FILENO) >= 0)
-			execl(program, "docker", "info", "--format", "{{json .}}", (char *)NULL);
-		_exit(127);
-	}
-	close(ends[1]);
-	if (pid < 0)
-		return nvb_fail_errno(err, errno, "asking docker");
-	rc = read_all(out, answer, err);
-	if (rc < 0)
-		close(NVB_TAKE_FD(out)); /* or it may wait for us to read on */
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			break;
-	return rc;
-}
-
-/* The first line of what docker said. */
-static const char *first_line(int said, char *line, size_t size)
-{
-	ssize_t n = pread(said, line, size - 1, 0);
-
-	line[n > 0 ? n : 0] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	return *line ? line : "it gives no reason";
-}
-
-static int ask_daemon(const char *program, struct docker_info *info, nvb_error **err)
-{
-	_cleanup_strbuf_ struct nvb_strbuf answer = {0};
-	_cleanup_close_ int said = memfd_create("docker-info", MFD_CLOEXEC);
-	char line[512];
-	int rc;
-
-	if (said < 0)
-		return nvb_fail_errno(err, errno, "asking docker");
-	rc = ask(program, said, &answer, err);
-	/* Without any answer, what it said is the reason. */
-	if (rc == 0 && answer.len)
-		rc = docker_info_parse(info, answer.s, answer.len, err);
-	if (rc < 0)
-		return rc;
-	if (info->error || !info->version)
-		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_NOT_FOUND, "docker's daemon does not answer: %s",
-				info->error ? info->error : first_line(said, line, sizeof(line))),
-			"start it (systemctl start docker), or check DOCKER_HOST and the rights to its "
-			"socket");
-	return 0;
+	/* Some clients fail without a daemon, others answer that there is none. */
+	if (rc == 0)
+		rc = docker_info_parse(info, json, strlen(json), err);
+	if (rc == 0 && (info->error || !info->version))
+		rc = nvb_fail(err, NVB_ERR_NOT_FOUND, "%s",
+			info->error ? info->error : "it says nothing of itself");
+	if (rc == 0)
+		return 0;
+	rc = nvb_wrap(err, rc, "docker's daemon does not answer");
+	return nvb_hint(err, rc,
+		"start it (systemctl start docker), or check DOCKER_HOST and the rights to its socket");
 }
 
 /* --runtime nvbind reads its request from the environment. */
@@ -167,7 +100,7 @@ int run_docker(struct run_command *command, struct run *run, nvb_error **err)
 	if (rc == 0)
 		rc = run_make_plan(run, err);
 	if (rc == 0)
-		rc = ask_daemon(program, &info, err);
+		rc = ask_daemon(&info, err);
 	if (rc == 0 && run->rootless && !info.rootless)
 		rc = nvb_hint(err,
 			nvb_fail(err, NVB_ERR_PERMISSION, "--rootless: this docker daemon runs as root"),

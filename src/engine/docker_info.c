@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/docker_info.h"
+
 #include "base/jscan.h"
-#include "run.h"
+#include "base/str.h"
 
 /* `docker info --format '{{json .}}'`: what is read of it. The API documents the fields (SystemInfo). */
 
