@@ -41,11 +41,13 @@ static const struct {
 
 bool nvb_cuda_of_driver(const char *driver_version, struct nvb_two_numbers *cuda, bool *at_least)
 {
-	_cleanup_free_ char *first = strndup(driver_version, strcspn(driver_version, "."));
-	size_t i = NVB_ELEMENTS(branches);
+	size_t i = NVB_ELEMENTS(branches), digits = strcspn(driver_version, ".");
+	char first[11] = "";
 	uint32_t branch;
 
-	if (!first || !nvb_parse_u32(first, &branch))
+	if (digits < sizeof(first))
+		memcpy(first, driver_version, digits);
+	if (!nvb_parse_u32(first, &branch))
 		return false;
 	while (i && branches[i - 1].branch > branch)
 		i--;

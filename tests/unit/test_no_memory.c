@@ -30,7 +30,9 @@
 #include "nvbind/oci.h"
 #include "nvbind/plan.h"
 #include "nvbind/request.h"
+#include "oci/asked.h"
 #include "plan/plan.h"
+#include "request/require.h"
 #include "watch/watch.h"
 
 /* The C library's own functions call these too. */
@@ -441,6 +443,33 @@ static int edits_a_config(nvb_error **err)
 	return rc;
 }
 
+/* By every way at once, with a name and a value that have to be decoded. */
+static int reads_what_a_container_asks(nvb_error **err)
+{
+	static const char config[] =
+		"{\"process\":{\"env\":[\"NVIDIA_VISIBLE_DEVICES=\\u0030, 1:0\",\"NVIDIA_DRIVER_CAPABILITIES="
+		"compute\",\"NVIDIA_GDS=enabled\",\"NVIDIA_IMEX_CHANNELS=0\",\"NVIDIA_REQUIRE_CUDA=cuda>=12 "
+		"arch>1\"]},\"mounts\":[{\"source\":\"/dev/null\",\"destination\":"
+		"\"/var/run/nvidia-container-devices/imex/1\"}],"
+		"\"annotations\":{\"cdi.k8s.io/a\":\"vendor.com/nic=\\u0030\",\"b\":\"c\"}}";
+	const struct nvb_asked_rules rules = {.environment = true,
+		.mounts = true,
+		.imex = true,
+		.requirements = true,
+		.capabilities = NVB_CAP_ALL};
+	_cleanup_asked_ struct nvb_asked asked = {0};
+	struct nvb_request *request = NULL;
+	int rc = nvb_oci_asked(config, strlen(config), &rules, &asked, err);
+
+	if (rc == 0)
+		rc = nvb_asked_request(&asked, &rules, NULL, &request, err);
+	assert_untouched(rc, request);
+	if (rc == 0)
+		rc = nvb_require_check(&asked, &rules, request, &made, NULL, err);
+	nvb_request_free(request);
+	return rc;
+}
+
 static int writes_hook_arguments(nvb_error **err)
 {
 	char **argv = NULL;
@@ -462,6 +491,7 @@ static void requests_and_plans(void **state)
 	EXHAUST(writes_yaml);
 	EXHAUST(writes_json);
 	EXHAUST(edits_a_config);
+	EXHAUST(reads_what_a_container_asks);
 	EXHAUST(writes_hook_arguments);
 	nvb_plan_free(plan);
 }
