@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/userns.h"
 #include "prestart/parts.h"
 
 /* v1: one rule a write, in the words of the kernel's devices.txt. */
@@ -33,9 +34,15 @@ int nvb_rules_allow(pid_t pid, const struct nvb_device_rule *rules, size_t count
 	struct nvb_device_cgroup cgroup = {0};
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
-	int rc = nvb_device_cgroup_find(pid, &cgroup, err);
+	int rc;
 
-	if (rc < 0 || !count)
+	/* Without the host's root the runtime restricts no devices, and who does is not ours to change. */
+	if (!count || nvb_in_user_namespace()) {
+		nvb_debug(log, "device rules are left to the host's root");
+		return 0;
+	}
+	rc = nvb_device_cgroup_find(pid, &cgroup, err);
+	if (rc < 0)
 		return rc;
 	path = cgroup.path;
 	if (!path) {

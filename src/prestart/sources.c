@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "prestart/parts.h"
 
 /* What the options of our own plans mean to mount_setattr(2); binding and privacy are how it is done here. */
@@ -66,6 +67,9 @@ static int open_mount(struct nvb_source *source, nvb_error **err)
 	if (rc < 0)
 		return nvb_wrap(err, rc, "mount of %s", source->edit->mount.host);
 	source->fd = clone_mount(source->edit->mount.host, attributes);
+	if (source->fd == -ENOSYS)
+		return nvb_hint(err, nvb_fail_errno(err, ENOSYS, "mount of %s", source->edit->mount.host),
+			"a prestart hook needs Linux 5.12; use nvbind-runtime or CDI");
 	if (source->fd < 0)
 		return nvb_fail_errno(err, -source->fd, "mount of %s", source->edit->mount.host);
 	if (fstat(source->fd, &st) < 0)
@@ -101,6 +105,7 @@ static int open_node(struct nvb_source *source, bool attach, nvb_error **err)
 int nvb_sources_open(struct nvb_prestart *prestart, nvb_error **err)
 {
 	const struct nvb_plan *plan = prestart->plan;
+	bool attach = prestart->user_namespace || nvb_in_user_namespace();
 
 	prestart->sources = calloc(plan->edit_count + 1, sizeof(*prestart->sources));
 	if (!prestart->sources)
@@ -113,7 +118,7 @@ int nvb_sources_open(struct nvb_prestart *prestart, nvb_error **err)
 		if (source.edit->kind == NVB_EDIT_MOUNT)
 			rc = open_mount(&source, &why);
 		else if (source.edit->kind == NVB_EDIT_DEVICE)
-			rc = open_node(&source, prestart->user_namespace, &why);
+			rc = open_node(&source, attach, &why);
 		else
 			continue;
 		/* What is optional and has gone since the plan was made is left out. */

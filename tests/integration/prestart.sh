@@ -100,3 +100,23 @@ mkdir -p "$T/host/run/nvbind"
 edit "$T/none" ".mounts += [{destination: \"/leases\", type: \"bind\", source: \"$T/host/run/nvbind\", options: [\"rbind\"]}]"
 like 'a lease is held while it runs' '^engine prestart hook' "$(with_cgroup_v1 run_bundle runc "$T/none" 2>&1)"
 is 'and by nobody afterwards' '' "$(NVBIND_ROOT=$T/host nvbind info --leases 2>/dev/null | grep 'prestart' || :)"
+
+# An engine without root: its hooks are root in its user namespace, where no device program can be attached and no node
+# made; the host's nodes go in as they are.
+rootless() {
+	mkdir "$T/rootless"
+	cp -a "$T/image" "$T/rootless/rootfs"
+	gpu_bundle "$T/rootless" 2 /probe
+	edit "$T/rootless" 'del(.linux.resources) | .linux.namespaces |= map(select(.type != "network"))
+		| .mounts |= map(select(.destination != "/sys/fs/cgroup")
+			| if .destination == "/sys" then {destination: "/sys", type: "none", source: "/sys", options: ["rbind", "ro"]}
+				elif .destination == "/dev/pts" then .options -= ["gid=5"] else . end)'
+	unshare --user --map-root-user --mount --pid --fork --mount-proc \
+		runc --root "$T/rootless/state" run --bundle "$T/rootless" "nvb-test-$BASHPID" </dev/null
+}
+if unshare --user --map-root-user --mount --pid --fork --mount-proc true 2>/dev/null; then
+	output=$(with_cgroup_v1 rootless 2>&1 || :)
+	is 'in the namespace of a rootless engine: its nodes' "$(grep -v nvidia5 <<<"$EXPECTED")" \
+		"$(grep '^/dev/' <<<"$output" | sort)"
+	is 'and nvidia-smi finds one GPU' 1 "$(grep -c '^GPU' <<<"$output")"
+fi
