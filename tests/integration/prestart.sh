@@ -120,3 +120,17 @@ if unshare --user --map-root-user --mount --pid --fork --mount-proc true 2>/dev/
 		"$(grep '^/dev/' <<<"$output" | sort)"
 	is 'and nvidia-smi finds one GPU' 1 "$(grep -c '^GPU' <<<"$output")"
 fi
+
+# MIG devices by number, and by the UUIDs that the cache has from NVML; a hook asks NVML for nothing.
+make_sim a100x8-mig "$T/mig"
+printf '[roots]\nroot = "%s"\n[cache]\ndirectory = "%s"\n' "$T/mig" "$T/mig-cache" >"$T/config.toml"
+uuid=$(nvbind info --root "$T/mig" --nvml --json | jq -r '.gpus[0].mig_devices[1].uuid // ([.. | .uuid? // empty | select(startswith("MIG-"))][1])')
+mig() { # SELECTOR
+	gpu_bundle "$T/none" "$1" sh -c 'nvidia-smi -L | grep -o "MIG-[^)]*"; ls /dev/nvidia-caps | wc -l
+		for n in /dev/nvidia-caps/*; do dd if=/dev/zero of=$n count=1 2>&1 | sed -n "s/.*: //p"; done'
+	with_cgroup_v1 run_bundle runc "$T/none" 2>&1 || :
+}
+like 'a MIG device by a UUID that nobody knows yet' "run 'nvbind info --nvml' as root" "$(mig "$uuid")"
+is 'by number: itself, its two rights, nothing to be written' "$uuid 2 Permission denied Permission denied" "$(mig 0:1 | xargs)"
+nvbind info --nvml --config "$T/config.toml" >/dev/null
+is 'by UUID, from the cache' "$uuid 2 Permission denied Permission denied" "$(mig "$uuid" | xargs)"

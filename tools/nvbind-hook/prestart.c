@@ -163,7 +163,7 @@ static int load_inventory(struct job *job, nvb_error **err)
 		rc = nvb_hint(err,
 			nvb_fail(err, NVB_ERR_NOT_FOUND,
 				"the UUIDs of this host's MIG devices are not in the inventory's cache"),
-			"run 'nvbind info' as root once after MIG devices have changed, or name them as 0:1");
+			"run 'nvbind info --nvml' as root once after MIG devices have changed, or name them as 0:1");
 	return rc;
 }
 
