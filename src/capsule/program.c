@@ -33,6 +33,18 @@ static bool has_mounts(const struct check *check)
 	return check->plan || check->spec->volume_count + check->spec->tmpfs_count > 0;
 }
 
+static bool covers_directories(const struct check *check)
+{
+	for (size_t i = 0; check->plan && i < check->plan->edit_count; i++) {
+		const struct nvb_edit *edit = &check->plan->edits[i];
+
+		if (edit->kind == NVB_EDIT_MOUNT && edit->mount.via == NVB_VIA_BIND &&
+			edit->mount.file_kind == NVB_FILE_DIRECTORY)
+			return true;
+	}
+	return check->spec->volume_count + check->spec->tmpfs_count > 0;
+}
+
 /* Whether a path of the root, without links, is or lies in one of the mounts. */
 static bool is_hidden_by(const struct check *check, const char *target, const char *path)
 {
@@ -43,6 +55,21 @@ static bool is_hidden_by(const struct check *check, const char *target, const ch
 		return true;
 	rest = nvb_after(path, real);
 	return nvb_streq(real, "/") || (rest && (!*rest || *rest == '/'));
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* A plan has dozens of mounts, nearly all of single files: those hide what is called like them. */
+static bool may_hide(const struct nvb_edit *edit, const char *path)
+{
+	return edit->kind == NVB_EDIT_MOUNT && edit->mount.via == NVB_VIA_BIND &&
+	       (edit->mount.file_kind == NVB_FILE_DIRECTORY ||
+		       nvb_streq(last_part(edit->mount.container), last_part(path)));
 }
 
 static bool is_hidden(const struct check *check, const char *path)
@@ -59,13 +86,10 @@ static bool is_hidden(const struct check *check, const char *path)
 	for (size_t i = 0; i < check->spec->tmpfs_count; i++)
 		if (is_hidden_by(check, check->spec->tmpfs[i].target, real))
 			return true;
-	for (size_t i = 0; check->plan && i < check->plan->edit_count; i++) {
-		const struct nvb_edit *edit = &check->plan->edits[i];
-
-		if (edit->kind == NVB_EDIT_MOUNT && edit->mount.via == NVB_VIA_BIND &&
-			is_hidden_by(check, edit->mount.container, real))
+	for (size_t i = 0; check->plan && i < check->plan->edit_count; i++)
+		if (may_hide(&check->plan->edits[i], real) &&
+			is_hidden_by(check, check->plan->edits[i].mount.container, real))
 			return true;
-	}
 	return false;
 }
 
@@ -218,7 +242,7 @@ static int find_program(const struct check *check, const struct nvb_process *pro
 {
 	_cleanup_strv_ char **directories = NULL;
 	char path[PATH_MAX];
-	bool hidden = false;
+	bool hidden = false, covered = covers_directories(check);
 	int fd = -1;
 
 	if (*check->program == '/')
@@ -229,11 +253,11 @@ static int find_program(const struct check *check, const struct nvb_process *pro
 	}
 	directories = nvb_strv_split(search_path(process), ":");
 	nvb_strv_foreach (directory, directories) {
-		/* One that a mount hides may hold the program for all we know. */
+		/* One that a mount covers may hold the program for all we know. */
 		if (fd >= 0 || hidden || **directory != '/')
 			break;
 		snprintf(path, sizeof(path), "%s/%s", *directory, check->program);
-		if (has_mounts(check))
+		if (covered)
 			hidden = nvb_root_stat(check->root, *directory, true, &(struct stat){0}) == 0 &&
 				 is_hidden(check, *directory);
 		if (!hidden)
