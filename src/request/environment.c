@@ -38,6 +38,7 @@ static bool starts_with(const char *name, size_t size, const char *prefix)
 bool nvb_asked_wants_variable(const struct nvb_asked_rules *rules, const char *name, size_t size)
 {
 	if (starts_with(name, size, "NVIDIA_") ||
+		(size == strlen(NVB_ISOLATION_VARIABLE) && starts_with(name, size, NVB_ISOLATION_VARIABLE)) ||
 		(size == strlen("CUDA_VERSION") && starts_with(name, size, "CUDA_VERSION")))
 		return true;
 	nvb_strv_foreach (resource, rules->swarm_resources)
@@ -63,6 +64,13 @@ const char *nvb_asked_variable(const struct nvb_asked *asked, const char *name)
 		if (nvb_streq(asked->environment[i].name, name))
 			return asked->environment[i].value;
 	return NULL;
+}
+
+const char *nvb_asked_isolation(const struct nvb_asked *asked, const struct nvb_asked_rules *rules)
+{
+	const char *value = nvb_asked_variable(asked, NVB_ISOLATION_VARIABLE);
+
+	return value && *value && (rules->environment || asked->privileged) ? value : NULL;
 }
 
 bool nvb_asked_is_legacy(const struct nvb_asked *asked)

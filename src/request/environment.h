@@ -63,6 +63,10 @@ bool nvb_asked_wants_annotation(const struct nvb_asked_rules *rules, const char 
 /* The value of a variable (the last one of that name, as programs see it), or NULL. */
 const char *nvb_asked_variable(const struct nvb_asked *asked, const char *name);
 
+/* How it wants its GPUs held: the value of NVBIND_ISOLATION; NULL when it does not say so, or may not. */
+const char *nvb_asked_isolation(const struct nvb_asked *asked, const struct nvb_asked_rules *rules);
+#define NVB_ISOLATION_VARIABLE "NVBIND_ISOLATION"
+
 /* An image from before NVIDIA_REQUIRE_CUDA: CUDA_VERSION alone says what it needs. */
 bool nvb_asked_is_legacy(const struct nvb_asked *asked);
 

@@ -76,8 +76,41 @@ container_life() {
 	# The engine writes the control group's values anew.
 	docker update --pids-limit 100 life >/dev/null
 	sees 'docker restart, pause, update' 2 "$(docker exec life probe)"
+	one_line 'one that wants it exclusively' "GPU 2 .* is in use by .*${id:0:12}" \
+		shim 2 -e NVBIND_ISOLATION=exclusive test true
 	docker rm -f life >/dev/null
 	eventually "$WORLD: and ends with it" '[]' leases
+}
+
+docker_state() { docker inspect -f "{{.State.$1}}" "$2" 2>/dev/null || true; }
+
+# A container that has its GPUs to itself, until it ends however it ends.
+exclusively() {
+	local id pid client
+	nvbind --config "$T/etc-nvbind/config.toml" run --runtime docker --gpu 1 --isolation exclusive --name alone \
+		--network none test sleep 1000 >/dev/null 2>&1 &
+	client=$!
+	eventually "$WORLD: it runs" true docker_state Running alone
+	id=$(docker inspect -f '{{.Id}}' alone)
+	# docker's client is nobody the container needs.
+	kill -KILL "$client"
+	wait "$client" 2>/dev/null || true
+	is "$WORLD: nvbind run --runtime docker --isolation exclusive" "exclusive 1 $id" \
+		"$(leases | jq -r '.[] | "\(.mode) \(.devices[].id) \(.container)"')"
+	sees 'it has its GPU' 1 "$(docker exec alone probe)"
+	one_line 'nobody else has' "GPU 1 .* is held exclusively by .*${id:0:12}" shim 0,1 test true
+	one_line 'not by --gpus either' "GPU 1 .* is held exclusively" run --gpus all test true
+	refuses "$WORLD: nor has a capsule" 125 'GPU 1 .* is held exclusively' \
+		bolt --root "$T/host" surge run --rm --gpu 1 "$T/rootfs" true
+	pid=$(docker_state Pid alone)
+	kill -KILL "$pid"
+	eventually "$WORLD: killed, it holds nothing" '[]' leases
+	docker rm -f alone >/dev/null
+	one_line 'a word that is no mode' 'NVBIND_ISOLATION.*exklusive' shim 2 -e NVBIND_ISOLATION=exklusive test true
+	docker run -d --network none --name legacy1 --gpus '"device=1"' -e NVBIND_ISOLATION=exclusive test sleep 1000 >/dev/null
+	one_line '--gpus, exclusively' 'GPU 1 .* is held exclusively by prestart hook' shim 1 test true
+	docker rm -f legacy1 >/dev/null
+	eventually "$WORLD: --gpus, ended" '[]' leases
 }
 
 exclusive_elsewhere() {
@@ -153,6 +186,7 @@ world() {
 		selections
 		without_a_gpu
 		refusals
+		exclusively
 		exclusive_elsewhere
 		mig
 	fi

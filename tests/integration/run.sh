@@ -73,6 +73,9 @@ unlike 'the user counts before it' '1073741824|67108864' "$line"
 # docker: whichever the daemon can.
 export FAKE_INFO=$T/info.json
 jq -n --arg d "$T/cdi" '{ServerVersion: "28.2.2", CDISpecDirs: [$d], Runtimes: {runc: {}, nvbind: {path: "x"}}}' >"$FAKE_INFO"
+is 'docker, exclusively: by the runtime, which holds the lease' \
+	'docker run --runtime nvbind --env NVIDIA_VISIBLE_DEVICES=1 --env NVBIND_ISOLATION=exclusive img' \
+	"$(fake --runtime docker --dry-run --gpu 1 --isolation exclusive img)"
 is 'docker by CDI' 'docker run --device nvidia.com/gpu=1 img' "$(fake --runtime docker --dry-run --gpu 1 img)"
 jq '.CDISpecDirs = []' "$FAKE_INFO" >"$T/x" && mv "$T/x" "$FAKE_INFO"
 is 'docker by its runtime' 'docker run --runtime nvbind --env NVIDIA_VISIBLE_DEVICES=1,2 img' \
@@ -82,7 +85,8 @@ like 'and the profile'\''s capabilities' 'NVIDIA_DRIVER_CAPABILITIES=compute,gra
 jq '.CDISpecDirs = null | .Runtimes = {runc: {}} | .ServerVersion = "20.10.24"' "$FAKE_INFO" >"$T/x" && mv "$T/x" "$FAKE_INFO"
 refused 'docker can neither' 'docker 20.10.24 reads no CDI specs and does not have.*runtime configure' --runtime docker --gpu 1 img
 refused 'rootful docker' 'this is root' --runtime docker --rootless img
-refused 'exclusive with docker' 'may outlive its client' --runtime docker --isolation exclusive img
+refused 'exclusive with docker' 'isolation exclusive: docker does not have the runtime nvbind.*runtime configure' \
+	--runtime docker --gpu 1 --isolation exclusive img
 echo '{"ServerErrors": ["Cannot connect to the Docker daemon"]}' >"$FAKE_INFO"
 refused 'no daemon' 'does not answer: Cannot connect.*systemctl start docker' --runtime docker --gpu 1 img
 echo '{"ServerVersion": ' >"$FAKE_INFO"

@@ -438,6 +438,36 @@ static void escapes_are_decoded(void **state)
 	assert_string_equal(nvb_asked_variable(&asked, "NVIDIA_VISIBLE_DEVICES"), "all");
 }
 
+/* How the GPUs are to be held, by those who may say anything. */
+static void isolation_is_asked_by_who_may_ask(void **state)
+{
+	struct nvb_asked_rules strict = usual;
+	const struct {
+		const char *words[4];
+		const struct nvb_asked_rules *rules;
+		const char *isolation;
+	} cases[] = {
+		{{VISIBLE "0", NULL}, &usual, NULL},
+		{{VISIBLE "0", "E NVBIND_ISOLATION=exclusive", NULL}, &usual, "exclusive"},
+		{{VISIBLE "0", "E NVBIND_ISOLATION=", NULL}, &usual, NULL},
+		{{VISIBLE "0", "E NVBIND_ISOLATIONS=exclusive", NULL}, &usual, NULL},
+		{{VISIBLE "0", "E NVBIND_ISOLATION=exclusive", NULL}, &strict, NULL},
+		{{VISIBLE "0", "E NVBIND_ISOLATION=exclusive", "P", NULL}, &strict, "exclusive"},
+	};
+
+	(void)state;
+	strict.environment = false;
+	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
+		_cleanup_free_ char *config = config_of(cases[i].words);
+		_cleanup_asked_ struct nvb_asked asked = {0};
+		const char *isolation;
+
+		assert_int_equal(nvb_oci_asked(config, strlen(config), cases[i].rules, &asked, NULL), 0);
+		isolation = nvb_asked_isolation(&asked, cases[i].rules);
+		assert_true(nvb_streq0(isolation, cases[i].isolation));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +483,7 @@ int main(void)
 		cmocka_unit_test(odd_documents_are_read_or_refused),
 		cmocka_unit_test(endless_lists_are_refused),
 		cmocka_unit_test(escapes_are_decoded),
+		cmocka_unit_test(isolation_is_asked_by_who_may_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,8 +191,13 @@ static int take_lease(struct job *job, nvb_error **err)
 {
 	const struct nvb_lease_holder holder = {
 		.engine = "prestart hook", .container = job->state.id, .pid = job->state.pid};
+	const char *isolation = nvb_asked_isolation(&job->asked, &job->rules);
+	enum nvb_lease_mode mode = NVB_LEASE_SHARED;
+	int rc = isolation ? nvb_lease_parse_mode(isolation, &mode, err) : 0;
 
-	return nvb_lease_take_plan(job->inventory, job->plan, NVB_LEASE_SHARED, &holder, &job->lease, err);
+	if (rc < 0)
+		return nvb_wrap(err, rc, NVB_ISOLATION_VARIABLE);
+	return nvb_lease_take_plan(job->inventory, job->plan, mode, &holder, &job->lease, err);
 }
 
 static int give(struct job *job, nvb_error **err)

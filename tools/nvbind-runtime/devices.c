@@ -218,7 +218,7 @@ static int give(const struct container *container, const struct config_file *fil
 	if (rc == 0)
 		rc = nvb_require_check(asked, &container->rules, request, inventory, container->log, err);
 	if (rc == 0)
-		rc = take_lease(container, inventory, plan, &taken, err);
+		rc = take_lease(container, asked, inventory, plan, &taken, err);
 	if (rc == 0)
 		rc = edit(container, file, plan, err);
 	if (rc < 0)

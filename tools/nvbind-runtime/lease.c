@@ -31,20 +31,25 @@ static bool absolute(char path[static PATH_MAX], const char *name)
 	return getcwd(here, sizeof(here)) && (size_t)snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
 }
 
-int take_lease(const struct container *container, const struct nvb_inventory *inventory,
-	const struct nvb_plan *plan, struct nvb_lease **lease, nvb_error **err)
+int take_lease(const struct container *container, const struct nvb_asked *asked,
+	const struct nvb_inventory *inventory, const struct nvb_plan *plan, struct nvb_lease **lease,
+	nvb_error **err)
 {
 	const struct shim_arguments *arguments = container->arguments;
 	struct nvb_lease_holder holder = {.engine = "nvbind-runtime", .container = arguments->id};
+	const char *isolation = nvb_asked_isolation(asked, &container->rules);
 	char root[PATH_MAX], state[PATH_MAX], pid_file[PATH_MAX];
-	int rc;
+	enum nvb_lease_mode mode = NVB_LEASE_SHARED;
+	int rc = isolation ? nvb_lease_parse_mode(isolation, &mode, err) : 0;
 
+	if (rc < 0)
+		return nvb_wrap(err, rc, NVB_ISOLATION_VARIABLE);
 	if (arguments->id && absolute(root, state_root(container)) &&
 		(size_t)snprintf(state, sizeof(state), "%s/%s", root, arguments->id) < sizeof(state))
 		holder.runtime_state = state;
 	if (arguments->pid_file && absolute(pid_file, arguments->pid_file))
 		holder.pid_file = pid_file;
-	rc = nvb_lease_take_plan(inventory, plan, NVB_LEASE_SHARED, &holder, lease, err);
+	rc = nvb_lease_take_plan(inventory, plan, mode, &holder, lease, err);
 	/* Who may not write records holds a GPU by an open file: as long as the runtime runs. */
 	return rc < 0 ? rc : nvb_lease_keep_over_exec(*lease, err);
 }

@@ -25,7 +25,7 @@ struct container {
 int give_devices(const struct container *container, struct nvb_lease **lease, nvb_error **err);
 
 /* The lease of its GPUs, for as long as the runtime and then the container live. */
-int take_lease(const struct container *container, const struct nvb_inventory *inventory,
-	const struct nvb_plan *plan, struct nvb_lease **lease, nvb_error **err);
+int take_lease(const struct container *container, const struct nvb_asked *asked,
+	const struct nvb_inventory *inventory, const struct nvb_plan *plan, struct nvb_lease **lease, nvb_error **err);
 
 #endif

@@ -150,13 +150,6 @@ static int read_isolation(struct run *run, nvb_error **err)
 {
 	int rc = opt.isolation ? nvb_lease_parse_mode(opt.isolation, &run->isolation, err) : 0;
 
-	/* Who kills docker's client frees the lease and leaves the container. */
-	if (rc == 0 && opt.engine == ENGINE_DOCKER && run->isolation == NVB_LEASE_EXCLUSIVE)
-		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_UNSUPPORTED,
-				"--isolation exclusive: a container of docker may outlive its client, which "
-				"holds the lease"),
-			"use --runtime bolt or podman");
 	return rc < 0 ? nvb_wrap(err, rc, "--isolation") : 0;
 }
 
@@ -224,10 +217,12 @@ static int show(const struct run_command *command, nvb_error **err)
 	return 0;
 }
 
-/* Holds the GPUs for the engine that does not do it itself. */
+/* Holds the GPUs for the engine that does not do it itself, as bolt does and, where they are exclusive, the
+ * runtime that docker calls. */
 static int take_lease(struct run *run, nvb_error **err)
 {
-	if (opt.dry_run || opt.engine == ENGINE_BOLT)
+	if (opt.dry_run || opt.engine == ENGINE_BOLT ||
+		(opt.engine == ENGINE_DOCKER && run->isolation == NVB_LEASE_EXCLUSIVE))
 		return 0;
 	return run_take_lease(run, nvb_choice_name(engines, opt.engine), err);
 }

@@ -41,6 +41,10 @@ static void add_runtime(struct run_command *command, const struct run *run)
 	run_add(command, "--env");
 	run_addf(command, "NVIDIA_VISIBLE_DEVICES=%s", list.s ? list.s : "none");
 	command->failed |= list.failed;
+	if (run->isolation == NVB_LEASE_EXCLUSIVE) {
+		run_add(command, "--env");
+		run_add(command, "NVBIND_ISOLATION=exclusive");
+	}
 	if (run->request->capabilities == NVB_CAP_DEFAULT)
 		return;
 	run_add(command, "--env");
@@ -62,8 +66,10 @@ static int add_gpus(
 {
 	_cleanup_error_ nvb_error *why = NULL;
 	struct run_command devices = {0};
-	bool cdi = info->cdi_directories && info->cdi_directories[0];
 	bool runtime = nvb_strv_contains(info->runtimes, "nvbind");
+	bool exclusive = run->isolation == NVB_LEASE_EXCLUSIVE;
+	/* docker's client may end and leave the container, so an exclusive lease must be the runtime's. */
+	bool cdi = info->cdi_directories && info->cdi_directories[0] && !exclusive;
 	int rc = -NVB_ERR_NOT_FOUND;
 
 	if (run->request->none)
@@ -85,6 +91,15 @@ static int add_gpus(
 		nvb_error_move(err, NVB_TAKE_PTR(why));
 		return rc;
 	}
+	if (exclusive)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_UNSUPPORTED,
+				runtime ? "--isolation exclusive: the runtime nvbind gives NVIDIA's GPUs only"
+					: "--isolation exclusive: docker does not have the runtime nvbind, "
+					  "which "
+					  "holds GPUs for its containers"),
+			runtime ? "name GPUs, not CDI devices of others"
+				: "nvbind runtime configure --runtime docker, then restart docker");
 	return nvb_hint(err,
 		nvb_fail(err, NVB_ERR_UNSUPPORTED,
 			"docker %s reads no CDI specs and does not have the runtime nvbind", info->version),
