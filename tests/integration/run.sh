@@ -80,6 +80,8 @@ is 'docker by CDI' 'docker run --device nvidia.com/gpu=1 img' "$(fake --runtime 
 jq '.CDISpecDirs = []' "$FAKE_INFO" >"$T/x" && mv "$T/x" "$FAKE_INFO"
 is 'docker by its runtime' 'docker run --runtime nvbind --env NVIDIA_VISIBLE_DEVICES=1,2 img' \
 	"$(fake --runtime docker --dry-run --gpu 1 --gpu 2 img)"
+is 'by its runtime what CDI names' 'docker run --runtime nvbind --env NVIDIA_VISIBLE_DEVICES=1,4 img' \
+	"$(fake --runtime docker --dry-run --gpu 1 --device nvidia.com/gpu=4 --device nvidia.com/gpu=1 img)"
 like 'and the profile'\''s capabilities' 'NVIDIA_DRIVER_CAPABILITIES=compute,graphics,utility,video ' \
 	"$(fake --runtime docker --dry-run --gpu 1 --profile development img)"
 jq '.CDISpecDirs = null | .Runtimes = {runc: {}} | .ServerVersion = "20.10.24"' "$FAKE_INFO" >"$T/x" && mv "$T/x" "$FAKE_INFO"

@@ -9,6 +9,7 @@
  */
 
 enum { LARGEST_ANSWER = 4 << 20 };
+#define OWN_KIND "nvidia.com/gpu="
 
 static int ask_daemon(struct docker_info *info, nvb_error **err)
 {
@@ -29,7 +30,16 @@ static int ask_daemon(struct docker_info *info, nvb_error **err)
 		"start it (systemctl start docker), or check DOCKER_HOST and the rights to its socket");
 }
 
-/* --runtime nvbind reads its request from the environment. */
+static bool is_planned(const struct nvb_plan *plan, const char *device)
+{
+	for (size_t i = 0; i < plan->device_count; i++)
+		if (nvb_streq(plan->devices[i].name, device))
+			return true;
+	return false;
+}
+
+/* --runtime nvbind reads its request from the environment. What was named as CDI does stands in the plan as
+ * edits, not as a device, where a spec has it. */
 static void add_runtime(struct run_command *command, const struct run *run)
 {
 	_cleanup_strbuf_ struct nvb_strbuf list = {0};
@@ -37,7 +47,15 @@ static void add_runtime(struct run_command *command, const struct run *run)
 
 	run_add_option(command, "--runtime", "nvbind");
 	for (size_t i = 0; i < run->plan->device_count; i++)
-		nvb_sb_addf(&list, "%s%s", i ? "," : "", run->plan->devices[i].name);
+		nvb_sb_addf(&list, "%s%s", list.len ? "," : "", run->plan->devices[i].name);
+	for (size_t i = 0; i < run->request->selector_count; i++) {
+		const struct nvb_selector *selector = &run->request->selectors[i];
+		const char *device =
+			selector->kind == NVB_SELECT_CDI ? nvb_after(selector->text, OWN_KIND) : NULL;
+
+		if (device && !is_planned(run->plan, device))
+			nvb_sb_addf(&list, "%s%s", list.len ? "," : "", device);
+	}
 	run_add(command, "--env");
 	run_addf(command, "NVIDIA_VISIBLE_DEVICES=%s", list.s ? list.s : "none");
 	command->failed |= list.failed;
@@ -56,7 +74,7 @@ static bool has_foreign_device(const struct nvb_request *request)
 {
 	for (size_t i = 0; i < request->selector_count; i++)
 		if (request->selectors[i].kind == NVB_SELECT_CDI &&
-			!nvb_after(request->selectors[i].text, "nvidia.com/gpu="))
+			!nvb_after(request->selectors[i].text, OWN_KIND))
 			return true;
 	return false;
 }
