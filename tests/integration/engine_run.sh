@@ -71,7 +71,7 @@ with_docker() {
 	is "$WORLD: docker, a profile" 'PCI_BUS_ID 1048576' "$(gpu_run docker --gpu 0 --profile ai --ulimit memlock=65536 test sh -c \
 		'echo $CUDA_DEVICE_ORDER $(df -k /dev/shm | tail -n 1 | while read -r _ size _; do echo $size; done)')"
 	stop_dockerd
-	one_line 'a daemon that does not run' 'daemon does not answer: Cannot connect' \
+	one_line 'a daemon that does not run' 'daemon does not answer: .*Cannot connect' \
 		env NVBIND_ROOT="$T/host" nvbind run --runtime docker --gpu 2 test
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/common.h"
@@ -92,12 +93,13 @@ int run_find_engine(const char *name, char **out, nvb_error **err)
 		return nvb_fail_oom(err);
 	nvb_strv_foreach (directory, directories) {
 		_cleanup_free_ char *file = NULL;
+		struct stat st;
 
 		if (asprintf(&file, "%s/%s", *directory, name) < 0) {
 			file = NULL;
 			return nvb_fail_oom(err);
 		}
-		if (access(file, X_OK) == 0) {
+		if (access(file, X_OK) == 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode)) {
 			*out = NVB_TAKE_PTR(file);
 			return 0;
 		}
