@@ -57,6 +57,9 @@ static int begin(struct job *job, const char *file, const char *state_directory,
 	if (rc == 0)
 		rc = engine_record_read(&job->record, job->directory, err);
 	job->has_record = rc == 1;
+	if (rc == 1 && !nvb_streq(job->record.file, job->target.path))
+		return nvb_fail(err, NVB_ERR_CORRUPT, "%s is the record of another file, %s", job->directory,
+			job->record.file);
 	return rc < 0 ? rc : 0;
 }
 

@@ -132,6 +132,8 @@ static int check_import(
 
 	if (rc < 0 || nvb_streq(file, imported) || !engine_sources_find(&sources, table, NULL))
 		return rc;
+	if (engine_program_version("containerd") >= FIRST_WITH_VERSION_3)
+		return 0; /* it merges, whatever the version of the file */
 	rc = nvb_fail(err, NVB_ERR_CONFLICT,
 		"%s imports %s, whose plugins.\"%s\" counts in the place of this file's before containerd "
 		"2.0",
@@ -286,19 +288,31 @@ static int set_all(struct engine_settings *settings, const struct engine_request
 	return rc < 0 ? rc : note_disabled(settings, sources, err);
 }
 
+/* The version of a file, and what counts besides it: a new drop-in is of the version of the file that imports
+ * it, else containerd does not take it; before version 3 an imported table counts alone. */
+static int find_neighbours(struct engine_sources *sources, const struct nvb_toml *doc, const char *file,
+	int *version, nvb_error **err)
+{
+	int rc = engine_sources_read(sources, file, "config.toml", err);
+
+	if (rc == 0)
+		rc = find_version(doc->root.items.count || !sources->count ? doc : &sources->items[0].doc,
+			version, err);
+	if (rc < 0 || *version >= MERGING)
+		return rc;
+	engine_sources_release(sources);
+	return engine_sources_add(sources, file, err);
+}
+
 int engine_containerd_settings(struct engine_settings *settings, const struct engine_request *request,
 	const char *file, const char *text, size_t size, nvb_error **err)
 {
 	_cleanup_engine_sources_ struct engine_sources sources = {0};
 	_cleanup_toml_ struct nvb_toml doc = {0};
-	int version, rc = nvb_toml_parse(&doc, text, size, file, err);
+	int version = 0, rc = nvb_toml_parse(&doc, text, size, file, err);
 
 	if (rc == 0)
-		rc = engine_sources_read(&sources, file, "config.toml", err);
-	if (rc < 0)
-		return rc;
-	/* A drop-in is of the version of the file that imports it, else containerd does not take it. */
-	rc = find_version(sources.count ? &sources.items[0].doc : &doc, &version, err);
+		rc = find_neighbours(&sources, &doc, file, &version, err);
 	if (rc == 0)
 		rc = check_imports(&doc, file, version, err);
 	if (rc == 0 && !doc.root.items.count)
@@ -310,7 +324,7 @@ int engine_containerd_default(struct nvb_arena *arena, const char *file, const c
 	const char *const **path, nvb_error **err)
 {
 	_cleanup_toml_ struct nvb_toml doc = {0};
-	int version, rc = nvb_toml_parse(&doc, text, size, file, err);
+	int version = 0, rc = nvb_toml_parse(&doc, text, size, file, err);
 
 	if (rc == 0)
 		rc = find_version(&doc, &version, err);

@@ -12,10 +12,26 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+/* What is made of the file's bytes, and would be wrong for other ones. */
+static bool is_of_content(const char *name)
+{
+	return nvb_streq(name, "security.ima") || nvb_streq(name, "security.evm");
+}
+
+/* The new file may have it already, from its directory: then it does not matter that we may not set it. */
+static bool has_already(int fd, const char *name, const void *value, size_t size)
+{
+	_cleanup_free_ char *there = malloc(size + 1);
+
+	return there && fgetxattr(fd, name, there, size + 1) == (ssize_t)size &&
+	       memcmp(there, value, size) == 0;
+}
+
 static int copy_attribute(int from, int to, const char *name)
 {
 	ssize_t size = fgetxattr(from, name, NULL, 0);
 	_cleanup_free_ char *value = size >= 0 ? malloc((size_t)size + 1) : NULL;
+	int rc;
 
 	if (size >= 0 && !value)
 		return -ENOMEM;
@@ -23,7 +39,10 @@ static int copy_attribute(int from, int to, const char *name)
 		size = fgetxattr(from, name, value, (size_t)size);
 	if (size < 0)
 		return errno == ENODATA ? 0 : -errno;
-	return fsetxattr(to, name, value, (size_t)size, 0) < 0 ? -errno : 0;
+	if (fsetxattr(to, name, value, (size_t)size, 0) == 0)
+		return 0;
+	rc = -errno;
+	return has_already(to, name, value, (size_t)size) ? 0 : rc;
 }
 
 static int copy_attributes(int from, int to)
@@ -38,7 +57,7 @@ static int copy_attributes(int from, int to)
 		return -ENOMEM;
 	size = flistxattr(from, names, (size_t)size);
 	for (const char *name = names; size > 0 && name < names + size; name += strlen(name) + 1) {
-		int rc = copy_attribute(from, to, name);
+		int rc = is_of_content(name) ? 0 : copy_attribute(from, to, name);
 
 		if (rc < 0)
 			return rc;

@@ -217,3 +217,15 @@ if [ "$(id -u)" = 0 ] && others_reach_build; then
 		--runtime docker --config "$T/locked/daemon.json" --state-dir "$T/nobody"
 	check 'nothing was tried' test ! -e "$T/nobody"
 fi
+
+# podman's files of a user, without root: below the home, backups as well.
+if [ "$(id -u)" = 0 ] && others_reach_build; then
+	mkdir "$T/home"
+	chown 65534:65534 "$T/home"
+	as_user() { env -u XDG_CONFIG_HOME HOME="$T/home" setpriv --reuid=65534 --regid=65534 --clear-groups "$NVB_BUILD/bin/nvbind" runtime configure --runtime podman "$@"; }
+	check 'podman without root' as_user
+	check 'is configured in the home' test -f "$T/home/.config/containers/containers.conf.d/99-nvbind.conf"
+	check 'and so is the record' test -d "$T/home/.local/state/nvbind/engine"
+	check 'and undone there' as_user --undo
+	check 'nothing is left but where records are' test ! -e "$T/home/.config"
+fi

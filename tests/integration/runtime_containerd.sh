@@ -83,3 +83,16 @@ for text in 'version = 2' '# nothing here'; do
 	configure --undo >/dev/null 2>&1
 	is "and back" "$text" "$(cat "$T/config.toml")"
 done
+
+# An imported table takes the place of the whole one before containerd 2.0: there ours goes into the imported file.
+mkdir "$T/conf.d"
+printf 'version = 2\nimports = ["%s/conf.d/*.toml"]\n' "$T" >"$T/config.toml"
+printf '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/x"\n' >"$T/conf.d/registry.toml"
+file=$T/config.toml
+if ! configure >/dev/null 2>"$T/err"; then
+	like 'an import that would hide ours is refused' "config.toml imports $T/conf.d/registry.toml, .*\(--config $T/conf.d/registry.toml\)" "$(cat "$T/err")"
+	file=$T/conf.d/registry.toml
+	nvbind runtime configure --runtime containerd --config "$file" --state-dir "$T/backup" --runtime-path "$R" >/dev/null 2>&1
+fi
+is 'containerd has ours' "runc io.containerd.runc.v2 $R False False ['nvbind', 'runc']" "$(merged)"
+check 'undone' nvbind runtime configure --runtime containerd --config "$file" --state-dir "$T/backup" --undo

@@ -92,7 +92,7 @@ static int print(const struct engine_outcome *outcome, nvb_error **err)
 		fprintf(stderr, "nvbind: %s %sremoved\n", outcome->file, would);
 	else if (opt.undo)
 		fprintf(stderr, "nvbind: %s %srestored\n", outcome->file, would);
-	else if (outcome->backup)
+	else if (outcome->backup && !opt.dry_run)
 		fprintf(stderr, "nvbind: %s %schanged; as it was: %s\n", outcome->file, would,
 			outcome->backup);
 	else
