@@ -18,7 +18,11 @@ struct member {
 	value_reader read;
 };
 
-enum { MOST_MEMBERS = 4 };
+enum {
+	MOST_MEMBERS = 4,
+	MOST_VARIABLES =
+		1024, /* of those that are kept; images have some ten, and each is looked for by name */
+};
 
 /* Go reads a null as what is not there. 1: it was one. */
 static int skip_null(struct reader *reader, nvb_error **err)
@@ -98,6 +102,9 @@ static int read_variable(struct reader *reader, nvb_error **err)
 	equals = strchr(text, '=');
 	if (!equals || !nvb_asked_wants_variable(reader->rules, text, (size_t)(equals - text)))
 		return 0;
+	if (asked->environment_count == MOST_VARIABLES)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"process.env has more than %d variables that ask for GPUs", MOST_VARIABLES);
 	if (!NVB_GROW(asked->environment, asked->environment_count, asked->environment_capacity))
 		return nvb_fail_oom(err);
 	asked->environment[asked->environment_count].name =
