@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/render.h"
 
+#include "base/guard.h"
 #include "container/container.h"
 
 /* The room was estimated beforehand, so this is nearly always a copy. */
@@ -255,8 +256,10 @@ static void write_hook(struct oci_writer *writer, const char *path, const char *
 		ADD_NEXT_KEY(writer, "args");
 		add_strings(writer, args);
 	}
-	ADD_NEXT_KEY(writer, "env");
-	add_strings(writer, env && *env ? env : nvb_hook_environment);
+	if (nvb_guard("hook-environment")) {
+		ADD_NEXT_KEY(writer, "env");
+		add_strings(writer, env && *env ? env : nvb_hook_environment);
+	}
 	if (timeout > 0) {
 		ADD_NEXT_KEY(writer, "timeout");
 		add_number(writer, (uint32_t)timeout);

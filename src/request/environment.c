@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/guard.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -297,7 +298,7 @@ static int check_names(const struct front *front, char *const *names, const char
 		bool foreign = strchr(*name, '/') && strchr(*name, '=') && !is_nvidias(*name);
 		bool management = nvb_after(*name, "management.nvidia.com/") != NULL;
 
-		if (foreign)
+		if (foreign && nvb_guard("environment-names"))
 			return nvb_hint(front->err,
 				nvb_fail(front->err, NVB_ERR_PERMISSION,
 					"%s: %s is no device of NVIDIA's, and an environment may name no "

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/userns.h"
@@ -54,7 +55,8 @@ static int open_config(
 		if (file->directory < 0)
 			return nvb_fail_errno(err, errno, "bundle %s", bundle);
 	}
-	*fd = openat(file->directory, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	*fd = openat(file->directory, file->name,
+		O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (nvb_guard("config-link") ? O_NOFOLLOW : 0));
 	if (*fd >= 0)
 		return 0;
 	rc = errno == ELOOP ? nvb_fail(err, NVB_ERR_INVALID, "%s is a symbolic link, which is not followed",
@@ -71,11 +73,12 @@ static int read_config(const struct shim_arguments *arguments, struct config_fil
 
 	if (rc < 0)
 		return rc;
-	if (fstat(fd, &st) == 0 && st.st_size > CONFIG_MAX)
+	if (nvb_guard("config-size") && fstat(fd, &st) == 0 && st.st_size > CONFIG_MAX)
 		return nvb_fail(err, NVB_ERR_INVALID,
 			"%s has %lld bytes, more than the %d MiB that are read of one", file->name,
 			(long long)st.st_size, CONFIG_MAX >> 20);
-	return nvb_file_read_fd(fd, file->name, CONFIG_MAX, &file->text, &file->size, err);
+	return nvb_file_read_fd(fd, file->name, nvb_guard("config-size") ? CONFIG_MAX : SIZE_MAX, &file->text,
+		&file->size, err);
 }
 
 /* --- the host
