@@ -31,7 +31,7 @@ ends() {
 	out=$("$@" 2>&1) || status=$?
 	if [ "$status" -eq "$want" ]; then pass "$what"; else fail "$what" "status $status instead of $want" "$out"; fi
 }
-status() { nvbind cdi status --root "$host" --spec-dir "$specs" "$@"; }
+status() { nvbind cdi status --root "$host" --spec-dir "$specs"; }
 refresh() { nvbind cdi refresh --spec-dir "$specs" "$@"; }
 
 # --- fresh -----------------------------------------------------------------------------------------------------------

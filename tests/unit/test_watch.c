@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmocka_all.h"
 
+#include <linux/netlink.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "base/str.h"
 #include "scratch.h"
@@ -165,6 +169,39 @@ static void uevents(void **state)
 	assert_false(nvb_uevent_parse(&(struct nvb_uevent){0}, "a@/b", 4)); /* no NUL at its end */
 }
 
+/* In a network namespace of its own: what is sent there reaches nobody else. */
+static void only_the_kernel_is_believed(void **state)
+{
+	static const char forged[] =
+		"add@/module/nvidia\0ACTION=add\0DEVPATH=/module/nvidia\0SUBSYSTEM=module";
+	const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1};
+	int receiver, sender, status;
+	pid_t child = fork();
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct pollfd ready = {.events = POLLIN};
+
+		if (unshare(CLONE_NEWNET) < 0)
+			_exit(77);
+		receiver = ready.fd = nvb_uevent_open();
+		sender = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+		if (receiver < 0 || sender < 0 ||
+			sendto(sender, forged, sizeof(forged), 0, (const struct sockaddr *)&group,
+				sizeof(group)) < 0)
+			_exit(77);
+		/* It has come, and is not taken for the kernel's. */
+		if (poll(&ready, 1, 0) != 1)
+			_exit(2);
+		_exit(nvb_uevent_drain(receiver) == 0 && poll(&ready, 1, 0) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -176,6 +213,7 @@ int main(void)
 		test(nothing_is_waited_for_where_anybody_writes),
 		test(of_dev_only_nodes),
 		cmocka_unit_test(uevents),
+		cmocka_unit_test(only_the_kernel_is_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
