@@ -163,6 +163,39 @@ same_file 'leaves the file' "$T/before" "$T/b/config.json"
 is 'and nothing beside it' 'config.json rootfs' "$(ls -A "$T/b" | tr '\n' ' ' | sed 's/ $//')"
 is 'nothing is run' absent "$([ -e "$T/ran" ] && echo present || echo absent)"
 
+# Whichever call of writing fails, and wherever it is killed: the file is the old one or the new one, whole; after a failure
+# the old one, with nothing beside it, and nothing is run.
+step() { # CALL NUMBER WHAT
+	local status=0
+	cp "$T/before" "$T/b/config.json"
+	rm -f "$T/ran" "$T/b"/.nvb-*
+	in_mount_namespace configured strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:$3:when=$2" nvbind-runtime create \
+		--bundle "$T/b" id >/dev/null 2>&1 || status=$?
+	if [ "$status" -eq 0 ]; then
+		cmp -s "$T/after" "$T/b/config.json" && [ -e "$T/ran" ]
+	elif [ "$3" = signal=KILL ]; then
+		[ ! -e "$T/ran" ] && { cmp -s "$T/before" "$T/b/config.json" || cmp -s "$T/after" "$T/b/config.json"; }
+	else
+		[ ! -e "$T/ran" ] && cmp -s "$T/before" "$T/b/config.json" && [ "$(ls -A "$T/b" | wc -l)" = 2 ]
+	fi
+}
+steps() {
+	local call number
+	for call in write:2 renameat:2 fchmod:3 fchown:1 unlinkat:1 getrandom:4; do
+		for ((number = 1; number <= ${call#*:}; number++)); do
+			step "${call%:*}" "$number" "$1" || echo "${call%:*} $number"
+		done
+	done
+}
+if command -v strace >/dev/null && ! is_sanitized; then
+	bundle "$T/b" "$(env_of $V=2)"
+	cp "$T/b/config.json" "$T/before"
+	shim create --bundle "$T/b" id
+	cp "$T/b/config.json" "$T/after"
+	is 'a call that fails' '' "$(steps error=EIO)"
+	is 'a shim that is killed' '' "$(steps signal=KILL)"
+fi
+
 # The runtime, and the configuration itself, whatever the command.
 cp "$NVB_BUILD/bin/nvbind-runtime" "$T/copy"
 configure 'runtimes = ["/nowhere/runc", "no-such-crun"]'
