@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/json_compare.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -31,12 +32,15 @@ static int parse(const char *text, size_t size, struct json_object **out, nvb_er
 	tokener = json_tokener_new_ex(NVB_JSCAN_DEPTH + 2);
 	if (!tokener)
 		return nvb_fail_oom(err);
+	errno = 0;
 	/* With the NUL behind the text, so that a number at its end is known to end there. */
 	*out = json_tokener_parse_ex(tokener, text, (int)size + 1);
 	error = json_tokener_get_error(tokener);
 	json_tokener_free(tokener);
 	if (error == json_tokener_success)
 		return 0;
+	if (errno == ENOMEM) /* json-c 0.16 has no code for it */
+		return nvb_fail_oom(err);
 	return nvb_fail(err, NVB_ERR_INVALID, "does not read: %s", json_tokener_error_desc(error));
 }
 
@@ -81,32 +85,34 @@ static bool same_elsewhere(struct json_object *a, struct json_object *b, const c
 	return empty != NULL;
 }
 
-static bool has_value(struct json_object *there, const char *const *path, const char *value)
+/* `wanted` is NULL for a null, too: `absent` says that nothing may stand there. */
+static bool has_value(
+	struct json_object *there, const char *const *path, struct json_object *wanted, bool absent)
 {
-	_cleanup_json_ struct json_object *wanted = NULL;
 	bool found = true;
 
 	for (; *path && found; path++)
 		found = json_object_is_type(there, json_type_object) &&
 			json_object_object_get_ex(there, *path, &there);
-	if (!value)
-		return !found;
-	return found && parse(value, strlen(value), &wanted, NULL) == 0 && json_object_equal(there, wanted);
+	return absent ? !found : found && json_object_equal(there, wanted);
 }
 
 int json_verify(const char *before, size_t before_size, const char *after, size_t after_size,
 	const char *const *path, const char *value, const char *file, nvb_error **err)
 {
-	_cleanup_json_ struct json_object *old = NULL, *new = NULL;
+	_cleanup_json_ struct json_object *old = NULL, *new = NULL, *wanted = NULL;
 	int rc = parse(before, before_size, &old, err);
 
 	if (rc == 0)
 		rc = parse(after, after_size, &new, err);
 	if (rc < 0)
 		return nvb_wrap(err, rc, "%s: edited text", file);
+	rc = value ? parse(value, strlen(value), &wanted, err) : 0;
+	if (rc < 0)
+		return rc;
 	if (!value && json_object_equal(old, new))
 		return 0;
-	if (!same_elsewhere(old, new, path) || !has_value(new, path, value))
+	if (!same_elsewhere(old, new, path) || !has_value(new, path, wanted, !value))
 		return nvb_fail(err, NVB_ERR_CONFLICT, "%s: an edit of \"%s\" would change more than that",
 			file, path[0]);
 	return 0;

@@ -207,7 +207,8 @@ static void find_layout(struct layout *layout, const struct search *s, size_t nu
 
 static void add_line(struct nvb_strbuf *out, const struct layout *layout, size_t deeper)
 {
-	if (!layout->lines)
+	out->failed = out->failed || layout->indent.failed || layout->unit.failed;
+	if (!layout->lines || out->failed)
 		return;
 	nvb_sb_add(out, layout->end);
 	nvb_sb_addn(out, layout->indent.s ? layout->indent.s : "", layout->indent.len);
@@ -261,7 +262,8 @@ static void append(struct search *s, size_t number, const char *value, struct nv
 	add_member(&member, s, &layout, number, value);
 	if (layout.lines && !memchr(s->text + level->at.open, '\n', level->at.close - level->at.open)) {
 		nvb_sb_add(&member, layout.end);
-		nvb_sb_addn(&member, layout.indent.s, layout.indent.len - layout.unit.len);
+		if (!member.failed)
+			nvb_sb_addn(&member, layout.indent.s, layout.indent.len - layout.unit.len);
 	}
 	splice(out, s, level->at.open + 1, level->at.open + 1, &member);
 }

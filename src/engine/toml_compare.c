@@ -142,32 +142,35 @@ int toml_same(const char *a, const char *b, nvb_error **err)
 	return rc < 0 ? rc : toml_equal(va, vb);
 }
 
-static bool has_value(const struct nvb_toml *doc, const char *const *path, const char *value)
+/* `wanted` NULL: nothing may stand there. */
+static bool has_value(
+	const struct nvb_toml *doc, const char *const *path, const struct nvb_toml_value *wanted)
 {
-	_cleanup_toml_ struct nvb_toml wanted = {0};
-	const struct nvb_toml_value *there = &doc->root, *v = NULL;
+	const struct nvb_toml_value *there = &doc->root;
 
 	while (*path)
 		there = nvb_toml_get(there, *path++);
-	if (!value)
-		return !there;
-	return there && parse_value(&wanted, value, &v, NULL) == 0 && toml_equal(there, v);
+	return wanted ? there && toml_equal(there, wanted) : !there;
 }
 
 int toml_verify(const char *before, size_t before_size, const char *after, size_t after_size,
 	const char *const *path, const char *value, const char *file, nvb_error **err)
 {
-	_cleanup_toml_ struct nvb_toml old = {0}, new = {0};
+	_cleanup_toml_ struct nvb_toml old = {0}, new = {0}, alone = {0};
+	const struct nvb_toml_value *wanted = NULL;
 	int rc = nvb_toml_parse(&old, before, before_size, file, err);
 
 	if (rc == 0)
 		rc = nvb_toml_parse(&new, after, after_size, file, err);
 	if (rc < 0)
 		return nvb_wrap(err, rc, "the edited text does not read");
+	rc = value ? parse_value(&alone, value, &wanted, err) : 0;
+	if (rc < 0)
+		return rc;
 	/* An unset table stays, as it was, where tables below it have headers of their own. */
 	if (!value && toml_equal(&old.root, &new.root))
 		return 0;
-	if (!same_elsewhere(&old.root, &new.root, path) || !has_value(&new, path, value))
+	if (!same_elsewhere(&old.root, &new.root, path) || !has_value(&new, path, wanted))
 		return nvb_fail(err, NVB_ERR_CONFLICT, "%s: an edit of '%s' would change more than that",
 			file, path[0]);
 	return 0;

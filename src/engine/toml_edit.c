@@ -66,6 +66,9 @@ static void insert_lines(
 	const char *end = document_line_end(layout->text, layout->size);
 	bool open = at == layout->size && at > layout->start && layout->text[at - 1] != '\n';
 
+	out->failed = out->failed || lines->failed;
+	if (out->failed)
+		return;
 	nvb_sb_addn(out, layout->text, at);
 	if (open && lines->len) {
 		nvb_sb_add(out, end);

@@ -21,10 +21,12 @@
 #include "cdi/stale.h"
 #include "cdi/write.h"
 #include "config/config.h"
+#include "config/import.h"
 #include "container/container.h"
 #include "container/hook_args.h"
 #include "container/hook_state.h"
 #include "container/tree.h"
+#include "engine/configure.h"
 #include "fixture.h"
 #include "inventory/cache.h"
 #include "nvbind/oci.h"
@@ -748,6 +750,95 @@ static void images(void **state)
 	EXHAUST(keeps_references);
 }
 
+static int configure(enum engine_id id, const char *name, nvb_error **err)
+{
+	struct engine_request request = {.name = "nvbind", .runtime_path = "/r", .set_default = true};
+	struct engine_outcome outcome = {0};
+	char file[128], state[128];
+	int rc;
+
+	snprintf(file, sizeof(file), "%s/%s", scratch.path, name);
+	snprintf(state, sizeof(state), "%s/state", scratch.path);
+	request.file = file;
+	request.state_directory = state;
+	rc = engine_configure(engine_get(id), &request, true, &outcome, err);
+	assert_untouched(rc, outcome.file);
+	engine_outcome_release(&outcome);
+	return rc;
+}
+
+static int configures_docker(nvb_error **err)
+{
+	return configure(ENGINE_DOCKER, "daemon.json", err);
+}
+
+static int configures_containerd(nvb_error **err)
+{
+	return configure(ENGINE_CONTAINERD, "config.toml", err);
+}
+
+static int configures_crio(nvb_error **err)
+{
+	return configure(ENGINE_CRIO, "crio.conf.d/99-nvbind.conf", err);
+}
+
+static int undoes(nvb_error **err)
+{
+	struct engine_outcome outcome = {0};
+	char file[128], state[128];
+	int rc;
+
+	snprintf(file, sizeof(file), "%s/done.json", scratch.path);
+	snprintf(state, sizeof(state), "%s/state", scratch.path);
+	rc = engine_undo(engine_get(ENGINE_DOCKER), file, state, true, &outcome, err);
+	assert_untouched(rc, outcome.file);
+	engine_outcome_release(&outcome);
+	return rc;
+}
+
+static int imports_settings(nvb_error **err)
+{
+	static const char theirs[] =
+		"disable-require = true\nswarm-resource = \"A,B\"\n[nvidia-container-cli]\n"
+		"root = \"/d\"\nldconfig = \"@/x\"\n";
+	char *text = NULL, **notes = NULL;
+	int rc = nvb_config_import(theirs, sizeof(theirs) - 1, "theirs", &text, &notes, err);
+
+	assert_untouched(rc, text);
+	assert_untouched(rc, notes);
+	free(text);
+	nvb_strv_free(notes);
+	return rc;
+}
+
+static void engines_and_their_settings(void **unused)
+{
+	struct engine_request request = {.name = "nvbind", .runtime_path = "/r"};
+	struct engine_outcome outcome = {0};
+	char file[128], state[128];
+
+	(void)unused;
+	snprintf(file, sizeof(file), "%s/done.json", scratch.path);
+	snprintf(state, sizeof(state), "%s/state", scratch.path);
+	scratch_write("daemon.json", "{\n  \"features\": {\"buildkit\": true}\n}\n");
+	scratch_write("done.json", "{}");
+	scratch_write("config.toml",
+		"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\n"
+		"options = { SystemdCgroup = true }\n");
+	scratch_mkdir("crio.conf.d");
+	scratch_write("crio.conf.d/10.conf", "[crio.runtime.runtimes.crun]\nmonitor_path = \"/c\"\n");
+	request.file = file;
+	request.state_directory = state;
+	assert_int_equal(engine_configure(engine_get(ENGINE_DOCKER), &request, false, &outcome, NULL), 0);
+	engine_outcome_release(&outcome);
+	scratch_write("done.json", "{\"runtimes\": {\"nvbind\": {\"path\": \"/r\"}}, \"theirs\": 1}");
+	EXHAUST(configures_docker);
+	EXHAUST(configures_containerd);
+	EXHAUST(configures_crio);
+	EXHAUST(undoes);
+	EXHAUST(imports_settings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -758,6 +849,7 @@ int main(void)
 		scratch_test(stale_specs),
 		scratch_test(containers),
 		scratch_test(images),
+		scratch_test(engines_and_their_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
