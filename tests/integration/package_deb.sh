@@ -77,14 +77,19 @@ try_system() {
 		nvidia-smi -L 2>>"$T/log" | grep -c H200 || cat "$T/log" >&2)"
 	check 'nvbind cdi generate' in_system nvbind cdi generate --root /opt/machine --output /etc/cdi/
 	like 'names the hook where it was installed' 'path: /usr/bin/nvbind-hook' "$(in_system cat /etc/cdi/nvidia.com-gpu.yaml)"
-	mkdir -p "$T/system/etc/docker"
-	echo '{"runtimes": {"nvbind": {"path": "/usr/bin/nvbind-runtime"}}}' >"$T/system/etc/docker/daemon.json"
+	mkdir -p "$T/system/etc/docker" "$T/system/etc/containers"
+	printf '{\n     "log-level":   "info"\n}\n' >"$T/daemon.json"
+	cp "$T/daemon.json" "$T/system/etc/docker/"
+	check 'nvbind runtime configure' in_system nvbind runtime configure --runtime docker --set-default
+	like 'names the program where it was installed' '"/usr/bin/nvbind-runtime"' "$(cat "$T/system/etc/docker/daemon.json")"
+	printf '[engine.runtimes]\nmine = ["/usr/bin/nvbind-runtime"]\n' >"$T/system/etc/containers/containers.conf"
 	check 'the machine is destroyed' in_system nvbind-sim destroy /opt/machine
 
 	out=$(in_system dpkg --remove nvbind-bolt nvbind-sim libnvbind-dev libnvbind0 nvbind 2>&1) || fail 'they are removed' "$out"
 	like 'a spec that names what is gone is said' 'nvidia.com-gpu.yaml still names nvbind-hook' "$out"
-	like 'an engine that does, too' 'daemon.json still names nvbind-runtime' "$out"
-	rm -r "$T/system/etc/docker"
+	like 'an engine that does, too' 'containers.conf still names nvbind-runtime' "$out"
+	same_file 'what nvbind had changed is as it was' "$T/daemon.json" "$T/system/etc/docker/daemon.json"
+	rm -r "$T/system/etc/docker" "$T/system/etc/containers"
 	check 'they are purged' in_system dpkg --purge nvbind-bolt nvbind-sim libnvbind-dev libnvbind0 nvbind
 	rmdir "$T/system/etc/cdi" 2>/dev/null || true # generate's, not a package's
 	files >"$T/after"
