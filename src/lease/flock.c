@@ -163,7 +163,8 @@ int nvb_lease_flock(const struct nvb_lease_place *place, const struct nvb_lease_
 	for (size_t i = 0; rc == 0 && i < devices->count; i++) {
 		const struct nvb_lease_device *device = &devices->list[i];
 
-		if (device->parent)
+		/* MIG devices of one GPU follow each other. */
+		if (device->parent && !(i && nvb_streq0(device->parent, device[-1].parent)))
 			rc = flock_one(place, device, device->parent, NVB_LEASE_SHARED, flocks, err);
 		if (rc == 0)
 			rc = flock_one(place, device, device->key, mode, flocks, err);

@@ -159,6 +159,19 @@ mig() {
 	engine_config runc
 }
 
+# Root of the containers is nobody of the host: nodes come as bind mounts, and may be opened since everybody may.
+remapped() {
+	stop_dockerd
+	chmod 711 "$T" "$T/$WORLD" # its files are that nobody's
+	echo 'nobody:100000:65536' | tee /etc/subuid >/etc/subgid
+	start_dockerd "$T/$WORLD" "--userns-remap=nobody:$(id -gn nobody)"
+	tar -C "$T/rootfs" -c . | docker import - test >/dev/null
+	run test true || { echo "# left out: docker runs nothing in a user namespace here"; return 0; }
+	sees '--userns-remap, --runtime nvbind' 2 "$(shim 2 test probe)"
+	sees '--userns-remap, --gpus' 3 "$(run --gpus '"device=3"' test probe)"
+	sees '--userns-remap, no GPU asked' '' "$(run --runtime nvbind test probe)"
+}
+
 as_default() {
 	stop_dockerd
 	start_dockerd "$T/$WORLD" --default-runtime nvbind
@@ -170,6 +183,7 @@ as_default() {
 }
 
 world() {
+	local once=
 	jq -n --arg bin "$NVB_BUILD/bin/nvbind-runtime" --arg before "$T/before/runc" \
 		'{runtimes: {nvbind: {path: $bin}, recorded: {path: $before}}}' >"$T/daemon.json"
 	mkdir -p "$T/$WORLD"
@@ -183,6 +197,7 @@ world() {
 	# What no control group has part in: in one world.
 	if [ ! -e "$T/.once" ]; then
 		touch "$T/.once"
+		once=1
 		selections
 		without_a_gpu
 		refusals
@@ -192,6 +207,7 @@ world() {
 	fi
 	legacy
 	as_default
+	[ -z "$once" ] || remapped
 	stop_dockerd
 }
 
