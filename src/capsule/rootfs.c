@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "capsule/mounts.h"
@@ -399,6 +400,17 @@ int nvb_rootfs_mount_point(struct nvb_rootfs *rootfs, const char *path, bool dir
 	}
 	file = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	return file < 0 ? nvb_fail_errno(err, errno, "mount point %s", path) : 0;
+}
+
+int nvb_rootfs_own_directory(struct nvb_rootfs *rootfs, const char *name, nvb_error **err)
+{
+	struct stat st;
+
+	if (!nvb_guard("own-directories") && nvb_root_stat(&rootfs->view, name, true, &st) != -ENOENT)
+		return 0;
+	if (mkdirat(rootfs->top.fd, name, 0755) < 0 && errno != EEXIST)
+		return nvb_fail_errno(err, errno, "mount point /%s", name);
+	return 0;
 }
 
 static int mirror_one(const struct nvb_rootfs *rootfs, int fd, const char *path, nvb_error **err)

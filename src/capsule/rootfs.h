@@ -50,6 +50,14 @@ int nvb_rootfs_apply_plan(
 	struct nvb_rootfs *rootfs, const struct nvb_plan *plan, const struct nvb_log *log, nvb_error **err);
 
 /*
+ * Makes a directory at the top of the root, in our layer, whatever the image has there: what the runtime
+ * makes device nodes and links in must not be the image's, which may be a link to the host or become one
+ * (crun 1.8.1 follows it). Anything else than a directory in the image is an error, found by
+ * nvb_rootfs_mirror.
+ */
+int nvb_rootfs_own_directory(struct nvb_rootfs *rootfs, const char *name, nvb_error **err);
+
+/*
  * Makes sure that something can be mounted at `path` (a directory or a file): what the image lacks is made
  * in the top layer, where the image's links lead. NVB_ERR_CONFLICT when something of the other kind is there.
  */

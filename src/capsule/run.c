@@ -192,14 +192,14 @@ static int plan_mount_point(struct run *run, const struct nvb_edit *edit, nvb_er
  * capsule's own. */
 static int make_mount_points(struct run *run, nvb_error **err)
 {
-	static const char *const directories[] = {"/proc", "/dev", "/sys"};
+	static const char *const directories[] = {"proc", "dev", "sys"};
 	static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
 	const struct nvb_capsule_spec *spec = run->spec;
 	const struct nvb_plan *plan = run->gpu.plan;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(directories); i++)
-		rc = nvb_rootfs_mount_point(&run->rootfs, directories[i], true, err);
+		rc = nvb_rootfs_own_directory(&run->rootfs, directories[i], err);
 	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(files); i++)
 		rc = nvb_rootfs_mount_point(&run->rootfs, files[i], false, err);
 	for (size_t i = 0; rc == 0 && plan && i < plan->edit_count; i++)
