@@ -35,14 +35,16 @@ static bool read_line(char *line, struct nvb_mountinfo *mount)
 {
 	char *word;
 
-	field(&line);
+	mount->id = field(&line);
 	field(&line);
 	mount->device = field(&line);
 	mount->root = field(&line);
 	mount->point = field(&line);
-	do
+	mount->shared = false;
+	do {
 		word = field(&line);
-	while (*word && strcmp(word, "-") != 0);
+		mount->shared |= strncmp(word, "shared:", strlen("shared:")) == 0;
+	} while (*word && strcmp(word, "-") != 0);
 	mount->type = field(&line);
 	field(&line);
 	mount->options = field(&line);

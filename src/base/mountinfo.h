@@ -6,11 +6,13 @@
 
 /* Lines of /proc/<pid>/mountinfo (proc(5)). */
 struct nvb_mountinfo {
+	char *id;      /* number of the mount */
 	char *device;  /* "0:25": major:minor of the file system */
 	char *root;    /* what of the file system is mounted: a path in it */
 	char *point;   /* where */
 	char *type;    /* "cgroup2" */
 	char *options; /* of the file system: "rw,devices" */
+	bool shared;   /* what is mounted on it appears in other mount namespaces, too */
 };
 
 enum { NVB_MOUNTINFO_MAX = 32 << 20 }; /* bytes that are read of such a file */

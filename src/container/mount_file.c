@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "container/shared_mount.h"
 
 /* A tmpfs that is mounted nowhere yet. fd of the mount or -errno. */
 static int make_tmpfs(size_t size)
@@ -67,6 +68,8 @@ static int clone_through(int mount, const struct nvb_root *root)
 
 	if (clone != -EINVAL)
 		return clone;
+	if (nvb_shared_mount_check(root->fd, "/", NULL) < 0)
+		return -EPERM;
 	if (move_mount(mount, "", root->fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return -errno;
 	clone = clone_file(mount);
@@ -86,6 +89,9 @@ int nvb_mount_file(
 
 	if (target < 0)
 		return nvb_fail_errno(err, -target, "mounting over %s", path);
+	rc = nvb_shared_mount_check(target, path, err);
+	if (rc < 0)
+		return rc;
 	mount = make_tmpfs(size);
 	rc = mount < 0 ? mount : fill(mount, data, size);
 	if (rc == 0)

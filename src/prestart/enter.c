@@ -10,6 +10,7 @@
 
 #include "base/guard.h"
 #include "base/mem.h"
+#include "container/shared_mount.h"
 #include "prestart/parts.h"
 
 /* 1 when the process is in another namespace of that kind than we are, 0 when in the same, or -errno. */
@@ -63,6 +64,8 @@ int nvb_enter(pid_t pid, const char *path, bool user_namespace, struct nvb_root 
 		return nvb_fail_errno(err, errno, "entering the mount namespace of process %d", (int)pid);
 	/* Before the users': the way to the root may be closed to them. */
 	rc = nvb_root_open(root, path, err);
+	if (rc == 0)
+		rc = nvb_shared_mount_check(root->fd, path, err);
 	if (rc == 0 && user_namespace)
 		rc = enter_users(process, pid, err);
 	return rc;

@@ -9,6 +9,8 @@
 
 #include "base/guard.h"
 #include "base/mem.h"
+#include "base/mount_id.h"
+#include "container/shared_mount.h"
 #include "prestart/parts.h"
 
 /*
@@ -129,9 +131,14 @@ int nvb_target_attach(
 	const struct nvb_root *root, const char *path, bool directory, int mount, nvb_error **err)
 {
 	_cleanup_close_ int target = nvb_target_open(root, path, directory, err);
+	int rc;
 
 	if (target < 0)
 		return target;
+	/* Of the root's own mount nvb_enter knows. */
+	if (nvb_mount_id(target) != nvb_mount_id(root->fd) &&
+		(rc = nvb_shared_mount_check(target, path, err)) < 0)
+		return rc;
 	if (move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return nvb_fail_errno(err, errno, "mounting over %s", path);
 	return 0;

@@ -127,6 +127,37 @@ bundle 0
 edit "$T/b" ".mounts += [{destination: \"/dev/nvidia0\", type: \"bind\", source: \"/dev/null\", options: [\"bind\"]}]"
 not_started 'something else in the place of a node' '/dev/nvidia0: the container has something else there'
 
+# --- volumes that the host sees into -----------------------------------------------------------------------------------
+# What is mounted into an rshared volume would be mounted on the host, and stay.
+shared_volume() { # WAY DESTINATION: prints what the host has mounted there afterwards
+	mount --bind "$T/volume" "$T/volume"
+	mount --make-rshared /
+	if [ "$1" = prestart ]; then
+		gpu_bundle "$T/b" 0 true
+	else
+		make_bundle "$T/b" true
+		nvbind inject --root "$T/host" --gpu 0 --hook-path "$HOOK" --bundle "$T/b"
+	fi
+	edit "$T/b" ".mounts += [{destination: \"$2\", type: \"bind\", source: \"$T/volume\", options: [\"rbind\", \"rshared\"]}]
+		| .linux.rootfsPropagation = \"rshared\""
+	run_bundle runc "$T/b" >/dev/null 2>&1 || :
+	grep -c "$T/volume" /proc/self/mountinfo
+}
+for way in prestart createContainer; do
+	bundle 0
+	rm -rf "$T/volume"
+	cp -a "$T/image/etc" "$T/volume"
+	mkdir -p "$T/b/rootfs/lib64"
+	: >"$T/b/rootfs/lib64/ld-linux-x86-64.so.2"
+	cp /etc/ld.so.cache "$T/volume/ld.so.cache"
+	is "$way: nothing is mounted over the cache of a shared /etc" 1 "$(with_cgroup_v1 shared_volume "$way" /etc)"
+done
+bundle 0
+rm -rf "$T/volume"
+mkdir -p "$T/volume/lib/x86_64-linux-gnu"
+touch "$T/volume/lib/x86_64-linux-gnu/$(basename "$T/host/$lib"/libcuda.so.*.*)"
+is 'prestart: nor over a library of a shared /usr' 1 "$(with_cgroup_v1 shared_volume prestart /usr)"
+
 # --- killed ------------------------------------------------------------------------------------------------------------
 if command -v strace >/dev/null && ! is_sanitized; then
 	cat >"$T/killed" <<END

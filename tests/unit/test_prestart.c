@@ -146,11 +146,13 @@ static void mountinfo_is_read_as_it_is_written(void **state _unused_)
 		"36 35 98:0 /a\\040b /m\\134n rw,noatime master:1 x:y - ext3 /dev/root rw,errors=continue\n"
 		"\n"
 		"broken\n"
-		"1 2 0:3 / /end ro - proc proc rw";
+		"1 2 0:3 / /end ro master:3 shared:4 - proc proc rw";
 	struct nvb_mountinfo mount;
 	char *at = text;
 
 	assert_true(nvb_mountinfo_next(&at, &mount));
+	assert_string_equal(mount.id, "36");
+	assert_false(mount.shared);
 	assert_string_equal(mount.device, "98:0");
 	assert_string_equal(mount.root, "/a b");
 	assert_string_equal(mount.point, "/m\\n");
@@ -159,6 +161,7 @@ static void mountinfo_is_read_as_it_is_written(void **state _unused_)
 	assert_true(nvb_mountinfo_next(&at, &mount));
 	assert_string_equal(mount.point, "/end");
 	assert_string_equal(mount.type, "proc");
+	assert_true(mount.shared);
 	assert_false(nvb_mountinfo_next(&at, &mount));
 	assert_true(nvb_mountinfo_has_option("rw,devices", "devices"));
 	assert_true(nvb_mountinfo_has_option("devices", "devices"));
