@@ -106,7 +106,10 @@ int nvb_lease_take_plan(const struct nvb_inventory *inventory, const struct nvb_
 	enum nvb_lease_mode mode, const struct nvb_lease_holder *holder, struct nvb_lease **lease,
 	nvb_error **err);
 
-/* From here on the lease has the life of that process, a container's first. Nothing for one by flock. */
+/*
+ * From here on the lease has the life of that process, a container's first. One by flock is kept by a child
+ * of the caller for that long; a caller that ends first leaves it.
+ */
 int nvb_lease_adopt(struct nvb_lease *lease, pid_t pid, nvb_error **err);
 
 /* Leaves the descriptors of a lease by flock open in the program that this process becomes. */

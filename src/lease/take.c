@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "lease/conflict.h"
+#include "lease/keeper.h"
 #include "lease/place.h"
 
 /*
@@ -24,6 +25,7 @@ struct nvb_lease {
 	struct nvb_lease_record record;
 	char name[NVB_LEASE_NAME]; /* of the record; empty for one by flock */
 	struct nvb_lease_flocks flocks;
+	pid_t keeper; /* of the flocks, once the lease was adopted */
 };
 
 int nvb_lease_parse_mode(const char *text, enum nvb_lease_mode *mode, nvb_error **err)
@@ -55,6 +57,8 @@ void nvb_lease_release(struct nvb_lease *lease)
 {
 	if (lease && *lease->name)
 		unlinkat(lease->place.records, lease->name, 0);
+	if (lease)
+		nvb_lease_keeper_stop(lease->keeper);
 	nvb_lease_free(lease);
 }
 
@@ -220,8 +224,15 @@ int nvb_lease_adopt(struct nvb_lease *lease, pid_t pid, nvb_error **err)
 	int rc;
 
 	/* It may have ended already: then so has the lease, whoever looks. */
-	if (!lease || !*lease->name || !started)
+	if (!lease || !started)
 		return 0;
+	if (!*lease->name) {
+		rc = lease->flocks.count && !lease->keeper ? nvb_lease_keeper_start(&lease->flocks, pid, err)
+							   : 0;
+		if (rc > 0)
+			lease->keeper = rc;
+		return rc < 0 ? rc : 0;
+	}
 	rc = nvb_lease_place_lock(&lease->place, err);
 	if (rc < 0)
 		return rc;
