@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/surge.sh"
 need_root
-need bolt busybox jq python3 skopeo
+need bolt busybox jq nvbind-sim python3 skopeo
 has_user || skip 'there is no ordinary user who could run bolt here'
 
 RUNTIME=$(basename "$(command -v crun || command -v runc)") || skip 'needs crun or runc'
@@ -120,6 +120,34 @@ homeless() {
 	is 'HOME alone, too' ok "$(env -u XDG_RUNTIME_DIR bolt surge run --rm "$ROOT" echo ok 2>&1)"
 }
 
+# A GPU that a user holds alone is nobody else's as long as the container runs, whoever kills bolt.
+leases() {
+	local pid i init busy=()
+	user_world
+	export NVBIND_ROOT=$T/host
+	bolt surge run --rm --runtime "$RUNTIME" --isolation exclusive --gpu 2 "$ROOT" sleep 1000 &
+	pid=$!
+	for ((i = 0; i < 200; i++)); do
+		! ls "$BOLT_RUN"/capsules/*/init >/dev/null 2>&1 || break
+		sleep 0.05
+	done
+	init=$(cut -d' ' -f1 "$BOLT_RUN"/capsules/*/init)
+	busy=(env XDG_RUNTIME_DIR="$T/other/run" XDG_DATA_HOME="$T/other/data" bolt surge run --rm --gpu 2 "$ROOT" true)
+	mkdir -p "$T/other"/{run,data}
+	refuses 'a GPU that is held alone' 125 'GPU 2 .* is held by' "${busy[@]}"
+	is 'the others are free' 0 "$(status surge --gpu 3 "$ROOT" true)"
+	kill -KILL "$pid"
+	wait "$pid" || true
+	refuses 'a killed bolt leaves it with the container' 125 'GPU 2 .* is held by' "${busy[@]}"
+	kill -KILL "$init"
+	for ((i = 0; i < 200; i++)); do
+		[ "$(status "${busy[@]}")" != 0 ] || break
+		sleep 0.05
+	done
+	is 'and the container gives it back' 0 "$(status "${busy[@]}")"
+	is 'with the next command nothing is left of it' '0 ' "$(status surge "$ROOT" true) $(leftovers)"
+}
+
 without_ids() {
 	user_world
 	images 'without ids' 'mine 0:0 600
@@ -156,6 +184,10 @@ blocked() {
 	check 'and removed' bolt image rm flat
 }
 
+# The files that others lock to hold a GPU are root's to make, as its first container with one does.
+make_sim h200x8 "$T/host"
+own_state env NVBIND_ROOT="$T/host" bolt surge run --rm --runtime "$RUNTIME" --gpu all "$ROOT" true
+as_user leases
 as_user with_ids
 as_user_without_ids without_ids
 as_user blocked
