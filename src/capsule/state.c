@@ -100,6 +100,9 @@ int nvb_state_open(struct nvb_state *state, nvb_error **err)
 	opened.workspace = join(opened.run, "workspace");
 	if (!opened.workspace)
 		return nvb_fail_oom(err);
+	if (nvb_streq(opened.run, opened.data))
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"%s cannot be both: XDG_RUNTIME_DIR and XDG_DATA_HOME are the same", opened.run);
 	if (opened.rootless) {
 		rc = make_own(opened.run, err);
 		if (rc == 0)

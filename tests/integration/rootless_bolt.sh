@@ -114,6 +114,7 @@ homeless() {
 		"$(env -u HOME XDG_DATA_HOME="$T/home/data" bolt surge run --rm "$ROOT" echo ok 2>&1)"
 	refuses 'a directory that others write to is no place either' 125 'XDG_RUNTIME_DIR.*of your own' \
 		env XDG_RUNTIME_DIR="$T/shared" bolt surge run --rm "$ROOT" true
+	refuses 'nor one for both' 125 'are the same' env XDG_DATA_HOME="$XDG_RUNTIME_DIR" bolt surge run --rm "$ROOT" true
 	is 'settings of a home that the user may not enter are not his' ok "$(
 		env -u HOME XDG_CONFIG_HOME="$T/closed" XDG_DATA_HOME="$T/home/data" bolt surge run --rm "$ROOT" echo ok 2>&1
 	)"
