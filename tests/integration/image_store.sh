@@ -6,6 +6,7 @@
 need_root
 need skopeo python3 jq zstd setfattr
 image=$NVB_BUILD/tools/bolt-image
+export image # for what runs in namespaces
 layout=$NVB_SOURCE/tests/integration/oci_layout.py
 S=$T/store
 
@@ -119,6 +120,26 @@ refuses 'a config that lies about its layers' 1 'sha256 digests|digest' img pull
 echo '{"layers": [[{"name": "a"}]], "diff_ids": ["sha256:'"$(printf '%064d' 0)"'"]}' >"$T/lie2.json"
 "$layout" "$T/lie2" "$T/lie2.json"
 refuses 'a layer that is not what the config says' 1 'digest' img pull "oci:$T/lie2:image" lie2
+
+# What unpacks to all that a file system has is given up before it is full. Holes take nothing.
+small_store() { # ARCHIVE
+	local status=0
+	mkdir -p "$T/small"
+	mount -t tmpfs -o size=64m,nr_inodes=20000 tmpfs "$T/small"
+	"$image" import --store "$T/small" "$1" bomb || status=$?
+	[ "$(find "$T/small/layers" "$T/small/images" "$T/small/tmp" -mindepth 1 | wc -l)" = 0 ] || echo 'something is left' >&2
+	return "$status"
+}
+mkdir "$T/bomb" "$T/many"
+head -c 200M /dev/zero >"$T/bomb/zeros"
+tar -C "$T/bomb" -czf "$T/bomb.tgz" .
+refuses 'an archive of 200 KiB that unpacks to 200 MiB' 1 'layer: after [0-9]+ MiB of it .* has less than 19 MiB left; .*prune' \
+	in_mount_namespace small_store "$T/bomb.tgz"
+(cd "$T/many" && seq -f 'f%.0f' 25000 | xargs touch)
+tar -C "$T/many" -czf "$T/many.tgz" .
+refuses 'an archive of more files than there is room for' 1 'layer: after 0 MiB|No space' \
+	in_mount_namespace small_store "$T/many.tgz"
+rm -rf "$T/bomb" "$T/many"
 
 # --- what others must not reach --------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 #include <nettle/sha2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -26,7 +27,11 @@
  * lies below it: source: OCI image specification, layer.md.
  */
 
-enum { BLOCK = 128 * 1024 };
+enum {
+	BLOCK = 128 * 1024,
+	ROOM_EVERY = 16 << 20, /* bytes written between two looks at the file system */
+	ROOM_ENTRY = 4096,     /* what an entry takes besides its content, about */
+};
 
 struct unpacking {
 	int raw_fd;
@@ -37,6 +42,7 @@ struct unpacking {
 	unsigned char *buffer;
 	char **whiteouts; /* "dir/.wh.name" as they stand in the archive */
 	uint64_t size;
+	uint64_t since_look;	      /* bytes written since somebody looked whether there is room */
 	struct nvb_ids users, groups; /* that exist, in a user namespace */
 	nvb_error **err;
 	void (*progress)(void *data, uint64_t bytes);
@@ -203,6 +209,37 @@ static void fit_owner(const struct unpacking *u, struct archive_entry *entry)
 		archive_entry_set_gid(entry, 0);
 }
 
+/*
+ * A few MiB of an archive may unpack to all that the file system has. It keeps a twentieth, a GiB at most,
+ * and a hundredth of its inodes: a host whose disk is full stands still.
+ */
+static int look_for_room(struct unpacking *u)
+{
+	const uint64_t most = UINT64_C(1) << 30;
+	struct statvfs fs;
+	uint64_t reserve;
+
+	u->since_look = 0;
+	if (statvfs(".", &fs) < 0)
+		return nvb_fail_errno(u->err, errno, "layer directory");
+	reserve = (uint64_t)fs.f_blocks * fs.f_frsize / 20;
+	reserve = reserve < most ? reserve : most;
+	if ((uint64_t)fs.f_bavail * fs.f_frsize >= reserve + ROOM_EVERY &&
+		(!fs.f_files || fs.f_favail >= fs.f_files / 100))
+		return 0;
+	return nvb_fail(u->err, NVB_ERR_SYSTEM,
+		"layer: after %llu MiB of it the store's file system has less than %llu MiB left; make room "
+		"with "
+		"'bolt image prune', or use a store elsewhere",
+		(unsigned long long)(u->size >> 20), (unsigned long long)((reserve + ROOM_EVERY) >> 20));
+}
+
+static int took(struct unpacking *u, uint64_t bytes)
+{
+	u->since_look += bytes;
+	return u->since_look < ROOM_EVERY ? 0 : look_for_room(u);
+}
+
 static int copy_content(struct unpacking *u, const char *path)
 {
 	const void *block;
@@ -214,6 +251,8 @@ static int copy_content(struct unpacking *u, const char *path)
 		if (archive_write_data_block(u->disk, block, size, offset) < ARCHIVE_OK)
 			return archive_error(u, u->disk, path);
 		u->size += size;
+		if (took(u, size) < 0)
+			return -NVB_ERR_SYSTEM;
 	}
 	return rc == ARCHIVE_EOF ? 0 : archive_error(u, u->tar, path);
 }
@@ -237,6 +276,9 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *entry)
 	fit_owner(u, entry);
 	if (archive_write_header(u->disk, entry) < ARCHIVE_WARN)
 		return archive_error(u, u->disk, path);
+	rc = took(u, ROOM_ENTRY);
+	if (rc < 0)
+		return rc;
 	if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0)
 		rc = copy_content(u, path);
 	if (rc == 0 && archive_write_finish_entry(u->disk) < ARCHIVE_WARN)
