@@ -180,6 +180,29 @@ static int read_gid(struct oci_document *document, enum oci_place place, nvb_err
 	return 0;
 }
 
+static int read_rlimit(struct oci_document *document, enum oci_place place, nvb_error **err)
+{
+	static const char *const names[] = {"type", NULL};
+	struct oci_item *item;
+	struct nvb_json type;
+	const char *s;
+	size_t size, at;
+	int rc = read_fields(document, names, &type, &at, err);
+
+	if (rc == 0)
+		rc = want(document, &type, NVB_JSON_STRING, names[0], err);
+	if (rc < 0 || type.type == NVB_JSON_NULL)
+		return rc;
+	rc = decoded(document, &type, &s, &size, err);
+	if (rc < 0)
+		return rc;
+	item = oci_items_find(document->items, place, s, size);
+	if (!item)
+		return 0;
+	item->found = true;
+	return add_match(document, item, at, document->js.at, err);
+}
+
 static int read_namespace(struct oci_document *document, enum oci_place place, nvb_error **err)
 {
 	static const char *const names[] = {"type", NULL};
@@ -297,6 +320,7 @@ static int read_rule(struct oci_document *document, enum oci_place place, nvb_er
 static const element_reader readers[OCI_PLACE_COUNT] = {
 	[OCI_ENV] = read_env,
 	[OCI_GIDS] = read_gid,
+	[OCI_RLIMITS] = read_rlimit,
 	[OCI_MOUNTS] = read_by_path,
 	[OCI_DEVICES] = read_by_path,
 	[OCI_RULES] = read_rule,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/items.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -87,7 +88,8 @@ static struct oci_item *add_named(struct oci_items *items, enum oci_place place,
 	size_t size = strlen(name);
 	struct oci_item *item;
 
-	if (place != OCI_ENV && !oci_clean_path(&items->arena, name, size, &name, &size))
+	if (place != OCI_ENV && place != OCI_RLIMITS &&
+		!oci_clean_path(&items->arena, name, size, &name, &size))
 		return NULL;
 	item = oci_items_find(items, place, name, size);
 	*was_there = item != NULL;
@@ -192,6 +194,17 @@ static int add_foreign_hook(struct oci_items *items, const struct nvb_edit *edit
 	return 0;
 }
 
+/* "memlock" is RLIMIT_MEMLOCK there. */
+static int add_rlimit(struct oci_items *items, const struct nvb_edit *edit, nvb_error **err)
+{
+	char *name = nvb_arena_printf(&items->arena, "RLIMIT_%s", edit->rlimit.name);
+	bool was_there;
+
+	for (char *p = name; p && *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return name && add_named(items, OCI_RLIMITS, edit, name, &was_there) ? 0 : nvb_fail_oom(err);
+}
+
 static int add_edit(struct oci_items *items, const struct nvb_edit *edit, nvb_error **err)
 {
 	struct oci_item *item;
@@ -223,9 +236,9 @@ static int add_edit(struct oci_items *items, const struct nvb_edit *edit, nvb_er
 	case NVB_EDIT_PARAMS:
 		return 0; /* our own hook's */
 	case NVB_EDIT_RLIMIT:
+		return add_rlimit(items, edit, err);
 	case NVB_EDIT_SHM:
-		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "config.json: no edit of kind '%s' is made there",
-			nvb_edit_kind_name(edit->kind));
+		return add_named(items, OCI_MOUNTS, edit, "/dev/shm", &was_there) ? 0 : nvb_fail_oom(err);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@ const struct oci_place_rule oci_places[OCI_PLACE_COUNT] = {
 	[OCI_ENV] = {NVB_JSON_ARRAY, OCI_PROCESS},
 	[OCI_USER] = {NVB_JSON_OBJECT, OCI_PROCESS},
 	[OCI_GIDS] = {NVB_JSON_ARRAY, OCI_USER},
+	[OCI_RLIMITS] = {NVB_JSON_ARRAY, OCI_PROCESS},
 	[OCI_MOUNTS] = {NVB_JSON_ARRAY, OCI_ROOT},
 	[OCI_HOOKS] = {NVB_JSON_OBJECT, OCI_ROOT},
 	[OCI_PRESTART] = {NVB_JSON_ARRAY, OCI_HOOKS},
@@ -28,7 +29,7 @@ const struct oci_place_rule oci_places[OCI_PLACE_COUNT] = {
 static const struct oci_children children[OCI_PLACE_COUNT] = {
 	[OCI_ROOT] = {{"ociVersion", "process", "mounts", "hooks", "linux"},
 		{OCI_VERSION, OCI_PROCESS, OCI_MOUNTS, OCI_HOOKS, OCI_LINUX}},
-	[OCI_PROCESS] = {{"env", "user"}, {OCI_ENV, OCI_USER}},
+	[OCI_PROCESS] = {{"env", "user", "rlimits"}, {OCI_ENV, OCI_USER, OCI_RLIMITS}},
 	[OCI_USER] = {{"additionalGids"}, {OCI_GIDS}},
 	[OCI_HOOKS] = {{"prestart", "createRuntime", "createContainer", "startContainer", "poststart",
 			       "poststop"},

@@ -15,6 +15,7 @@ enum oci_place {
 	OCI_ENV,
 	OCI_USER,
 	OCI_GIDS,
+	OCI_RLIMITS,
 	OCI_MOUNTS,
 	OCI_HOOKS,
 	OCI_PRESTART,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/render.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/guard.h"
 #include "container/container.h"
 
@@ -144,8 +147,8 @@ static void add_options(struct oci_writer *writer, const char *const *options, b
 	writer->options_size = out->len - at;
 }
 
-static void write_bind(struct oci_writer *writer, const char *host, const char *container, const char *type,
-	const char *const *options, bool shared)
+static void write_one_mount(struct oci_writer *writer, const char *host, const char *container,
+	const char *type, const char *const *options, bool shared)
 {
 	add_char(writer, '{');
 	ADD_KEY(writer, "destination");
@@ -173,7 +176,7 @@ static void write_mount(struct oci_writer *writer, const struct nvb_edit *edit)
 	size_t n = 0;
 
 	if (edit->kind == NVB_EDIT_DEVICE) {
-		write_bind(writer, edit->device.host, edit->device.container, type, node_options, true);
+		write_one_mount(writer, edit->device.host, edit->device.container, type, node_options, true);
 		return;
 	}
 	options = edit->mount.options;
@@ -184,8 +187,33 @@ static void write_mount(struct oci_writer *writer, const struct nvb_edit *edit)
 		with_bind[n] = NULL;
 		options = with_bind;
 	}
-	write_bind(writer, edit->mount.host, edit->mount.container, type, options,
+	write_one_mount(writer, edit->mount.host, edit->mount.container, type, options,
 		bind && options == edit->mount.options);
+}
+
+/* /dev/shm of a size, as runtimes' own default has it otherwise. */
+static void write_shm(struct oci_writer *writer, const struct nvb_edit *edit)
+{
+	char size[32];
+	const char *const options[] = {"nosuid", "noexec", "nodev", "mode=1777", size, NULL};
+
+	snprintf(size, sizeof(size), "size=%" PRIu64, edit->shm);
+	write_one_mount(writer, "shm", "/dev/shm", "tmpfs", options, false);
+}
+
+static void write_rlimit(struct oci_writer *writer, const struct oci_item *item)
+{
+	char value[24];
+	size_t n = (size_t)snprintf(value, sizeof(value), "%" PRIu64, item->edit->rlimit.value);
+
+	add_char(writer, '{');
+	ADD_KEY(writer, "type");
+	add_string(writer, item->name);
+	ADD_NEXT_KEY(writer, "hard");
+	add(writer, value, n);
+	ADD_NEXT_KEY(writer, "soft");
+	add(writer, value, n);
+	add_char(writer, '}');
 }
 
 static void write_device(struct oci_writer *writer, const struct oci_item *item)
@@ -276,7 +304,10 @@ void oci_write_item(struct oci_writer *writer, const struct oci_items *items, co
 		write_env(writer, edit);
 		return;
 	case OCI_MOUNTS:
-		write_mount(writer, edit);
+		edit->kind == NVB_EDIT_SHM ? write_shm(writer, edit) : write_mount(writer, edit);
+		return;
+	case OCI_RLIMITS:
+		write_rlimit(writer, item);
 		return;
 	case OCI_DEVICES:
 		write_device(writer, item);

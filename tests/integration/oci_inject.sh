@@ -185,3 +185,14 @@ truncate -s 100M "$T/huge.json"
 refuses 'a file of 100 MB is none' 1 'huge.json' nvbind inject --root "$T/host" --gpu 0 --file "$T/huge.json"
 mkfifo "$T/fifo"
 refuses 'a FIFO is none' 1 'fifo' nvbind inject --root "$T/host" --gpu 0 --file "$T/fifo"
+
+# A profile: its limits, its /dev/shm and its variables are in the document, and in force.
+make_busybox_root "$T/profile/rootfs"
+make_bundle "$T/profile" sh -c 'ulimit -s; df -k /dev/shm | tail -n 1; echo $CUDA_DEVICE_ORDER'
+check 'a profile is injected' nvbind inject --root "$T/host" --gpu 2 --bundle "$T/profile" --profile ai
+is 'a limit once' 1 "$(jq '[.process.rlimits[] | select(.type == "RLIMIT_STACK")] | length' "$T/profile/config.json")"
+is 'one /dev/shm' 'size=1073741824' \
+	"$(jq -r '[.mounts[] | select(.destination == "/dev/shm")] | .[].options[] | select(startswith("size"))' "$T/profile/config.json")"
+if runtime_works runc v1; then
+	like 'and in force' '^65536 shm +1048576 .* PCI_BUS_ID$' "$(echo $(with_cgroup_v1 run_bundle runc "$T/profile" 2>&1))"
+fi

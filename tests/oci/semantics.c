@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "semantics.h"
 
+#include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,15 @@ static bool same_path(const char *a, const char *b)
 	return nvb_streq(clean.len ? clean.s : "/", b);
 }
 
+static bool is_upper_of(const char *upper, const char *lower)
+{
+	while (*upper && *upper == toupper((unsigned char)*lower)) {
+		upper++;
+		lower++;
+	}
+	return !*upper && !*lower;
+}
+
 /* The elements of an array that one edit owns. */
 static bool owns(const struct nvb_edit *edit, bool userns, const char *array, json_object *element)
 {
@@ -104,6 +114,13 @@ static bool owns(const struct nvb_edit *edit, bool userns, const char *array, js
 	case NVB_EDIT_GID:
 		return nvb_streq(array, "process.user.additionalGids") &&
 		       json_object_get_int64(element) == edit->gid;
+	case NVB_EDIT_RLIMIT:
+		/* "memlock" is RLIMIT_MEMLOCK there. */
+		return nvb_streq(array, "process.rlimits") && string_at(element, "type") &&
+		       nvb_after(string_at(element, "type"), "RLIMIT_") &&
+		       is_upper_of(nvb_after(string_at(element, "type"), "RLIMIT_"), edit->rlimit.name);
+	case NVB_EDIT_SHM:
+		return nvb_streq(array, "mounts") && same_path(string_at(element, "destination"), "/dev/shm");
 	default:
 		return false;
 	}
@@ -120,12 +137,13 @@ static bool owned(const struct nvb_plan *plan, const char *hook_path, bool usern
 	return false;
 }
 
-static const char *const arrays[] = {"process.env", "process.user.additionalGids", "mounts", "linux.devices",
-	"linux.resources.devices", "hooks.createContainer"};
+static const char *const arrays[] = {"process.env", "process.user.additionalGids", "process.rlimits",
+	"mounts", "linux.devices", "linux.resources.devices", "hooks.createContainer"};
 /* Deepest first: what an edit had to create is taken out when it is empty. */
 static const char *const made[][2] = {{"process", "env"}, {"process.user", "additionalGids"},
-	{"process", "user"}, {"", "mounts"}, {"linux", "devices"}, {"linux.resources", "devices"},
-	{"linux", "resources"}, {"hooks", "createContainer"}, {"", "hooks"}, {"", "linux"}};
+	{"process", "user"}, {"process", "rlimits"}, {"", "mounts"}, {"linux", "devices"},
+	{"linux.resources", "devices"}, {"linux", "resources"}, {"hooks", "createContainer"}, {"", "hooks"},
+	{"", "linux"}};
 
 static bool is_empty(json_object *value)
 {
@@ -185,6 +203,23 @@ static bool rules_allow(json_object *root, const struct nvb_edit *edit)
 	return read;
 }
 
+static bool number_is(json_object *element, const char *key, uint64_t value)
+{
+	return json_object_get_uint64(at(element, key)) == value;
+}
+
+static bool has_size(json_object *mount, uint64_t size)
+{
+	json_object *options = at(mount, "options");
+	char wanted[32];
+
+	snprintf(wanted, sizeof(wanted), "size=%llu", (unsigned long long)size);
+	for (size_t i = 0; i < length(options); i++)
+		if (nvb_streq(json_object_get_string(json_object_array_get_idx(options, i)), wanted))
+			return true;
+	return false;
+}
+
 /* Whether the plan's edit is in the document and says what it should. */
 static bool holds(json_object *root, const struct nvb_edit *edit, bool userns)
 {
@@ -211,6 +246,11 @@ static bool holds(json_object *root, const struct nvb_edit *edit, bool userns)
 		       rules_allow(root, edit);
 	case NVB_EDIT_GID:
 		return last != NULL;
+	case NVB_EDIT_RLIMIT:
+		return last && number_is(last, "hard", edit->rlimit.value) &&
+		       number_is(last, "soft", edit->rlimit.value);
+	case NVB_EDIT_SHM:
+		return last && has_string(last, "type", "tmpfs") && has_size(last, edit->shm);
 	default:
 		return true;
 	}
@@ -318,6 +358,19 @@ void oci_add_gid(struct nvb_plan *plan, uint32_t gid)
 	nvb_plan_add(plan, NVB_EDIT_GID, NVB_SCOPE_COMMON)->gid = gid;
 }
 
+void oci_add_rlimit(struct nvb_plan *plan, const char *name, uint64_t value)
+{
+	struct nvb_edit *edit = nvb_plan_add(plan, NVB_EDIT_RLIMIT, NVB_SCOPE_COMMON);
+
+	edit->rlimit.name = name;
+	edit->rlimit.value = value;
+}
+
+void oci_add_shm(struct nvb_plan *plan, uint64_t size)
+{
+	nvb_plan_add(plan, NVB_EDIT_SHM, NVB_SCOPE_COMMON)->shm = size;
+}
+
 struct nvb_plan *oci_sample_plan(void)
 {
 	struct nvb_plan *plan = oci_empty_plan();
@@ -328,6 +381,8 @@ struct nvb_plan *oci_sample_plan(void)
 	oci_add_link(plan, "/usr/lib64/libcuda.so.1", "libcuda.so.550.54.15");
 	oci_add_env(plan, "NVIDIA_VISIBLE_DEVICES", "void");
 	oci_add_gid(plan, 44);
+	oci_add_rlimit(plan, "memlock", UINT64_MAX);
+	oci_add_shm(plan, UINT64_C(1) << 30);
 	oci_add_device(plan, "/dev/nvidia0", 195, 0);
 	return plan;
 }

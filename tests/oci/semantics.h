@@ -26,5 +26,7 @@ void oci_add_mount(struct nvb_plan *plan, const char *host, const char *containe
 void oci_add_env(struct nvb_plan *plan, const char *name, const char *value);
 void oci_add_link(struct nvb_plan *plan, const char *path, const char *target);
 void oci_add_gid(struct nvb_plan *plan, uint32_t gid);
+void oci_add_rlimit(struct nvb_plan *plan, const char *name, uint64_t value);
+void oci_add_shm(struct nvb_plan *plan, uint64_t size);
 
 #endif

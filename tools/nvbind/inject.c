@@ -40,7 +40,7 @@ static const struct nvb_option options[] = {
 	{NULL},
 };
 const struct nvb_option_group inject_groups[] = {
-	{"What is asked for", request_options}, {"Options", options}, {NULL}};
+	{"What is asked for", request_options}, {"Profile", profile_options}, {"Options", options}, {NULL}};
 
 /* The file to edit, links in its path followed: what they lead to is replaced, not they. */
 static int find_config(char **path, nvb_error **err)
@@ -138,6 +138,11 @@ int verb_inject(int argc, char **argv, nvb_error **err)
 		return rc;
 	nvb_strv_foreach (warning, plan->warnings)
 		nvb_report_warning("nvbind", "%s", *warning);
+	/* The runtime that reads it has our rights, as far as can be known. */
+	for (size_t i = 0; i < plan->edit_count; i++)
+		if (plan->edits[i].kind == NVB_EDIT_RLIMIT)
+			plan->edits[i].rlimit.value =
+				allowed_limit(plan->edits[i].rlimit.name, plan->edits[i].rlimit.value);
 	rc = edit(path, config, size, plan, &edited, &edited_size, err);
 	nvb_plan_free(plan);
 	if (rc < 0)

@@ -30,6 +30,9 @@ bool request_arguments(char ***words);
 /* --profile, of the verbs that can do all a profile asks for; make_request applies it. */
 extern const struct nvb_option profile_options[];
 
+/* What of a profile's limit this process may give, with a warning where that is less. */
+uint64_t allowed_limit(const char *name, uint64_t wanted);
+
 /* The inventory of the roots in force, its MIG and GPU UUIDs filled in where `request` (or NULL) needs them.
  */
 int load_inventory(const struct nvb_request *request, struct nvb_inventory **inventory, nvb_error **err);

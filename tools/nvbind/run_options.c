@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <sys/resource.h>
 
 #include "cli/options.h"
-#include "cli/output.h"
+#include "nvbind.h"
 #include "run.h"
 
 /* The options of a container that docker, podman and bolt spell alike: handed on as they were given. */
@@ -68,38 +67,10 @@ static bool is_set_by_user(const char *limit)
 	return false;
 }
 
-/* What an engine with this process's rights may set: a limit above makes it refuse the container. */
-static uint64_t allowed(const char *name, uint64_t wanted)
-{
-	static const struct {
-		const char *name;
-		__rlimit_resource_t resource;
-	} known[] = {{"memlock", RLIMIT_MEMLOCK}, {"stack", RLIMIT_STACK}, {"core", RLIMIT_CORE},
-		{"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"rtprio", RLIMIT_RTPRIO}};
-
-	for (size_t i = 0; i < NVB_ELEMENTS(known); i++) {
-		struct rlimit own, raised;
-
-		if (!nvb_streq(known[i].name, name) || getrlimit(known[i].resource, &own) < 0 ||
-			wanted <= own.rlim_max)
-			continue;
-		/* The kernel knows best whether we may: asked, and put back. */
-		raised = (struct rlimit){own.rlim_cur, wanted};
-		if (setrlimit(known[i].resource, &raised) == 0) {
-			setrlimit(known[i].resource, &own);
-			continue;
-		}
-		nvb_report_warning("nvbind",
-			"%s: the profile asks for more than this user may have; %" PRIu64 " is used", name,
-			(uint64_t)own.rlim_max);
-		return own.rlim_max;
-	}
-	return wanted;
-}
-
 static void add_limit(struct run_command *command, const struct nvb_edit *edit, bool own_limits)
 {
-	uint64_t value = own_limits ? allowed(edit->rlimit.name, edit->rlimit.value) : edit->rlimit.value;
+	uint64_t value =
+		own_limits ? allowed_limit(edit->rlimit.name, edit->rlimit.value) : edit->rlimit.value;
 
 	run_add(command, "--ulimit");
 	if (value == UINT64_MAX)
