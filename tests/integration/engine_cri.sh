@@ -87,7 +87,7 @@ world() {
 	eventually "$WORLD: nothing is held when the pod is gone" '[]' leases
 }
 
-for w in v1 v2; do
+for w in $(worlds); do
 	if runtime_works runc "$w"; then
 		in_world "$w" world
 	else

@@ -78,7 +78,7 @@ world() {
 	container_life
 }
 
-for w in v1 v2; do
+for w in $(worlds); do
 	if runtime_works runc "$w"; then
 		in_world "$w" world
 	else

@@ -108,7 +108,7 @@ world() {
 	by_conmon
 }
 
-for w in v1 v2; do
+for w in $(worlds); do
 	for r in runc crun; do
 		if runtime_works "$r" "$w"; then
 			engine_config "$r"
