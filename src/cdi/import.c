@@ -2,6 +2,7 @@
 #include "cdi/import.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -168,16 +169,59 @@ static int import_variable(struct importer *im, const char *variable)
 	return 0;
 }
 
-/* Our own hook, called to do nothing but its work: that work. False when it is another hook. */
+/* Our own hook, called to do nothing but its work. False when it is another one. */
+static bool parse_own_hook(const struct nvb_cdi_hook *hook, struct nvb_hook_command *command)
+{
+	const char *slash = strrchr(hook->path, '/');
+
+	return slash && nvb_streq(slash + 1, "nvbind-hook") && nvb_streq(hook->name, "createContainer") &&
+	       nvb_hook_parse(command, (int)hook->arg_count, (char *const *)(uintptr_t)hook->args, NULL) ==
+		       0 &&
+	       command->verb == NVB_HOOK_APPLY && !command->root && !command->mount;
+}
+
+static bool has_node(const struct nvb_cdi_edits *edits, const char *path)
+{
+	for (size_t i = 0; edits && i < edits->device_node_count; i++)
+		if (nvb_streq(edits->device_nodes[i].path, path))
+			return true;
+	return false;
+}
+
+/* What our hook would make for this device: the links of the spec's that mean one of its nodes. */
+static int import_device_links(struct importer *im, const struct nvb_cdi_entry *entry)
+{
+	const struct nvb_cdi_edits *common = entry->source->spec.edits;
+
+	for (size_t i = 0; common && i < common->hook_count; i++) {
+		_cleanup_hook_command_ struct nvb_hook_command command = {0};
+
+		if (!parse_own_hook(&common->hooks[i], &command))
+			continue;
+		for (size_t j = 0; j < command.work.device_link_count; j++) {
+			const struct nvb_link *link = &command.work.device_links[j];
+			char node[PATH_MAX];
+			struct nvb_edit *edit;
+
+			if (!nvb_link_meaning(link, node, sizeof(node)) ||
+				!has_node(entry->device->edits, node))
+				continue;
+			edit = new_edit(im, NVB_EDIT_LINK);
+			if (!edit)
+				break;
+			edit->link.path = keep(im, link->path);
+			edit->link.target = keep(im, link->target);
+		}
+	}
+	return im->no_memory ? nvb_fail_oom(im->err) : 0;
+}
+
+/* The work of our own hook. False when it is another hook. */
 static bool import_own_hook(struct importer *im, const struct nvb_cdi_hook *hook)
 {
 	_cleanup_hook_command_ struct nvb_hook_command command = {0};
-	const char *slash = strrchr(hook->path, '/');
 
-	if (!slash || !nvb_streq(slash + 1, "nvbind-hook") || !nvb_streq(hook->name, "createContainer"))
-		return false;
-	if (nvb_hook_parse(&command, (int)hook->arg_count, (char *const *)(uintptr_t)hook->args, NULL) < 0 ||
-		command.verb != NVB_HOOK_APPLY || command.root || command.mount)
+	if (!parse_own_hook(hook, &command))
 		return false;
 	for (size_t i = 0; i < command.work.link_count; i++) {
 		struct nvb_edit *edit = new_edit(im, NVB_EDIT_LINK);
@@ -268,7 +312,9 @@ static int import_device(struct importer *im, const struct nvb_cdi_entry *entry,
 	if (first_of_spec)
 		rc = import_edits(im, entry->source->spec.edits);
 	im->reason = keep(im, entry->name);
-	return rc < 0 ? rc : import_edits(im, entry->device->edits);
+	if (rc == 0)
+		rc = import_edits(im, entry->device->edits);
+	return rc < 0 ? rc : import_device_links(im, entry);
 }
 
 int nvb_cdi_import(struct nvb_plan *plan, const struct nvb_cdi_registry *registry, const char *const *names,

@@ -9,7 +9,7 @@
 /*
  * From a plan to a spec. What all devices need goes into the spec's own edits, what one needs into its
  * device; "all" has what any of them needs, once. Links and ld.so.cache are work inside the container, which
- * CDI leaves to hooks: one nvbind-hook for each place that has such work.
+ * CDI leaves to hooks: one nvbind-hook for the whole spec.
  */
 
 const char nvb_cdi_default_hook[] = NVB_BINDIR "/nvbind-hook";
@@ -112,36 +112,28 @@ static bool is_hook_work(const struct nvb_edit *edit)
 	       edit->kind == NVB_EDIT_COMPAT || edit->kind == NVB_EDIT_PARAMS;
 }
 
-/* Asks for the hook's arguments where there is work for it: asking costs a walk over the whole plan. */
-static int find_hook(struct writer *w, struct selection *s, int scope)
+/* One hook for the whole spec, whichever of its devices a container gets. */
+static int find_hook(struct writer *w)
 {
 	_cleanup_strv_ char **argv = NULL;
+	const struct nvb_plan *plan = w->plan;
 	size_t i = 0;
 	int rc;
 
-	while (i < s->count && !is_hook_work(s->edits[i]))
+	while (i < plan->edit_count && !is_hook_work(&plan->edits[i]))
 		i++;
-	if (i == s->count)
+	if (i == plan->edit_count)
 		return 0;
-	rc = nvb_hook_arguments(w->plan, scope, &argv, w->err);
+	rc = nvb_hook_arguments(plan, true, &argv, w->err);
 	if (rc < 0 || !argv)
 		return rc;
-	s->hook = allocate(w, nvb_strv_length(argv) + 1, sizeof(*s->hook));
-	if (!s->hook)
+	w->common.hook = allocate(w, nvb_strv_length(argv) + 1, sizeof(*w->common.hook));
+	if (!w->common.hook)
 		return nvb_fail_oom(w->err);
 	for (i = 0; argv[i]; i++)
-		if (!(s->hook[i] = nvb_arena_strdup(&w->spec->arena, argv[i])))
+		if (!(w->common.hook[i] = nvb_arena_strdup(&w->spec->arena, argv[i])))
 			return nvb_fail_oom(w->err);
 	return 0;
-}
-
-static int find_hooks(struct writer *w)
-{
-	int rc = find_hook(w, &w->common, NVB_SCOPE_COMMON);
-
-	for (size_t i = 0; rc == 0 && i < w->plan->device_count; i++)
-		rc = find_hook(w, &w->devices[i], (int)i);
-	return rc;
 }
 
 /* What makes two edits of one container the same, as text; NULL for edits that are never the same. */
@@ -185,25 +177,6 @@ static bool set_add(struct edit_set *set, const struct nvb_edit *edit)
 	}
 }
 
-/* The hooks of all devices as one: their arguments are options, which may stand behind each other. */
-static int join_hooks(struct writer *w, struct selection *all)
-{
-	size_t count = 0, devices = w->plan->device_count;
-
-	for (size_t i = 0; i < devices; i++)
-		count += w->devices[i].hook ? nvb_strv_length(w->devices[i].hook) : 0;
-	if (!count)
-		return 0;
-	all->hook = allocate(w, count + 1, sizeof(*all->hook));
-	if (!all->hook)
-		return nvb_fail_oom(w->err);
-	count = 0;
-	for (size_t i = 0; i < devices; i++)
-		for (size_t j = count ? 2 : 0; w->devices[i].hook && w->devices[i].hook[j]; j++)
-			all->hook[count++] = w->devices[i].hook[j];
-	return 0;
-}
-
 static int select_all(struct writer *w, struct selection *all)
 {
 	_cleanup_free_ const struct nvb_edit **slots = NULL;
@@ -222,7 +195,7 @@ static int select_all(struct writer *w, struct selection *all)
 		for (size_t j = 0; j < w->devices[i].count; j++)
 			if (set_add(&set, w->devices[i].edits[j]))
 				all->edits[all->count++] = w->devices[i].edits[j];
-	return join_hooks(w, all);
+	return 0;
 }
 
 static size_t length(const char *const *v)
@@ -482,7 +455,7 @@ static int write_spec(struct writer *w)
 		return nvb_fail_oom(w->err);
 	rc = select_edits(w);
 	if (rc == 0)
-		rc = find_hooks(w);
+		rc = find_hook(w);
 	if (rc == 0)
 		rc = add_devices(w);
 	if (rc == 0)

@@ -2,6 +2,7 @@
 #include "container/container.h"
 
 #include <fcntl.h>
+#include <limits.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,6 +28,20 @@ static bool has_glibc(const struct nvb_root *root)
 	return false;
 }
 
+static void make_device_links(
+	const struct nvb_place *place, const struct nvb_container_work *work, const struct nvb_log *log)
+{
+	for (size_t i = 0; i < work->device_link_count; i++) {
+		const struct nvb_link *link = &work->device_links[i];
+		char node[PATH_MAX];
+		struct stat st;
+
+		if (nvb_link_meaning(link, node, sizeof(node)) &&
+			nvb_root_stat(place->content, node, false, &st) == 0)
+			nvb_links_make(place, link, 1, log);
+	}
+}
+
 /* Optional, as all here: a container whose driver could change nodes still has its own GPUs alone. */
 static void mask_params(const struct nvb_root *root, const char *text, const struct nvb_log *log)
 {
@@ -44,6 +59,7 @@ static int apply(const struct nvb_place *place, const struct nvb_container_work 
 	if (fd < 0)
 		return nvb_fail_errno(err, -fd, "container root %s", place->content->path);
 	nvb_links_make(place, work->links, work->link_count, log);
+	make_device_links(place, work, log);
 	if (work->params && work->may_mount)
 		mask_params(place->content, work->params, log);
 	if (work->directory_count == 0)

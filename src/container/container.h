@@ -20,6 +20,9 @@ struct nvb_container_library {
 struct nvb_container_work {
 	const struct nvb_link *links;
 	size_t link_count;
+	/* Links to device nodes, each made only where its node is: one hook for all devices of a CDI spec. */
+	const struct nvb_link *device_links;
+	size_t device_link_count;
 	const char *const *directories; /* library directories for ld.so.cache, most important first */
 	size_t directory_count;
 	/* With these the directories are not searched: they, as far as they lie in one of `directories`, are
@@ -54,13 +57,19 @@ int nvb_container_apply(const struct nvb_root *root, const struct nvb_container_
 int nvb_container_apply_layer(const struct nvb_root *lower, const struct nvb_root *top,
 	const struct nvb_container_work *work, const struct nvb_log *log, nvb_error **err);
 
+/* What a link means, without following any other: "/dev/dri/card1" of "/dev/dri/by-path/x -> ../card1". False
+ * when that takes more than `size` bytes. */
+bool nvb_link_meaning(const struct nvb_link *link, char *out, size_t size);
+
 /*
- * The argument vector with which a runtime calls nvbind-hook to do the work of a plan's edits of one scope
- * (NVB_SCOPE_COMMON or a device; INT_MAX for all): {"nvbind-hook", "apply", "--link", "TARGET::PATH",
+ * The argument vector with which a runtime calls nvbind-hook to do the work of a plan's edits, for a
+ * container with all its devices, or, for a CDI spec, with whichever are chosen (`spec`: then links of
+ * devices are
+ * "--device-link"s): {"nvbind-hook", "apply", "--link", "TARGET::PATH",
  * "--library-directory", DIR, "--cuda-compat", VERSION, "--driver-params", FILE ...}. NULL in *argv when
  * there is nothing to do. Writer and parser of that command line live in one file.
  */
-int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err);
+int nvb_hook_arguments(const struct nvb_plan *plan, bool spec, char ***argv, nvb_error **err);
 
 /*
  * The environment that every writer gives a hook which has none of its own: said, and not empty. Without one

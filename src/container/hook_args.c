@@ -15,12 +15,14 @@
 
 const char *const nvb_hook_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
-static const char link_option[] = "--link", directory_option[] = "--library-directory",
-		  compat_option[] = "--cuda-compat", params_option[] = "--driver-params";
+static const char link_option[] = "--link", device_link_option[] = "--device-link",
+		  directory_option[] = "--library-directory", compat_option[] = "--cuda-compat",
+		  params_option[] = "--driver-params";
 
 const char nvb_hook_help[] =
-	"usage: nvbind-hook apply [--link TARGET::PATH]... [--library-directory DIR]...\n"
-	"                         [--cuda-compat VERSION] [--driver-params FILE]\n"
+	"usage: nvbind-hook apply [--link TARGET::PATH]... [--device-link TARGET::PATH]...\n"
+	"                         [--library-directory DIR]... [--cuda-compat VERSION] [--driver-params "
+	"FILE]\n"
 	"                         [--root DIR [--mount]] [--log-level LEVEL]\n"
 	"       nvbind-hook prestart [--config FILE] [--debug]\n"
 	"       nvbind-hook --help | --version\n"
@@ -30,6 +32,7 @@ const char nvb_hook_help[] =
 	"state on stdin. Executes nothing, and nothing that it cannot do keeps the container from starting.\n"
 	"\n"
 	"  --link TARGET::PATH      make PATH a symbolic link to TARGET; a file that stands there stays\n"
+	"  --device-link TARGET::PATH  the same, where TARGET is there: a device node of the container\n"
 	"  --library-directory DIR  a directory of the container, the most important one first\n"
 	"  --cuda-compat VERSION    the host's driver: libraries of a newer " NVB_COMPAT_DIRECTORY "\n"
 	"                           that are made for it come first\n"
@@ -48,11 +51,6 @@ const char nvb_hook_help[] =
 	"for GPUs cannot have them.\n";
 
 /* Writer */
-
-static bool in_scope(const struct nvb_edit *edit, int scope)
-{
-	return scope == INT_MAX || edit->scope == scope;
-}
 
 /* On the way of every container start: room for all is made once. */
 struct arguments {
@@ -80,13 +78,13 @@ static char *join_link(const struct nvb_link *link)
 	return joined;
 }
 
-static int add_link(struct arguments *args, const struct nvb_link *link, nvb_error **err)
+static int add_link(struct arguments *args, const char *option, const struct nvb_link *link, nvb_error **err)
 {
 	if (strstr(link->target, SEPARATOR) || nvb_ends_with(link->target, ":") || !*link->target ||
 		link->path[0] != '/')
 		return nvb_fail(err, NVB_ERR_INVALID, "link %s to %s cannot be handed to nvbind-hook",
 			link->path, link->target);
-	if (!take(args, strdup(link_option)) || !take(args, join_link(link)))
+	if (!take(args, strdup(option)) || !take(args, join_link(link)))
 		return nvb_fail_oom(err);
 	return 0;
 }
@@ -122,11 +120,13 @@ static int add_params(struct arguments *args, const char *host, nvb_error **err)
 	return add_once(args, params_option, host, err);
 }
 
-static int add_argument(struct arguments *args, const struct nvb_edit *edit, nvb_error **err)
+static int add_argument(struct arguments *args, const struct nvb_edit *edit, bool spec, nvb_error **err)
 {
+	bool of_device = spec && edit->scope != NVB_SCOPE_COMMON;
+
 	switch (edit->kind) {
 	case NVB_EDIT_LINK:
-		return add_link(args, &edit->link, err);
+		return add_link(args, of_device ? device_link_option : link_option, &edit->link, err);
 	case NVB_EDIT_LDCACHE:
 		return add_directory(args, edit->ldcache.directory, err);
 	case NVB_EDIT_COMPAT:
@@ -138,7 +138,7 @@ static int add_argument(struct arguments *args, const struct nvb_edit *edit, nvb
 	}
 }
 
-int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb_error **err)
+int nvb_hook_arguments(const struct nvb_plan *plan, bool spec, char ***argv, nvb_error **err)
 {
 	_cleanup_strv_ char **v = calloc(2 * plan->edit_count + 3, sizeof(*v));
 	struct arguments args = {.v = v};
@@ -147,8 +147,7 @@ int nvb_hook_arguments(const struct nvb_plan *plan, int scope, char ***argv, nvb
 	if (!v || !take(&args, strdup("nvbind-hook")) || !take(&args, strdup("apply")))
 		return nvb_fail_oom(err);
 	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++)
-		if (in_scope(&plan->edits[i], scope))
-			rc = add_argument(&args, &plan->edits[i], err);
+		rc = add_argument(&args, &plan->edits[i], spec, err);
 	if (rc < 0)
 		return rc;
 	*argv = args.count > 2 ? NVB_TAKE_PTR(v) : NULL;
@@ -163,27 +162,41 @@ struct parser {
 	char *const *argv;
 };
 
-static int parse_link(struct nvb_hook_command *c, const char *value, nvb_error **err)
+static int split_link(struct nvb_hook_command *c, const char *option, const char *value,
+	struct nvb_link *link, nvb_error **err)
 {
 	const char *separator = strstr(value, SEPARATOR);
 	_cleanup_free_ char *target = NULL;
-	struct nvb_link *link;
 	const char *path;
 
 	if (!separator || separator == value)
-		return nvb_fail(
-			err, NVB_ERR_INVALID, "%s %s: not of the form TARGET::PATH", link_option, value);
+		return nvb_fail(err, NVB_ERR_INVALID, "%s %s: not of the form TARGET::PATH", option, value);
 	path = separator + strlen(SEPARATOR);
 	if (*path != '/' || nvb_ends_with(path, "/") || strlen(path) >= PATH_MAX)
 		return nvb_fail(err, NVB_ERR_INVALID,
-			"%s %s: the link's path must be absolute and name a file", link_option, value);
+			"%s %s: the link's path must be absolute and name a file", option, value);
 	target = strndup(value, (size_t)(separator - value));
 	if (!target || !nvb_strv_add(&c->copies, target))
 		return nvb_fail_oom(err);
-	link = &c->links[c->work.link_count++];
 	link->target = c->copies[nvb_strv_length(c->copies) - 1];
 	link->path = path;
 	return 0;
+}
+
+static int parse_link(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	int rc = split_link(c, link_option, value, &c->links[c->work.link_count], err);
+
+	c->work.link_count += rc == 0;
+	return rc;
+}
+
+static int parse_device_link(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	int rc = split_link(c, device_link_option, value, &c->device_links[c->work.device_link_count], err);
+
+	c->work.device_link_count += rc == 0;
+	return rc;
 }
 
 static int parse_directory(struct nvb_hook_command *c, const char *value, nvb_error **err)
@@ -245,6 +258,7 @@ static const struct option {
 	int (*parse)(struct nvb_hook_command *c, const char *value, nvb_error **err);
 } options[] = {
 	{link_option, parse_link},
+	{device_link_option, parse_device_link},
 	{directory_option, parse_directory},
 	{compat_option, parse_compat},
 	{params_option, parse_params},
@@ -280,16 +294,18 @@ static int parse_apply(struct nvb_hook_command *c, int argc, char *const *argv, 
 	struct parser p = {.command = c, .argc = argc, .at = 2, .argv = argv};
 	int rc = 0;
 
-	/* No option gives more than one of either. */
+	/* No option gives more than one of any. */
 	c->links = calloc((size_t)argc, sizeof(*c->links));
+	c->device_links = calloc((size_t)argc, sizeof(*c->device_links));
 	c->directories = calloc((size_t)argc, sizeof(*c->directories));
-	if (!c->links || !c->directories)
+	if (!c->links || !c->device_links || !c->directories)
 		return nvb_fail_oom(err);
 	while (rc == 0 && p.at < argc)
 		rc = parse_option(&p, err);
 	if (rc == 0 && c->mount && !c->root)
 		rc = nvb_fail(err, NVB_ERR_INVALID, "--mount: only together with --root");
 	c->work.links = c->links;
+	c->work.device_links = c->device_links;
 	c->work.directories = c->directories;
 	return rc;
 }
@@ -319,6 +335,7 @@ int nvb_hook_parse(struct nvb_hook_command *command, int argc, char *const *argv
 void nvb_hook_command_release(struct nvb_hook_command *command)
 {
 	free(command->links);
+	free(command->device_links);
 	free(command->directories);
 	nvb_strv_free(command->copies);
 	*command = (struct nvb_hook_command){0};

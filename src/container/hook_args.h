@@ -21,7 +21,7 @@ struct nvb_hook_command {
 	bool mount;	    /* --mount: the caller vouches for the mount namespace */
 	enum nvb_log_level log_level;
 	struct nvb_container_work work; /* its arrays are the command's, its strings argv's */
-	struct nvb_link *links;
+	struct nvb_link *links, *device_links;
 	const char **directories;
 	char **copies; /* strings cut out of argv */
 };

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "container/container.h"
 
 enum existing {
 	NOTHING,
@@ -210,4 +211,34 @@ void nvb_links_make(
 		else if (rc == NVB_LINK_MADE)
 			nvb_debug(log, "link %s -> %s", links[i].path, links[i].target);
 	}
+}
+
+bool nvb_link_meaning(const struct nvb_link *link, char *out, size_t size)
+{
+	const char *slash = strrchr(link->path, '/');
+	size_t length = *link->target == '/' || !slash ? 0 : (size_t)(slash - link->path);
+
+	if (length >= size)
+		return false;
+	memcpy(out, link->path, length);
+	for (const char *part = link->target, *end; *part; part = end + (*end == '/')) {
+		size_t n;
+
+		end = strchrnul(part, '/');
+		n = (size_t)(end - part);
+		if (n == 0 || (n == 1 && *part == '.'))
+			continue;
+		if (n == 2 && part[0] == '.' && part[1] == '.') {
+			while (length && out[--length] != '/')
+				;
+			continue;
+		}
+		if (length + n + 2 > size)
+			return false;
+		out[length++] = '/';
+		memcpy(out + length, part, n);
+		length += n;
+	}
+	out[length] = '\0';
+	return length > 0;
 }

@@ -251,7 +251,7 @@ static int add_own_hook(struct oci_items *items, const struct nvb_plan *plan,
 
 	if (options->no_hook)
 		return 0;
-	rc = nvb_hook_arguments(plan, INT_MAX, &items->hook_args, err);
+	rc = nvb_hook_arguments(plan, false, &items->hook_args, err);
 	if (rc < 0 || !items->hook_args)
 		return rc;
 	items->hook_path = options->hook_path ? options->hook_path : NVB_BINDIR "/nvbind-hook";

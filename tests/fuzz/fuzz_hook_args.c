@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <limits.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -28,7 +27,7 @@ static int read_back(const struct nvb_hook_command *first)
 		else
 			edits[i].ldcache.directory = first->work.directories[i - links];
 	}
-	rc = nvb_hook_arguments(&plan, INT_MAX, &argv, NULL);
+	rc = nvb_hook_arguments(&plan, false, &argv, NULL);
 	free(edits);
 	if (rc < 0 || !argv)
 		return 0;

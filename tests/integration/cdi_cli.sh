@@ -82,7 +82,8 @@ is 'a GPU with MIG devices is not offered whole' '' \
 	"$(jq -r '.devices[] | select(.name == "0") | .name' "$T/mig.json")"
 nvbind cdi generate --root "$T/rtx" --format json >"$T/rtx.json"
 is 'a node of the display comes with its link by PCI address' 1 \
-	"$(jq '.devices[] | select(.name == "0") | [.containerEdits.hooks[].args[] | select(test("dri/by-path.*-card$"))] | length' "$T/rtx.json")"
+	"$(jq '[.containerEdits.hooks[0].args | .[index("--device-link"):][] | select(test("dri/by-path.*-card$"))] | length' "$T/rtx.json")"
+is 'and there is one hook for the whole spec' 1 "$(jq '[.. | .hooks? // empty | .[]] | length' "$T/rtx.json")"
 
 make_sim wsl2 "$T/wsl2"
 nvbind cdi generate --root "$T/wsl2" --format json >"$T/wsl2.json"

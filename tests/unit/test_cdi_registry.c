@@ -155,7 +155,8 @@ static void imports_devices(void **state)
 		"  - {hookName: poststop, path: /bin/other, args: [other, x], timeout: 2}\n"
 		"  - hookName: createContainer\n    path: /usr/bin/nvbind-hook\n"
 		"    args: [nvbind-hook, apply, --link, \"a::/b/c\", --library-directory, /lib,\n"
-		"      --cuda-compat, \"550.54.15\", --driver-params, /proc/driver/nvidia/params]\n");
+		"      --cuda-compat, \"550.54.15\", --driver-params, /proc/driver/nvidia/params,\n"
+		"      --device-link, \"../mine::/dev/x/y\", --device-link, \"../other::/dev/x/z\"]\n");
 	assert_int_equal(nvb_cdi_registry_load(&registry, f->directories, NULL, NULL), 0);
 	assert_int_equal(nvb_cdi_import(plan, &registry, names, 3, NULL), 0);
 	nvb_cdi_registry_release(&registry); /* the plan keeps nothing of it */
@@ -191,6 +192,8 @@ static void imports_devices(void **state)
 	assert_string_equal(edit->hook.when, "poststop");
 	assert_string_equal(edit->hook.args[1], "x");
 	assert_int_equal(edit->hook.timeout, 2);
+	assert_int_equal(count_edits(plan, NVB_EDIT_LINK), 2);
+	assert_string_equal(plan->edits[plan->edit_count - 2].link.path, "/dev/x/y");
 	assert_string_equal(find_edit(plan, NVB_EDIT_LINK)->link.target, "a");
 	assert_string_equal(find_edit(plan, NVB_EDIT_LINK)->link.path, "/b/c");
 	assert_string_equal(find_edit(plan, NVB_EDIT_LDCACHE)->ldcache.directory, "/lib");

@@ -208,6 +208,22 @@ static void apply(const char *const *directories, size_t count)
 	assert_int_equal(nvb_container_apply(&root, &work, &counting, NULL), 0);
 }
 
+static void links_of_devices_follow_their_nodes(void **state _unused_)
+{
+	static const struct nvb_link links[] = {
+		{"/dev/dri/by-path/here", "../card1"}, {"/dev/dri/by-path/not-here", "../card2"}};
+	const struct nvb_container_work work = {.device_links = links, .device_link_count = 2};
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	struct stat st;
+
+	directory("dev/dri");
+	file("dev/dri/card1", "");
+	open_root(&root, in(""));
+	assert_int_equal(nvb_container_apply(&root, &work, &counting, NULL), 0);
+	assert_link(in("dev/dri/by-path/here"), "../card1");
+	assert_int_equal(lstat(in("dev/dri/by-path/not-here"), &st), -1);
+}
+
 static void read_cache(struct nvb_ldcache *cache)
 {
 	char *data;
@@ -383,6 +399,7 @@ int main(void)
 		WITH_ROOT(files_and_directories_stay),
 		WITH_ROOT(links_stay_inside),
 		WITH_ROOT(layers_keep_the_links_above),
+		WITH_ROOT(links_of_devices_follow_their_nodes),
 		WITH_ROOT(a_cache_is_made),
 		WITH_ROOT(the_images_own_stay),
 		WITH_ROOT(names_of_links_are_known),

@@ -2,7 +2,6 @@
 /* The hook's command line as written and read, and the state a runtime hands to it. */
 #include "cmocka_all.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -39,7 +38,7 @@ static void what_is_written_is_read(void **state _unused_)
 	_cleanup_hook_command_ struct nvb_hook_command c = {0};
 	_cleanup_strv_ char **argv = NULL;
 
-	assert_int_equal(nvb_hook_arguments(&plan, INT_MAX, &argv, NULL), 0);
+	assert_int_equal(nvb_hook_arguments(&plan, false, &argv, NULL), 0);
 	assert_string_equal(argv[0], "nvbind-hook");
 	assert_int_equal(nvb_hook_parse(&c, (int)nvb_strv_length(argv), argv, NULL), 0);
 	assert_int_equal(c.verb, NVB_HOOK_APPLY);
@@ -58,24 +57,53 @@ static void what_is_written_is_read(void **state _unused_)
 	assert_false(c.work.may_mount);
 }
 
-static void scopes_are_apart(void **state _unused_)
+static void a_spec_has_one_hook_for_all_devices(void **state _unused_)
 {
 	struct nvb_edit edits[] = {
 		link_edit(NVB_SCOPE_COMMON, "/a", "common"),
-		link_edit(0, "/b", "first"),
-		link_edit(1, "/c", "second"),
+		link_edit(0, "/dev/x/b", "../first"),
+		link_edit(1, "/dev/x/c", "../second"),
 	};
 	struct nvb_plan plan = {.edits = edits, .edit_count = NVB_ELEMENTS(edits)};
-	_cleanup_strv_ char **common = NULL, **second = NULL, **none = NULL;
+	_cleanup_strv_ char **spec = NULL, **container = NULL;
+	_cleanup_hook_command_ struct nvb_hook_command c = {0};
 
-	assert_int_equal(nvb_hook_arguments(&plan, NVB_SCOPE_COMMON, &common, NULL), 0);
-	assert_int_equal(nvb_strv_length(common), 4);
-	assert_string_equal(common[3], "common::/a");
-	assert_int_equal(nvb_hook_arguments(&plan, 1, &second, NULL), 0);
-	assert_int_equal(nvb_strv_length(second), 4);
-	assert_string_equal(second[3], "second::/c");
-	assert_int_equal(nvb_hook_arguments(&plan, 2, &none, NULL), 0);
-	assert_null(none);
+	assert_int_equal(nvb_hook_arguments(&plan, true, &spec, NULL), 0);
+	assert_int_equal(nvb_hook_parse(&c, (int)nvb_strv_length(spec), spec, NULL), 0);
+	assert_int_equal(c.work.link_count, 1);
+	assert_string_equal(c.work.links[0].target, "common");
+	assert_int_equal(c.work.device_link_count, 2);
+	assert_string_equal(c.work.device_links[1].path, "/dev/x/c");
+	nvb_hook_command_release(&c);
+	assert_int_equal(nvb_hook_arguments(&plan, false, &container, NULL), 0);
+	assert_int_equal(nvb_hook_parse(&c, (int)nvb_strv_length(container), container, NULL), 0);
+	assert_int_equal(c.work.link_count, 3);
+	assert_int_equal(c.work.device_link_count, 0);
+}
+
+static void meanings_of_links(void **state _unused_)
+{
+	static const struct {
+		struct nvb_link link;
+		const char *meaning;
+	} known[] = {
+		{{"/dev/dri/by-path/x", "../card1"}, "/dev/dri/card1"},
+		{{"/dev/x", "null"}, "/dev/null"},
+		{{"/x", "null"}, "/null"},
+		{{"/a/b/c", "/d/./e"}, "/d/e"},
+		{{"/a/b/c", "../../../../d"}, "/d"},
+		{{"/a/b", ".."}, NULL},
+	};
+	char out[64];
+
+	for (size_t i = 0; i < NVB_ELEMENTS(known); i++) {
+		assert_int_equal(
+			nvb_link_meaning(&known[i].link, out, sizeof(out)), known[i].meaning != NULL);
+		if (known[i].meaning)
+			assert_string_equal(out, known[i].meaning);
+	}
+	assert_false(nvb_link_meaning(&known[0].link, out, 14));
+	assert_true(nvb_link_meaning(&known[0].link, out, 32));
 }
 
 static void what_could_be_misread_is_not_written(void **state _unused_)
@@ -94,7 +122,7 @@ static void what_could_be_misread_is_not_written(void **state _unused_)
 		struct nvb_plan plan = {.edits = &edit, .edit_count = 1};
 		_cleanup_strv_ char **argv = NULL;
 
-		assert_int_equal(nvb_hook_arguments(&plan, INT_MAX, &argv, NULL), -NVB_ERR_INVALID);
+		assert_int_equal(nvb_hook_arguments(&plan, false, &argv, NULL), -NVB_ERR_INVALID);
 		assert_null(argv);
 	}
 }
@@ -110,6 +138,7 @@ static void malformed_command_lines(void **state _unused_)
 		{{"nvbind-hook", "apply", "--link", "a:/b"}, "not of the form TARGET::PATH"},
 		{{"nvbind-hook", "apply", "--link", "::/b"}, "not of the form TARGET::PATH"},
 		{{"nvbind-hook", "apply", "--link=a::b"}, "must be absolute"},
+		{{"nvbind-hook", "apply", "--device-link", "a"}, "--device-link a: not of the form"},
 		{{"nvbind-hook", "apply", "--link", "a::/b/"}, "must be absolute and name a file"},
 		{{"nvbind-hook", "apply", "--library-directory", "lib"}, "not an absolute path"},
 		{{"nvbind-hook", "apply", "--log-level", "loud"}, "must be error, warning, info or debug"},
@@ -191,7 +220,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
-		cmocka_unit_test(scopes_are_apart),
+		cmocka_unit_test(a_spec_has_one_hook_for_all_devices),
+		cmocka_unit_test(meanings_of_links),
 		cmocka_unit_test(what_could_be_misread_is_not_written),
 		cmocka_unit_test(malformed_command_lines),
 		cmocka_unit_test(states),
