@@ -13,10 +13,10 @@ die() {
 # What building and running need, and what the tests need besides.
 build_packages="gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libyaml-dev libarchive-dev
 	nettle-dev libcmocka-dev"
-run_packages="runc crun skopeo ca-certificates busybox-static"
+run_packages="runc crun skopeo ca-certificates busybox-static uidmap"
 test_packages="clang git jq strace tmux python3 python3-yaml python3-jsonschema podman debootstrap util-linux
-	debhelper dpkg-dev lintian
-	binutils xz-utils zstd attr curl file procps uidmap iproute2 musl-tools conmon patch"
+	build-essential debhelper dpkg-dev lintian
+	binutils xz-utils zstd attr curl file procps iproute2 musl-tools conmon patch"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
