@@ -15,7 +15,7 @@ failed=0
 # The names are in the code; a suite's table says which cases are for which.
 named=$(grep -rhoE 'nvb_guard\("[a-z-]+"\)' "$NVB_SOURCE/src" "$NVB_SOURCE/tools" | cut -d'"' -f2 | sort -u) || true
 for guard in $named static; do
-	suites=$(grep -lE "^\s*hostile .*'([^']* )?$guard( [^']*)?'" "$here"/*.sh | sed 's,.*/,,; s/[_.].*//' | sort -u) || true
+	suites=$(grep -lE "^\s*hostile ('[^']*'|\"[^\"]*\") '([^']* )?$guard( [^']*)?'" "$here"/*.sh | sed 's,.*/,,; s/[_.].*//' | sort -u) || true
 	if [ -z "$suites" ]; then
 		echo "not ok - no case is for the guard $guard"
 		failed=1

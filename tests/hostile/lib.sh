@@ -98,10 +98,12 @@ beside() {
 	rm "$CASE/ready"
 }
 
-# A process with a mount namespace of its own, as a container's first one, until the case has been judged.
+# A process with a mount namespace of its own, as a container's first one, until the case has been judged. With
+# $CASE/shared, which says "shared", what is mounted so is shared with the host.
+# shellcheck disable=SC2046 # a word or none
 begin_container() {
 	mkfifo "$CASE/ready"
-	setsid "$TOOL" contain >"$CASE/ready" &
+	setsid "$TOOL" contain $(cat "$CASE/shared" 2>/dev/null) >"$CASE/ready" &
 	echo $! >"$CASE/container"
 	disown
 	read -r _ <"$CASE/ready"

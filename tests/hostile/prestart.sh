@@ -226,6 +226,13 @@ END
 hostile 'the process has the mounts of the host' 'own-mount-namespace' 'fails:no mount namespace of its own' <<-'END'
 	echo $$ >"$CASE/pid"
 END
+hostile 'a volume is shared with the host' 'shared-mounts' 'fails:libcuda.so.*shared with the host' <<-'END'
+	echo shared >"$CASE/shared"
+	cp -a usr "$CASE/usr"
+	: >"$CASE/usr${LIBDIR#/usr}/libcuda.so.$VERSION"
+	mount --bind "$CASE/usr" usr
+	mount --make-shared usr
+END
 hostile 'the process is gone' '' 'fails:process' <<-'END'
 	sh -c 'echo $$' >"$CASE/pid"
 END

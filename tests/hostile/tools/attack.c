@@ -39,12 +39,14 @@ int tool_lease(int argc, char **argv)
 		pause();
 }
 
-/* contain: enters a mount namespace of its own and stays there. */
+/* contain [shared]: enters a mount namespace of its own and stays there; with "shared" the mounts that are
+ * shared stay so. */
 int tool_contain(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
+		die("contain");
+	if ((argc < 2 || strcmp(argv[1], "shared") != 0) &&
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("contain");
 	ready();
 	for (;;)
