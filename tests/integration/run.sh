@@ -7,6 +7,8 @@
 need_root
 need nvbind nvbind-sim bolt jq
 
+# Where podman is asked to write, on this host.
+[ -d /run/nvbind/podman ] || defer rmdir --ignore-fail-on-non-empty /run/nvbind/podman
 make_sim h200x8 "$T/host"
 export NVBIND_ROOT=$T/host
 make_glibc_root "$T/rootfs"
