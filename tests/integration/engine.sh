@@ -65,8 +65,14 @@ engine_config() {
 	} >"$T/etc-nvbind/config.toml"
 }
 
+# What the end of a world kills is in its control groups for a moment more.
 engine_remove_cgroups() {
-	find /sys/fs/cgroup -depth -type d -path "*/$CGROUP*" -exec rmdir {} + 2>/dev/null || true
+	local i
+	for ((i = 0; i < 100; i++)); do
+		find /sys/fs/cgroup -depth -type d -path "*/$CGROUP*" -exec rmdir {} + 2>/dev/null || true
+		[ -n "$(find /sys/fs/cgroup -type d -path "*/$CGROUP*" -print -quit)" ] || return 0
+		sleep 0.05
+	done
 }
 
 # Who holds which GPU, as JSON.
