@@ -53,6 +53,9 @@ HOSTILE_ENVIRONMENT=(LD_PRELOAD="$EVIL" LD_AUDIT="$EVIL" LD_LIBRARY_PATH="$OUTSI
 	HOME="$OUTSIDE" TMPDIR="$OUTSIDE" XDG_CONFIG_HOME="$OUTSIDE" XDG_RUNTIME_DIR="$OUTSIDE" BASH_ENV="$OUTSIDE/passwd"
 	ENV="$OUTSIDE/passwd" IFS=/ HOSTILE_OUTSIDE="$OUTSIDE")
 
+# A program with a sanitizer has a loader, which obeys.
+! is_sanitized || HOSTILE_ENVIRONMENT=(PATH="$OUTSIDE:." HOME="$OUTSIDE" TMPDIR="$OUTSIDE" BASH_ENV="$OUTSIDE/passwd")
+
 # --- the image -------------------------------------------------------------------------------------------------------
 
 # Called once: a good image, and the host around it. On a tmpfs, where a hundred thousand files are soon made.

@@ -226,12 +226,14 @@ END
 hostile 'the process has the mounts of the host' 'own-mount-namespace' 'fails:no mount namespace of its own' <<-'END'
 	echo $$ >"$CASE/pid"
 END
-hostile 'a volume is shared with the host' 'shared-mounts' 'fails:libcuda.so.*shared with the host' <<-'END'
+hostile 'a volume is shared with the host' 'shared-mounts' any <<-'END'
 	echo shared >"$CASE/shared"
 	cp -a usr "$CASE/usr"
-	: >"$CASE/usr${LIBDIR#/usr}/libcuda.so.$VERSION"
+	(cd "$T/host$LIBDIR" && find . -maxdepth 1 -type f) | (cd "$CASE$LIBDIR" && xargs touch)
 	mount --bind "$CASE/usr" usr
 	mount --make-shared usr
+	then
+	grep -q 'shared with the host' "$CASE/stderr"
 END
 hostile 'the process is gone' '' 'fails:process' <<-'END'
 	sh -c 'echo $$' >"$CASE/pid"
@@ -261,7 +263,7 @@ END
 hostile 'it asks for capabilities that are none' '' 'fails:NVIDIA_DRIVER_CAPABILITIES' <<-'END'
 	variables NVIDIA_VISIBLE_DEVICES=0 $'NVIDIA_DRIVER_CAPABILITIES=compute,\033[31m../../etc'
 END
-hostile 'it asks for a hundred thousand GPUs' '' 'fails:more than 4096 devices' <<-'END'
+hostile 'it asks for a hundred thousand GPUs' '' 'fails:more than (4096 devices|the 32 KiB)' <<-'END'
 	jq -n '{root: {path: "rootfs"}, process: {env: ["NVIDIA_VISIBLE_DEVICES=" + ([range(100000) | "0"] | join(","))]}}' >../config.json
 END
 hostile 'it asks for a megabyte' '' 'fails:NVIDIA_VISIBLE_DEVICES' <<-'END'
