@@ -18,9 +18,9 @@
 #include "base/str.h"
 #include "base/walk.h"
 
-/* A rename elsewhere in the tree during resolution makes the kernel answer EAGAIN; a hostile tree could do so
- * for ever. */
-enum { EAGAIN_TRIES = 128 };
+/* Where ".." is on the way, a rename anywhere on the host makes the kernel answer EAGAIN. Somebody could do
+ * so for ever; the walk then gets there without asking the kernel about "..". */
+enum { EAGAIN_TRIES = 32 };
 
 static int open_below(int dirfd, const char *path, int flags, mode_t mode)
 {
@@ -43,7 +43,7 @@ static int open_below(int dirfd, const char *path, int flags, mode_t mode)
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;
 	}
-	return -EAGAIN;
+	return nvb_walk_open(dirfd, path, flags, mode);
 }
 
 int nvb_root_note(const struct nvb_root *root, int rc)
