@@ -133,9 +133,12 @@ static void say_ignored(const struct front *front, const char *variable)
 /* One device, however it is named. */
 static int add_device(struct front *front, const char *name)
 {
-	/* What NVIDIA's runtime makes specs for by itself: a selector like any other. */
+	/* What NVIDIA's runtime makes specs for by itself: a selector like any other. Another CDI name is none:
+	 * check_names() has not seen it. */
 	const char *automatic = nvb_after(name, "runtime.nvidia.com/gpu=");
 
+	if (automatic && strchr(automatic, '='))
+		automatic = NULL;
 	if (nvb_streq(name, "void"))
 		return 0;
 	front->wanted = true;

@@ -155,6 +155,11 @@ END
 hostile "it asks for another vendor's device" 'environment-names' "fails:no device of NVIDIA's" <<-'END'
 	variables NVIDIA_VISIBLE_DEVICES=vendor.com/disk=all
 END
+for name in runtime.nvidia.com/gpu=vendor.com/disk=all runtime.nvidia.com/gpu=gpu:management.nvidia.com/gpu=all; do
+	hostile "it asks for $name" '' 'fails:' <<-END
+	variables NVIDIA_VISIBLE_DEVICES=$name
+	END
+done
 for name in nvidia.com/gpu=../../../etc/passwd nvidia.com/../gpu=all ../../nvidia.com/gpu=0 nvidia.com/gpu=.. /nvidia.com/gpu=0; do
 	hostile "it asks for the CDI device $name" '' 'fails:' <<-END
 	variables NVIDIA_VISIBLE_DEVICES=$name

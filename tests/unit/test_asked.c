@@ -157,6 +157,11 @@ static void the_environment_names_devices(void **state)
 		{{VISIBLE "all", VISIBLE "1"}, "1 " USUAL},
 		{{VISIBLE "all", VISIBLE "void"}, "-"},
 		{{"P", VISIBLE "management.nvidia.com/gpu=all"}, "management.nvidia.com/gpu=all " USUAL},
+		/* A name in a name is the device of that name, not the inner name's. */
+		{{VISIBLE "runtime.nvidia.com/gpu=vendor.com/disk=all"},
+			"runtime.nvidia.com/gpu=vendor.com/disk=all " USUAL},
+		{{VISIBLE "runtime.nvidia.com/gpu=gpu:management.nvidia.com/gpu=all"},
+			"runtime.nvidia.com/gpu=gpu:management.nvidia.com/gpu=all " USUAL},
 	};
 
 	(void)state;
@@ -174,6 +179,7 @@ static void malformed_values_are_refused_by_name(void **state)
 		{{VISIBLE "vendor.com/disk=all"}, "vendor.com/disk=all is no device of NVIDIA's"},
 		{{VISIBLE "xnvidia.com/disk=all"}, "is no device of NVIDIA's"},
 		{{VISIBLE "management.nvidia.com/gpu=all"}, "only for containers with CAP_SYS_ADMIN"},
+		{{VISIBLE "gpu:vendor.com/disk=all"}, "is no device of NVIDIA's"},
 		{{VISIBLE "0", "E NVIDIA_DRIVER_CAPABILITIES=compute,fly"},
 			"NVIDIA_DRIVER_CAPABILITIES: unknown driver capability 'fly'"},
 		{{VISIBLE "0", "E NVIDIA_GDS=yes"}, "NVIDIA_GDS: 'yes' means nothing"},
