@@ -130,11 +130,9 @@ static bool is_made_up(int fd)
 	return false;
 }
 
-int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st)
+int nvb_root_find_file(const struct nvb_root *root, const char *path, struct stat *st)
 {
 	_cleanup_close_ int found = nvb_root_openat(root, path, O_PATH, 0);
-	char link[64];
-	int fd;
 
 	if (found < 0)
 		return found;
@@ -144,6 +142,17 @@ int nvb_root_open_file(const struct nvb_root *root, const char *path, struct sta
 		return -EINVAL;
 	if (nvb_guard("made-up-file") && is_made_up(found))
 		return -EINVAL;
+	return NVB_TAKE_FD(found);
+}
+
+int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st)
+{
+	_cleanup_close_ int found = nvb_root_find_file(root, path, st);
+	char link[64];
+	int fd;
+
+	if (found < 0)
+		return found;
 	/* The very file that was looked at, whatever its name means by now. O_NONBLOCK: somebody may hold a
 	 * lease on it. */
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);

@@ -53,6 +53,9 @@ int nvb_root_openat(const struct nvb_root *root, const char *path, int flags, mo
  */
 int nvb_root_open_file(const struct nvb_root *root, const char *path, struct stat *st);
 
+/* The same without opening it (O_PATH): for who mounts over such a file. */
+int nvb_root_find_file(const struct nvb_root *root, const char *path, struct stat *st);
+
 /* Leaves -rc in root->trouble when it is such an error; returns rc. For callers that do part of the work
  * themselves. */
 int nvb_root_note(const struct nvb_root *root, int rc);

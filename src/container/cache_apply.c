@@ -72,6 +72,19 @@ static int read_old(
 	return 0;
 }
 
+/* Opened anew, it is looked at anew: in a volume that others write to it may lead into /proc by now, where
+ * the runtime goes on writing after us. */
+static int cover(const struct nvb_root *root, const char *data, size_t size, nvb_error **err)
+{
+	struct stat st;
+	_cleanup_close_ int target = nvb_root_find_file(root, CACHE_PATH, &st);
+
+	if (target == -EINVAL)
+		return nvb_fail(err, NVB_ERR_CORRUPT, CACHE_PATH ": not a regular file any more");
+	return target < 0 ? nvb_fail_errno(err, -target, "mounting over " CACHE_PATH)
+			  : nvb_mount_file(root, target, CACHE_PATH, data, size, err);
+}
+
 static int write_new(const struct nvb_place *place, const struct nvb_container_work *work,
 	const struct old_cache *old, const char *data, size_t size, const struct nvb_log *log,
 	nvb_error **err)
@@ -82,7 +95,7 @@ static int write_new(const struct nvb_place *place, const struct nvb_container_w
 	/* A read-only root, or a cache in a volume. */
 	if (rc == -NVB_ERR_PERMISSION && work->may_mount && old->present) {
 		nvb_debug(log, CACHE_PATH " becomes a mount: %s", nvb_error_message(why));
-		return nvb_mount_file(place->top, CACHE_PATH, data, size, err);
+		return cover(place->top, data, size, err);
 	}
 	if (rc < 0)
 		nvb_error_move(err, NVB_TAKE_PTR(why));

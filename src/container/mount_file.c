@@ -81,15 +81,12 @@ static int clone_through(int mount, const struct nvb_root *root)
 	return clone;
 }
 
-int nvb_mount_file(
-	const struct nvb_root *root, const char *path, const void *data, size_t size, nvb_error **err)
+int nvb_mount_file(const struct nvb_root *root, int target, const char *path, const void *data, size_t size,
+	nvb_error **err)
 {
-	_cleanup_close_ int target = nvb_root_openat(root, path, O_PATH, 0), mount = -1, clone = -1;
-	int rc;
+	_cleanup_close_ int mount = -1, clone = -1;
+	int rc = nvb_shared_mount_check(target, path, err);
 
-	if (target < 0)
-		return nvb_fail_errno(err, -target, "mounting over %s", path);
-	rc = nvb_shared_mount_check(target, path, err);
 	if (rc < 0)
 		return rc;
 	mount = make_tmpfs(size);

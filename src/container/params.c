@@ -52,16 +52,16 @@ int nvb_params_read(const char *path, char **text, nvb_error **err)
 
 int nvb_params_mask(const struct nvb_root *root, const char *text, const struct nvb_log *log, nvb_error **err)
 {
+	_cleanup_close_ int target = nvb_root_openat(root, NVB_DRIVER_PARAMS, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
-	int rc = nvb_root_stat(root, NVB_DRIVER_PARAMS, false, &st);
 
-	if (rc == -ENOENT) {
+	if (target == -ENOENT) {
 		nvb_debug(log, "no %s in the container", NVB_DRIVER_PARAMS);
 		return 0;
 	}
-	if (rc < 0)
-		return nvb_fail_errno(err, -rc, NVB_DRIVER_PARAMS);
+	if (target < 0 || fstat(target, &st) < 0)
+		return nvb_fail_errno(err, target < 0 ? -target : errno, NVB_DRIVER_PARAMS);
 	if (!S_ISREG(st.st_mode))
 		return nvb_fail(err, NVB_ERR_CORRUPT, NVB_DRIVER_PARAMS ": not a regular file");
-	return nvb_mount_file(root, NVB_DRIVER_PARAMS, text, strlen(text), err);
+	return nvb_mount_file(root, target, NVB_DRIVER_PARAMS, text, strlen(text), err);
 }

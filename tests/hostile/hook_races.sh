@@ -77,6 +77,16 @@ hostile 'racing: the cache against a file of the kernel' '' any <<-'END'
 	runs $times
 	beside swap etc/ld.so.cache etc/cache2
 END
+hostile 'racing: the cache of a volume, which is covered, against a sysctl' '' any <<-'END'
+	mount -t proc proc proc
+	mkdir var/volume
+	cp etc/ld.so.cache var/volume
+	ln -s /proc/sys/kernel/hostname var/volume/cache2
+	mount --bind var/volume etc
+	below /usr/bin/unshare --mount -- /bin/sh -c '"$@" && ! grep -q rootfs/proc/sys/ /proc/self/mountinfo || exit 9' sh
+	runs $times
+	beside swap var/volume/ld.so.cache var/volume/cache2
+END
 hostile 'racing: a library against a link to the host' '' any <<-'END'
 	ln -s "$OUTSIDE/lib/libsecret.so.1" ".$LIBDIR/libother.so"
 	runs $times

@@ -161,6 +161,7 @@ leave_out() {
 attempt() {
 	local options=(--seconds "$WATCHDOG" --facts "$CASE/facts") runs=1
 	[ ! -e "$CASE/runs" ] || runs=$(<"$CASE/runs")
+	options+=(--runs "$runs")
 	[ -z "$BLOCKED" ] || options+=(--no-openat2 "$BLOCKED")
 	is_sanitized || options+=(--memory 2048)
 	# A descriptor and a working directory of the host's: /proc/self/fd/9 and /proc/self/cwd lead there.

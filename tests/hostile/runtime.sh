@@ -69,9 +69,10 @@ work_done() {
 untouched() { [ "$(cksum <"$CASE/given")" = "$(cat "$CASE/sum")" ]; }
 
 judge_refusal() {
+	[ "$(find "$BUNDLE" -maxdepth 1 -name '.nvb*' | wc -l)" = "$(cat "$CASE/planted" 2>/dev/null || echo 0)" ] || wrong 'a temporary file is left'
+	[ ! -e "$CASE/runs" ] || return 0 # of many runs one was refused, another not
 	[ ! -e "$CASE/given" ] || wrong "it was refused, and the runtime called"
 	[ ! -e "$CASE/sum" ] || [ "$(cksum <"$BUNDLE/config.json")" = "$(cat "$CASE/sum")" ] || wrong 'refused, and edited'
-	[ "$(find "$BUNDLE" -maxdepth 1 -name '.nvb*' | wc -l)" = "$(cat "$CASE/planted" 2>/dev/null || echo 0)" ] || wrong 'a temporary file is left'
 }
 judge_process() { [ "$mounts" = 0 ] || wrong "$mounts mounts are left"; }
 
