@@ -64,6 +64,11 @@ is 'the status is the engine'\''s' 42 "$status"
 like 'the command is shown before it runs' '^\+ podman run --device nvidia.com/gpu=0 ' \
 	"$(PATH="$T/fake:$PATH" nvbind run --config "$T/nvbind.toml" --runtime podman --gpu 0 img 2>&1 >/dev/null || true)"
 
+refused 'an image that an engine would take for an option' "'--privileged' is not an image" \
+	--runtime podman --dry-run --gpu 0 -- --privileged img
+refused 'no image at all' "'' is not an image" --runtime podman --dry-run --gpu 0 ''
+refused 'a root that bolt would take for an option' 'put ./ before it' --runtime bolt --dry-run --rootfs=--volume=/:/x img
+
 # A profile, as docker and podman spell it; the user's own word counts before it.
 line=$(fake --runtime podman --dry-run --gpu 0 --profile ai img)
 like 'profile: variables' '--env CUDA_DEVICE_ORDER=PCI_BUS_ID' "$line"

@@ -155,10 +155,18 @@ static int read_isolation(struct run *run, nvb_error **err)
 	return rc < 0 ? nvb_wrap(err, rc, "--isolation") : 0;
 }
 
-static int check_options(nvb_error **err)
+static int check_options(const char *image, nvb_error **err)
 {
 	if (opt.engine == ENGINE_UNSET)
 		return nvb_usage(err, "--runtime is missing: docker, podman or bolt");
+	/* The engine would read it as an option of its own. */
+	if (*image == '-' || !*image)
+		return nvb_fail(err, NVB_ERR_INVALID, "'%s' is not an image", image);
+	if (opt.rootfs && *opt.rootfs == '-')
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_INVALID, "--rootfs %s: bolt would take it for an option",
+				opt.rootfs),
+			"put ./ before it");
 	if (opt.rootfs && opt.engine != ENGINE_BOLT)
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "--rootfs: only bolt runs a directory");
 	if (opt.rootless && geteuid() == 0)
@@ -248,7 +256,7 @@ int verb_run(int argc, char **argv, nvb_error **err)
 		.dry_run = opt.dry_run,
 	};
 	struct run_command command = {0};
-	int rc = check_options(err);
+	int rc = check_options(argv[0], err);
 
 	/* What follows IMAGE is the command's; "--" may stand between them. */
 	if (argc > 1 && nvb_streq(argv[1], "--"))
