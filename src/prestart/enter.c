@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,12 +42,15 @@ int nvb_check_process(pid_t pid, bool *user_namespace, nvb_error **err)
 	return 0;
 }
 
-/* Its file systems take files of its own users alone; and what goes wrong there has its root's rights, not
- * the host's. */
+/*
+ * Its file systems take files of its own users alone; and what goes wrong there has its root's rights, not
+ * the host's. From the first step on its root could trace us where it sees us (--pid=host), while we are
+ * still the host's user 0 and have the host's files open: so nobody may.
+ */
 static int enter_users(int process, pid_t pid, nvb_error **err)
 {
-	if (setgroups(0, NULL) < 0 || setns(process, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 ||
-		setresuid(0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+		setns(process, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return nvb_fail_errno(err, errno, "entering the user namespace of process %d", (int)pid);
 	return 0;
 }

@@ -158,6 +158,34 @@ mkdir -p "$T/volume/lib/x86_64-linux-gnu"
 touch "$T/volume/lib/x86_64-linux-gnu/$(basename "$T/host/$lib"/libcuda.so.*.*)"
 is 'prestart: nor over a library of a shared /usr' 1 "$(with_cgroup_v1 shared_volume prestart /usr)"
 
+# --- traced ------------------------------------------------------------------------------------------------------------
+# Root of the container's user namespace, in another process that sees the hook (--pid=host): between entering that
+# namespace and becoming its user the hook is the host's user 0 with descriptors of the host's. strace makes that long.
+if command -v strace >/dev/null && ! is_sanitized; then
+	cat >"$T/traced" <<END
+#!/bin/bash
+cat >"$T/state"
+strace -o "$T/trace" -e trace=setns,setresgid -e inject=setresgid:delay_enter=3000000 \\
+	bash -c 'echo \$\$ >"$T/hook-pid"; exec "\$@" <"$T/state"' bash "$HOOK" prestart --config "$T/config.toml" &
+users=/proc/\$(jq .pid "$T/state")/ns/user
+until [ "\$(readlink "/proc/\$(cat "$T/hook-pid" 2>/dev/null)/ns/user")" = "\$(readlink "\$users")" ]; do
+	kill -0 \$! || exit 1
+	sleep 0.01
+done
+nsenter --user="\$users" --setuid 0 --setgid 0 readlink -v "/proc/\$(cat "$T/hook-pid")/exe" >"$T/seen" 2>&1
+wait \$!
+END
+	chmod +x "$T/traced"
+	bundle 0
+	chown -R "$IDS:$IDS" "$T/b/rootfs" "$T/out"
+	with_users "$T/b"
+	edit "$T/b" ".hooks.prestart[0] |= (.path = \"$T/traced\" | .args = [\"traced\"] | .env = [\"PATH=$PATH\"])"
+	run >/dev/null
+	check 'a hook that somebody looks at: the container is started' test -e "$T/out/started"
+	like 'and nobody of its user namespace could trace it' 'Permission denied' "$(cat "$T/seen" 2>&1)"
+	chown 0:0 "$T/out"
+fi
+
 # --- killed ------------------------------------------------------------------------------------------------------------
 if command -v strace >/dev/null && ! is_sanitized; then
 	cat >"$T/killed" <<END
