@@ -71,7 +71,10 @@ int engine_find_error(
 
 const char *engine_configure_command(const struct engine_check *check, char *buffer, size_t size)
 {
-	snprintf(buffer, size, "nvbind runtime configure --runtime %s", check->engine->name);
+	const char *name = nvb_streq(check->name, "nvbind") ? NULL : check->name;
+
+	snprintf(buffer, size, "nvbind runtime configure --runtime %s%s%s", check->engine->name,
+		name ? " --name " : "", name ? name : "");
 	return buffer;
 }
 

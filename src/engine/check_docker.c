@@ -43,6 +43,7 @@ static int check_cdi(
 {
 	static const char *const wanted_path[] = {"features", "cdi", NULL}, *const have_path[] = {
 										    "CDISpecDirs", NULL};
+	const char *const version_path[] = {"ServerVersion", NULL}, *version = text_at(info, version_path);
 	struct json_object *wanted = member(file, wanted_path), *have = member(info, have_path);
 	size_t count = json_object_is_type(have, json_type_array) ? json_object_array_length(have) : 0;
 
@@ -50,8 +51,11 @@ static int check_cdi(
 		return engine_find(check, err, ENGINE_GOOD, NULL, "docker as it runs reads CDI specs in %s",
 			json_object_to_json_string_ext(have, JSON_C_TO_STRING_NOSLASHESCAPE));
 	if (!wanted || !json_object_get_boolean(wanted))
-		return engine_find(check, err, ENGINE_NOTE, "nvbind runtime configure --runtime docker --cdi",
-			"docker as it runs reads no CDI specs");
+		return engine_find(check, err, ENGINE_NOTE,
+			version && strtoul(version, NULL, 10) < 25
+				? NULL
+				: "nvbind runtime configure --runtime docker --cdi",
+			"docker as it runs reads no CDI specs; 25.0 and newer do");
 	return engine_find(check, err, ENGINE_PROBLEM, check->engine->restart,
 		"docker as it runs reads no CDI specs, though features.cdi is set; 25.0 and newer do");
 }

@@ -44,7 +44,8 @@ static void add_advice(struct nvb_strbuf *out, const struct cdi_file *file)
 	if (file->state == CDI_CONFLICT)
 		nvb_sb_add(out, "    remove one of the specs\n");
 	else if (file->line && !file->why_not)
-		nvb_sb_add(out, "    'nvbind cdi refresh' makes it again\n");
+		nvb_sb_addf(out, "    'nvbind cdi refresh' makes it again%s\n",
+			file->findings.by_kind[NVB_CDI_STALE_UNMADE] ? " once it can be" : "");
 	else if (file->why_not)
 		nvb_sb_addf(out, "    'nvbind cdi refresh' leaves it alone: %s\n", file->why_not);
 	else if (file->source)

@@ -50,7 +50,7 @@ static int config_import(int argc, char **argv, nvb_error **err)
 
 const struct nvb_verb nvbind_config_verbs[] = {
 	{.name = "import",
-		.summary = "make an nvbind.toml of the settings of NVIDIA's container runtime",
+		.summary = "make a config.toml of the settings of NVIDIA's container runtime",
 		.synopsis = "[FILE]",
 		.description =
 			"Reads the config.toml of NVIDIA's container runtime (" NVIDIA_CONFIG

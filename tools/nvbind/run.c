@@ -32,12 +32,11 @@ static const struct nvb_choice drivers[] = {{"auto", DRIVER_AUTO}, {"nvidia-prop
 	{"nvidia-open", DRIVER_OPEN}, {"nouveau", DRIVER_NOUVEAU}, {NULL, 0}};
 
 static const struct nvb_option options[] = {
-	{"runtime", 0, NVB_OPTION_CHOICE("ENGINE", engines, &opt.engine),
-		"who runs it: docker, podman or bolt"},
+	{"runtime", 0, NVB_OPTION_CHOICE("ENGINE", engines, &opt.engine), "who runs it"},
 	{"dry-run", 0, NVB_OPTION_FLAG(&opt.dry_run),
 		"print the command on standard output, as a shell takes it, and run nothing"},
 	{"driver", 0, NVB_OPTION_CHOICE("KIND", drivers, &opt.driver),
-		"refuse to run on another kernel module: auto, nvidia-proprietary, nvidia-open or nouveau"},
+		"refuse to run on another kernel module"},
 	{"isolation", 0, NVB_OPTION_STRING("MODE", &opt.isolation),
 		"shared with other containers, or exclusive: nobody else of ours may have the GPUs (shared)"},
 	{"gaming", 0, NVB_OPTION_FLAG(&opt.gaming), "the profile gaming, below those that --profile names"},
@@ -150,9 +149,7 @@ static int check_driver(struct run *run, nvb_error **err)
 
 static int read_isolation(struct run *run, nvb_error **err)
 {
-	int rc = opt.isolation ? nvb_lease_parse_mode(opt.isolation, &run->isolation, err) : 0;
-
-	return rc < 0 ? nvb_wrap(err, rc, "--isolation") : 0;
+	return opt.isolation ? nvb_lease_parse_mode(opt.isolation, &run->isolation, err) : 0;
 }
 
 static int check_options(const char *image, nvb_error **err)
