@@ -132,14 +132,15 @@ static bool contains(const char *text, const char *const *patterns)
 	return false;
 }
 
-/* What runc 1.1 and crun 1.8 say when the program cannot be run; nothing but words tells it from their other
- * failures. */
+/* What runc 1.1, crun 1.8 and 1.21 say when the program cannot be run; nothing but words tells it from their
+ * other failures. */
 static int classify(const char *message)
 {
-	static const char *const about_program[] = {"exec:", "executable", "exec user process", NULL};
+	static const char *const about_program[] = {
+		"exec:", "executable", "exec user process", "not a regular file", NULL};
 	static const char *const absent[] = {"not found", "no such file", NULL};
-	static const char *const refused[] = {
-		"permission denied", "not permitted", "is a directory", "exec format", NULL};
+	static const char *const refused[] = {"permission denied", "not permitted", "is a directory",
+		"exec format", "not a regular file", NULL};
 
 	if (!contains(message, about_program))
 		return 125;
@@ -173,9 +174,10 @@ int nvb_launch_failure(const struct nvb_launch *launch, int wait_status, const c
 			"'bolt image inspect' says what an image runs by itself");
 	else if (status == 126)
 		nvb_fail(err, NVB_ERR_PERMISSION, "'%s' cannot be executed in the container: %s", program,
-			strcasestr(message, "is a directory") ? "it is a directory"
-			: strcasestr(message, "exec format")  ? "it is not a program for this machine"
-							      : "permission denied");
+			strcasestr(message, "is a directory")	    ? "it is a directory"
+			: strcasestr(message, "not a regular file") ? "it is no file"
+			: strcasestr(message, "exec format")	    ? "it is not a program for this machine"
+								    : "permission denied");
 	else if (message)
 		nvb_fail(err, NVB_ERR_SYSTEM, "%s: %s", runtime, message);
 	else if (WIFSIGNALED(wait_status))

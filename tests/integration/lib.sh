@@ -226,6 +226,8 @@ lib_v2() {
 		umount -R /sys/fs/cgroup
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	fi
+	# crun before 1.9 wants CAP_SYS_RESOURCE for its device program: scripts/test brings a later one.
+	[ ! -x "${NVB_TEST_CRUN:-}" ] || ! command -v crun >/dev/null || mount --bind "$NVB_TEST_CRUN" "$(command -v crun)"
 	"$@"
 }
 

@@ -54,7 +54,8 @@ leftovers() {
 	settled || echo "the trash was not emptied"
 	find "$BOLT_RUN"/{capsules,runtime,workspace} "$BOLT_DATA"/{capsules,names} \
 		-mindepth 1 ! -path "$BOLT_RUN/runtime/*" -print 2>/dev/null
-	find "$BOLT_RUN/runtime" -mindepth 2 -print 2>/dev/null
+	# crun from 1.9 on keeps filters that it compiled.
+	find "$BOLT_RUN/runtime" -mindepth 2 -name .cache -prune -o -mindepth 2 -print 2>/dev/null
 	awk -v run="$BOLT_RUN/" -v data="$BOLT_DATA/" 'index($5, run) == 1 || index($5, data) == 1 {print "mount " $5}' \
 		/proc/self/mountinfo
 }
