@@ -112,8 +112,7 @@ static int set_list(struct import *im, const struct rule *rule, char *const *lis
 	return set(im, rule, nvb_sb_finish(&sb));
 }
 
-/* --- translations
- * ------------------------------------------------------------------------------------------------ */
+/* Translations. */
 
 static int flag(struct import *im, const struct rule *rule, const struct nvb_toml_value *v)
 {
@@ -398,8 +397,7 @@ static const struct rule rules[] = {
 		"no group is added to a container for a device node"),
 };
 
-/* --- reading and writing
- * ------------------------------------------------------------------------------------------ */
+/* Reading and writing. */
 
 static int import_value(struct import *im, const char *from, const struct nvb_toml_value *v)
 {

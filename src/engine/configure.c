@@ -89,8 +89,7 @@ static int note_kept(struct job *job, const char *const *path, nvb_error **err)
 	return nvb_strv_add(&job->notes, text) ? 0 : nvb_fail_oom(err);
 }
 
-/* --- taking our values out of a text
- * ------------------------------------------------------------------------- */
+/* Taking our values out of a text. */
 
 static int undo_change(struct job *job, const struct engine_change *change, nvb_error **err)
 {
@@ -189,8 +188,7 @@ static int copy_current(struct job *job, nvb_error **err)
 	return 0;
 }
 
-/* --- configure
- * ------------------------------------------------------------------------------------------------- */
+/* Configure. */
 
 static int keep_original(struct job *job, nvb_error **err)
 {
@@ -458,8 +456,7 @@ int engine_configure(const struct engine *engine, const struct engine_request *r
 	return rc < 0 ? rc : report(&job, outcome, changed || job.target.exists ? job.text : NULL, err);
 }
 
-/* --- undo
- * ------------------------------------------------------------------------------------------------------ */
+/* Undo. */
 
 /* Nothing is left but what we wrote into a file of our own. */
 static bool is_nothing(const struct job *job)

@@ -64,8 +64,7 @@ static int find_version(const struct nvb_toml *doc, int *version, nvb_error **er
 	return rc;
 }
 
-/* --- imports
- * --------------------------------------------------------------------------------------------------- */
+/* Imports. */
 
 /* An import as an absolute pattern: a relative one starts where the file is. */
 static char *import_pattern(const char *file, const char *import)
@@ -165,8 +164,7 @@ static int check_imports(const struct nvb_toml *doc, const char *file, int versi
 	return 0;
 }
 
-/* --- settings
- * -------------------------------------------------------------------------------------------------- */
+/* Settings. */
 
 static bool is_runc(const struct nvb_toml_value *runtime)
 {

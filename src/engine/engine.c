@@ -115,8 +115,7 @@ int engine_file(
 	return rc;
 }
 
-/* --- settings
- * -------------------------------------------------------------------------------------------------- */
+/* Settings. */
 
 void engine_settings_release(struct engine_settings *settings)
 {
@@ -213,8 +212,7 @@ int engine_note(struct engine_settings *settings, nvb_error **err, const char *f
 	return nvb_strv_add(&settings->notes, note) ? 0 : nvb_fail_oom(err);
 }
 
-/* --- copying a table
- * -------------------------------------------------------------------------------------------- */
+/* Copying a table. */
 
 /* "options.BinaryName": the keys of a path behind the first `from`. False without memory. */
 static bool join_rest(const char *const *path, size_t from, struct nvb_strbuf *out)

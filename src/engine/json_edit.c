@@ -156,8 +156,7 @@ static void splice(
 	out->failed = out->failed || with->failed;
 }
 
-/* --- white space
- * ----------------------------------------------------------------------------------------------- */
+/* White space. */
 
 /* How members are parted that are written anew. */
 struct layout {
@@ -236,8 +235,7 @@ static void add_member(struct nvb_strbuf *out, const struct search *s, const str
 	}
 }
 
-/* --- the edits
- * ------------------------------------------------------------------------------------------------- */
+/* The edits. */
 
 /* A member behind the last one of an object. */
 static void append(struct search *s, size_t number, const char *value, struct nvb_strbuf *out)

@@ -51,8 +51,7 @@ int engine_record_directory(const char *state_directory, const char *file, char 
 	return 0;
 }
 
-/* --- building
- * -------------------------------------------------------------------------------------------------- */
+/* Building. */
 
 static void release_change(struct engine_change *change)
 {
@@ -148,8 +147,7 @@ bool engine_record_table(struct engine_record *record, const char *const *path, 
 	return false;
 }
 
-/* --- writing
- * --------------------------------------------------------------------------------------------------- */
+/* Writing. */
 
 static void add_strings(struct nvb_strbuf *sb, const char *key, char *const *strings)
 {
@@ -222,8 +220,7 @@ int engine_record_remove(const char *directory, nvb_error **err)
 	return nvb_file_remove_tree(AT_FDCWD, directory, err);
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------------------- */
+/* Reading. */
 
 static int read_part(const char *directory, const char *name, char **data, size_t *size, nvb_error **err)
 {

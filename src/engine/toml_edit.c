@@ -79,8 +79,7 @@ static void insert_lines(
 	nvb_sb_addn(out, layout->text + at, layout->size - at);
 }
 
-/* --- where something new goes
- * ---------------------------------------------------------------------------------- */
+/* Where something new goes. */
 
 static void indent_as(struct home *home, const struct toml_layout *layout, const struct toml_item *item)
 {
@@ -311,8 +310,7 @@ static void add_inline(struct nvb_strbuf *out, const struct toml_layout *layout,
 	out->failed = out->failed || pair.failed;
 }
 
-/* --- set
- * ------------------------------------------------------------------------------------------------------- */
+/* Set. */
 
 /* Something on the way that is no table, or a table where the value should go. 1: `*inline_table` is on it.
  */
@@ -381,8 +379,7 @@ static int toml_set(const char *text, size_t size, const char *const *path, cons
 	return 0;
 }
 
-/* --- unset
- * ----------------------------------------------------------------------------------------------------- */
+/* Unset. */
 
 /* Lines from `from` to `to`. Where they end a text without a last newline, so does what stays. */
 static void remove_lines(struct nvb_strbuf *out, const struct toml_layout *layout, size_t from, size_t to)
@@ -491,8 +488,7 @@ static int toml_unset(const char *text, size_t size, const char *const *path, co
 	return 0;
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------------------- */
+/* Reading. */
 
 static int toml_check(const char *text, size_t size, const char *file, nvb_error **err)
 {

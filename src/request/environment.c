@@ -183,8 +183,7 @@ static int add_devices(struct front *front, char *const *names, const char *sour
 	return 0;
 }
 
-/* --- annotations
- * ---------------------------------------------------------------------------------------------------- */
+/* Annotations. */
 
 /* *gpus: one of NVIDIA's was named. Another vendor's device says nothing of the GPUs. */
 static int from_annotations(struct front *front, bool *gpus)
@@ -261,8 +260,7 @@ static int from_mounts(struct front *front, bool *gpus)
 	return 0;
 }
 
-/* --- the environment
- * ------------------------------------------------------------------------------------------------ */
+/* The environment. */
 
 /* The words of the variables that say which devices. `source`: for messages; NULL when none of them is set.
  */
@@ -449,8 +447,7 @@ static int set_capabilities(struct front *front)
 	return 0;
 }
 
-/* --- all of it
- * ------------------------------------------------------------------------------------------------------ */
+/* All of it. */
 
 static int add_all_devices(struct front *front)
 {

@@ -81,8 +81,7 @@ static int read_config(const struct shim_arguments *arguments, struct config_fil
 		&file->size, err);
 }
 
-/* --- the host
- * ------------------------------------------------------------------------------------------------------- */
+/* The host. */
 
 /*
  * Where the inventory is kept between runs: /run/nvbind is root's, and in a user namespace nobody's who
@@ -143,8 +142,7 @@ static int make_plan(const struct container *container, const struct nvb_request
 	return rc < 0 ? rc : nvb_plan_make(request, inventory, &options, plan, err);
 }
 
-/* --- the edit
- * ------------------------------------------------------------------------------------------------------- */
+/* The edit. */
 
 /* A hook that is not there would fail the container later, with less to read. */
 static int find_hook(const struct nvb_config *config, char **path, nvb_error **err)
