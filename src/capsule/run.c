@@ -54,6 +54,9 @@ struct run {
 
 static int make_plan(struct run *run, nvb_error **err)
 {
+	if (run->spec->network == NVB_NETWORK_BRIDGE)
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "network '%s': bolt makes no bridges yet",
+			run->spec->networks[0]);
 	return nvb_gpu_plan_make(&run->gpu, run->host, run->request, err);
 }
 

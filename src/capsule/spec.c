@@ -29,6 +29,10 @@ void nvb_capsule_spec_release(struct nvb_capsule_spec *spec)
 	free(spec->volumes);
 	free(spec->tmpfs);
 	free(spec->devices);
+	nvb_strv_free(spec->networks);
+	nvb_strv_free(spec->network_aliases);
+	nvb_strv_free(spec->extra_hosts);
+	free(spec->ports);
 	nvb_arena_release(&spec->arena);
 	*spec = (struct nvb_capsule_spec){0};
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "lease/lease.h"
+#include "network/port.h"
 
 /*
  * What a capsule shall be, as the user asked for it: the command line's words are parsed and checked, nothing
@@ -16,9 +17,14 @@
  */
 
 enum nvb_network {
-	NVB_NETWORK_HOST, /* the host's own interfaces */
-	NVB_NETWORK_NONE, /* a loopback of its own and nothing else */
+	NVB_NETWORK_HOST,   /* the host's own interfaces */
+	NVB_NETWORK_NONE,   /* a loopback of its own and nothing else */
+	NVB_NETWORK_BRIDGE, /* interfaces of its own in the networks that are named */
 };
+
+/* The network that is always there, and what one may be called. */
+#define NVB_NETWORK_DEFAULT "bridge"
+enum { NVB_NETWORK_NAME = 63, NVB_NETWORKS = 16 };
 
 enum nvb_pull {
 	NVB_PULL_MISSING,
@@ -79,7 +85,13 @@ struct nvb_capsule_spec {
 	size_t ulimit_count;
 
 	enum nvb_network network;
-	uint64_t shm_size; /* bytes; 0: 64 MiB, as docker */
+	bool network_given;
+	char **networks;	/* with NVB_NETWORK_BRIDGE; the first is the way out */
+	char **network_aliases; /* what others call it there besides its name */
+	struct nvb_port *ports;
+	size_t port_count, port_capacity;
+	char **extra_hosts; /* "ADDRESS\tNAME": lines for /etc/hosts */
+	uint64_t shm_size;  /* bytes; 0: 64 MiB, as docker */
 	bool read_only, privileged;
 	uint64_t capabilities_added, capabilities_dropped; /* bits by capability number */
 	bool no_new_privileges;
@@ -121,6 +133,18 @@ int nvb_spec_add_security_opt(struct nvb_capsule_spec *spec, const char *text, n
 int nvb_spec_add_capability(uint64_t *set, const char *text, nvb_error **err);
 int nvb_spec_set_name(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 int nvb_spec_set_hostname(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+
+/* "none", "host", "bridge" or another network's name; repeated for several networks. */
+int nvb_spec_add_network(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* "[ADDRESS:]HOST:CONTAINER[/udp]", see network/port.h */
+int nvb_spec_add_port(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* "NAME:ADDRESS" */
+int nvb_spec_add_host(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+int nvb_spec_add_network_alias(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* Once all is added: who publishes a port and names no network means the bridge; what the network cannot do
+ * is refused. */
+int nvb_spec_settle_network(struct nvb_capsule_spec *spec, nvb_error **err);
+bool nvb_is_network_name(const char *text);
 
 /* "SIGTERM", "TERM", "15", "SIGRTMIN+3" to a number; false when it is none. */
 bool nvb_parse_signal(const char *text, int *signal);

@@ -18,12 +18,12 @@ static struct {
 		*capabilities, *isolation;
 	char **env, **env_files, **volumes, **tmpfs, **devices, **cdi_devices, **gpus, **docker_gpus,
 		**profiles, **cap_add, **cap_drop, **security, **ulimits, **annotations;
-	int network, pull;
+	char **networks, **ports, **hosts, **aliases;
+	int pull;
 	uint64_t shm_size;
 	bool shm_given;
-} opt = {.network = NVB_NETWORK_HOST, .pull = NVB_PULL_MISSING};
+} opt = {.pull = NVB_PULL_MISSING};
 
-static const struct nvb_choice networks[] = {{"host", NVB_NETWORK_HOST}, {"none", NVB_NETWORK_NONE}, {NULL}};
 static const struct nvb_choice booleans[] = {{"true", 1}, {"false", 0}, {NULL}};
 
 static const struct nvb_choice pulls[] = {
@@ -89,9 +89,19 @@ static const struct nvb_option resource_options[] = {
 	{NULL},
 };
 
+static const struct nvb_option network_options[] = {
+	{"network", 0, NVB_OPTION_LIST("NETWORK", &opt.networks),
+		"host: the host's own; none: a loopback alone; bridge, or another of 'bolt network ls' "
+		"(repeatable; host, or bridge where ports are published)"},
+	{"publish", 'p', NVB_OPTION_LIST("[ADDRESS:]HOST:INSIDE[/udp]", &opt.ports),
+		"lead a port of the host, or FIRST-LAST, to one of the capsule (repeatable)"},
+	{"network-alias", 0, NVB_OPTION_LIST("NAME", &opt.aliases),
+		"another name for the others of its networks (repeatable)"},
+	{"add-host", 0, NVB_OPTION_LIST("NAME:ADDRESS", &opt.hosts), "add a line to /etc/hosts (repeatable)"},
+	{NULL},
+};
+
 static const struct nvb_option sandbox_options[] = {
-	{"network", 0, NVB_OPTION_CHOICE("MODE", networks, &opt.network),
-		"the host's network, or none (host)"},
 	{"cap-add", 0, NVB_OPTION_LIST("CAPABILITY", &opt.cap_add), "add a capability, or ALL (repeatable)"},
 	{"cap-drop", 0, NVB_OPTION_LIST("CAPABILITY", &opt.cap_drop),
 		"drop a capability, or ALL (repeatable)"},
@@ -107,6 +117,7 @@ const struct nvb_option_group surge_run_groups[] = {
 	{"Capsule", capsule_options},
 	{"GPUs", gpu_options},
 	{"Files, devices and limits", resource_options},
+	{"Network", network_options},
 	{"Sandbox", sandbox_options},
 	{NULL, NULL},
 };
@@ -190,6 +201,10 @@ static int apply_lists(struct nvb_capsule_spec *spec, nvb_error **err)
 		{opt.ulimits, nvb_spec_add_ulimit},
 		{opt.security, nvb_spec_add_security_opt},
 		{opt.annotations, add_annotation},
+		{opt.networks, nvb_spec_add_network},
+		{opt.ports, nvb_spec_add_port},
+		{opt.aliases, nvb_spec_add_network_alias},
+		{opt.hosts, nvb_spec_add_host},
 	};
 	int rc = 0;
 
@@ -201,7 +216,7 @@ static int apply_lists(struct nvb_capsule_spec *spec, nvb_error **err)
 	nvb_strv_foreach (name, opt.cap_drop)
 		if (rc == 0)
 			rc = nvb_spec_add_capability(&spec->capabilities_dropped, *name, err);
-	return rc;
+	return rc < 0 ? rc : nvb_spec_settle_network(spec, err);
 }
 
 static int check(const struct nvb_capsule_spec *spec, nvb_error **err)
@@ -231,7 +246,6 @@ int run_options_apply(struct nvb_capsule_spec *spec, struct nvb_request **reques
 	spec->entrypoint = opt.entrypoint;
 	spec->stop_signal = opt.stop_signal;
 	spec->runtime = opt.runtime;
-	spec->network = (enum nvb_network)opt.network;
 	spec->pull = (enum nvb_pull)opt.pull;
 	spec->shm_size = opt.shm_size;
 	rc = check_gpu_runtime(err);
