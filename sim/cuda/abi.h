@@ -18,6 +18,8 @@ typedef struct module *CUmodule;
 typedef const struct kernel *CUfunction;
 typedef struct stream *CUstream;
 typedef struct event *CUevent;
+typedef struct green *CUgreenCtx;
+typedef struct desc *CUdevResourceDesc;
 typedef struct {
 	unsigned char bytes[16];
 } CUuuid;
@@ -46,8 +48,21 @@ typedef enum {
 	CUDA_ERROR_CONTEXT_IS_DESTROYED = 709,
 	CUDA_ERROR_NOT_SUPPORTED = 801,
 	CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = 803,
+	CUDA_ERROR_INVALID_RESOURCE_TYPE = 914,
+	CUDA_ERROR_INVALID_RESOURCE_CONFIGURATION = 915,
 	CUDA_ERROR_UNKNOWN = 999,
 } CUresult;
+
+enum { CU_DEV_RESOURCE_TYPE_SM = 1 };
+
+/* As in CUDA 12.4 and 13: 144 bytes. */
+typedef struct {
+	uint32_t type;
+	unsigned char padding[92];
+	uint32_t sm_count;
+	uint32_t room[9];
+	void *next;
+} CUdevResource;
 
 /* CUdevice_attribute: those with an answer other than 0. */
 enum {

@@ -40,6 +40,18 @@ CUDA_API CUresult cuDevicePrimaryCtxReset_v2(CUdevice number);
 CUDA_API CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice number, unsigned flags);
 CUDA_API CUresult cuDevicePrimaryCtxGetState(CUdevice number, unsigned *flags, int *active);
 
+/* Green contexts */
+CUDA_API CUresult cuDeviceGetDevResource(CUdevice number, CUdevResource *resource, int type);
+CUDA_API CUresult cuCtxGetDevResource(CUcontext context, CUdevResource *resource, int type);
+CUDA_API CUresult cuDevSmResourceSplitByCount(CUdevResource *groups, unsigned *count,
+	const CUdevResource *whole, CUdevResource *remainder, unsigned flags, unsigned at_least);
+CUDA_API CUresult cuDevResourceGenerateDesc(
+	CUdevResourceDesc *out, CUdevResource *resources, unsigned count);
+CUDA_API CUresult cuGreenCtxCreate(
+	CUgreenCtx *out, CUdevResourceDesc desc, CUdevice number, unsigned flags);
+CUDA_API CUresult cuGreenCtxDestroy(CUgreenCtx green);
+CUDA_API CUresult cuCtxFromGreenCtx(CUcontext *out, CUgreenCtx green);
+
 /* Memory */
 CUDA_API CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size);
 CUDA_API CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t size, CUstream stream);

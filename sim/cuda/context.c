@@ -14,7 +14,7 @@ static __thread struct {
 	int depth;
 } stack;
 
-static bool exists(const struct driver *driver, const struct context *context)
+bool cuda_context_exists(const struct driver *driver, const struct context *context)
 {
 	for (const struct context *c = driver->contexts; c; c = c->next)
 		if (c == context)
@@ -33,7 +33,7 @@ CUresult cuda_current(const struct driver *driver, struct context **context)
 
 	if (!current)
 		return CUDA_ERROR_INVALID_CONTEXT;
-	if (!exists(driver, current))
+	if (!cuda_context_exists(driver, current))
 		return CUDA_ERROR_CONTEXT_IS_DESTROYED;
 	if (current->broken != CUDA_SUCCESS)
 		return current->broken;
@@ -42,7 +42,8 @@ CUresult cuda_current(const struct driver *driver, struct context **context)
 }
 
 /* A new context on a device: the daemon is told, and may refuse. */
-static CUresult create(struct driver *driver, struct device *device, unsigned flags, struct context **out)
+CUresult cuda_context_create(
+	struct driver *driver, struct device *device, unsigned flags, struct context **out)
 {
 	struct context *context = calloc(1, sizeof(*context));
 	CUresult result;
@@ -72,7 +73,7 @@ static CUresult create(struct driver *driver, struct device *device, unsigned fl
 	return CUDA_SUCCESS;
 }
 
-static void destroy(struct driver *driver, struct context *context)
+void cuda_context_destroy(struct driver *driver, struct context *context)
 {
 	struct device *device = context->device;
 
@@ -104,7 +105,7 @@ CUresult cuCtxCreate_v2(CUcontext *out, unsigned flags, CUdevice number)
 		result = out && stack.depth < STACK_MAX ? cuda_device(driver, number, &device)
 							: CUDA_ERROR_INVALID_VALUE;
 	if (result == CUDA_SUCCESS)
-		result = create(driver, device, flags, out);
+		result = cuda_context_create(driver, device, flags, out);
 	if (result == CUDA_SUCCESS)
 		stack.context[stack.depth++] = *out;
 	return cuda_leave(result);
@@ -115,14 +116,14 @@ CUresult cuCtxDestroy_v2(CUcontext context)
 	struct driver *driver;
 	CUresult result = cuda_enter(&driver);
 
-	if (result == CUDA_SUCCESS && !exists(driver, context))
+	if (result == CUDA_SUCCESS && !cuda_context_exists(driver, context))
 		result = CUDA_ERROR_INVALID_CONTEXT;
-	if (result == CUDA_SUCCESS && context->device->primary == context)
+	if (result == CUDA_SUCCESS && (context->device->primary == context || context->green_sms))
 		result = CUDA_ERROR_INVALID_CONTEXT;
 	if (result == CUDA_SUCCESS) {
 		if (top() == context)
 			stack.depth--;
-		destroy(driver, context);
+		cuda_context_destroy(driver, context);
 	}
 	return cuda_leave(result);
 }
@@ -132,7 +133,7 @@ CUresult cuCtxPushCurrent_v2(CUcontext context)
 	struct driver *driver;
 	CUresult result = cuda_enter(&driver);
 
-	if (result == CUDA_SUCCESS && (!exists(driver, context) || stack.depth == STACK_MAX))
+	if (result == CUDA_SUCCESS && (!cuda_context_exists(driver, context) || stack.depth == STACK_MAX))
 		result = CUDA_ERROR_INVALID_CONTEXT;
 	if (result == CUDA_SUCCESS)
 		stack.context[stack.depth++] = context;
@@ -160,7 +161,7 @@ CUresult cuCtxSetCurrent(CUcontext context)
 	struct driver *driver;
 	CUresult result = cuda_enter(&driver);
 
-	if (result == CUDA_SUCCESS && context && !exists(driver, context))
+	if (result == CUDA_SUCCESS && context && !cuda_context_exists(driver, context))
 		result = CUDA_ERROR_INVALID_CONTEXT;
 	if (result == CUDA_SUCCESS) {
 		if (stack.depth)
@@ -214,7 +215,7 @@ CUresult cuCtxGetApiVersion(CUcontext context, unsigned *version)
 	struct driver *driver;
 	CUresult result = cuda_enter(&driver);
 
-	if (result == CUDA_SUCCESS && context && !exists(driver, context))
+	if (result == CUDA_SUCCESS && context && !cuda_context_exists(driver, context))
 		result = CUDA_ERROR_INVALID_CONTEXT;
 	if (result == CUDA_SUCCESS && !version)
 		result = CUDA_ERROR_INVALID_VALUE;
@@ -244,7 +245,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext *out, CUdevice number)
 	if (result == CUDA_SUCCESS)
 		result = out ? cuda_device(driver, number, &device) : CUDA_ERROR_INVALID_VALUE;
 	if (result == CUDA_SUCCESS && !device->primary)
-		result = create(driver, device, device->primary_flags, &device->primary);
+		result = cuda_context_create(driver, device, device->primary_flags, &device->primary);
 	if (result == CUDA_SUCCESS) {
 		device->primary_users++;
 		*out = device->primary;
@@ -258,7 +259,7 @@ static void destroy_primary(struct driver *driver, struct device *device)
 
 	device->primary = NULL;
 	if (primary)
-		destroy(driver, primary);
+		cuda_context_destroy(driver, primary);
 }
 
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice number)

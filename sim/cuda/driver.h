@@ -47,6 +47,7 @@ struct context {
 	struct device *device;
 	unsigned flags;
 	CUresult broken; /* an error that stays, as an illegal address does */
+	unsigned green_sms; /* of a green context: how many multiprocessors; else 0 */
 	struct context *next;
 };
 
@@ -65,6 +66,12 @@ struct driver {
  */
 CUresult cuda_enter(struct driver **driver);
 CUresult cuda_leave(CUresult result);
+
+/* A new context on a device; the daemon is told, and may refuse. With the last one the device is closed. */
+CUresult cuda_context_create(
+	struct driver *driver, struct device *device, unsigned flags, struct context **out);
+void cuda_context_destroy(struct driver *driver, struct context *context);
+bool cuda_context_exists(const struct driver *driver, const struct context *context);
 
 /* The thread's current context: CUDA_ERROR_INVALID_CONTEXT when it has none, its error when it is broken. */
 CUresult cuda_current(const struct driver *driver, struct context **context);

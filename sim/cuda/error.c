@@ -33,6 +33,8 @@ static const struct {
 	ERROR(CUDA_ERROR_NOT_SUPPORTED, "operation not supported"),
 	ERROR(CUDA_ERROR_SYSTEM_DRIVER_MISMATCH,
 		"system has unsupported display driver / cuda driver combination"),
+	ERROR(CUDA_ERROR_INVALID_RESOURCE_TYPE, "invalid resource type"),
+	ERROR(CUDA_ERROR_INVALID_RESOURCE_CONFIGURATION, "invalid resource configuration"),
 	ERROR(CUDA_ERROR_UNKNOWN, "unknown error"),
 #undef ERROR
 };
