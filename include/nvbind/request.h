@@ -58,6 +58,34 @@ NVB_API int nvb_request_add_features(
  */
 NVB_API int nvb_request_add_imex_channels(nvb_request *request, const char *list, nvb_error **error);
 
+/** How a container shares its GPUs with others. */
+enum nvb_isolation {
+	NVB_ISOLATION_SHARED,	 /* others may use them too */
+	NVB_ISOLATION_EXCLUSIVE, /* nobody else gets them from nvbind as long as the container lives */
+	NVB_ISOLATION_VIRTUAL,	 /* a part of a GPU: a MIG device, else MPS with limits */
+};
+
+/** Which MIG device stands in for an asked size when none has it exactly. */
+enum nvb_mig_match {
+	NVB_MIG_MATCH_UP,     /* the smallest that has at least what was asked (the default) */
+	NVB_MIG_MATCH_STRICT, /* exactly the size asked */
+	NVB_MIG_MATCH_DOWN,   /* where none is large enough, the largest there is */
+};
+
+/** Sets the mode: "shared" (the default), "exclusive", "virtual". NVB_ERR_INVALID for anything else. */
+NVB_API int nvb_request_set_isolation(nvb_request *request, const char *mode, nvb_error **error);
+
+/**
+ * Limits each GPU's memory, with its unit: "8GB" (8 * 10^9 bytes), "8GiB" (8 * 2^30). Limits the share of its
+ * multiprocessors: "80%". What enforces them depends on the host; the plan says who (docs/isolation.md), and
+ * isolation "virtual" is refused where nobody would. NVB_ERR_INVALID for a value without its unit.
+ */
+NVB_API int nvb_request_set_memory_limit(nvb_request *request, const char *size, nvb_error **error);
+NVB_API int nvb_request_set_compute_limit(nvb_request *request, const char *share, nvb_error **error);
+
+/** Sets how MIG devices are matched to the limits: "up", "strict", "down". */
+NVB_API int nvb_request_set_mig_match(nvb_request *request, const char *match, nvb_error **error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,6 +21,19 @@ static const struct unit size_units[] = {
 	{NULL},
 };
 
+static const struct unit memory_units[] = {
+	{"b", 1},
+	{"kb", 1000},
+	{"mb", 1000000},
+	{"gb", 1000000000},
+	{"tb", 1000000000000},
+	{"kib", 1ULL << 10},
+	{"mib", 1ULL << 20},
+	{"gib", 1ULL << 30},
+	{"tib", 1ULL << 40},
+	{NULL},
+};
+
 static const struct unit duration_units[] = {
 	{"ns", 1},
 	{"us", 1000},
@@ -103,6 +116,58 @@ int nvb_parse_size(const char *s, const char *what, uint64_t *out, nvb_error **e
 			err, NVB_ERR_INVALID, "%s: '%s' is no size; write it as 512, 64k, 8G", what, s);
 	if (!multiply(whole, thousandths, unit->factor, out))
 		return nvb_fail(err, NVB_ERR_INVALID, "%s: %s is too large", what, s);
+	return 0;
+}
+
+int nvb_parse_memory_limit(const char *s, const char *what, uint64_t *out, nvb_error **err)
+{
+	uint64_t whole, thousandths, value;
+	const struct unit *unit;
+	const char *name;
+	int length;
+
+	if (!split_amount(s, &whole, &thousandths, &name))
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"%s: '%s' is no amount of memory; write it as 8GB or 8GiB", what, s);
+	length = (int)(name - s);
+	if (!*name)
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: '%s' lacks its unit; write it as %sGB or %sMiB",
+			what, s, s, s);
+	unit = find_unit(memory_units, name);
+	if (!unit && name[1] == '\0' && strchr("kKmMgGtT", *name))
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"%s: '%s' can be read in two ways; write %.*s%cB (powers of 1000) or %.*s%ciB "
+			"(powers of 1024)",
+			what, s, length, s, *name & ~0x20, length, s, *name & ~0x20);
+	if (!unit)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"%s: '%s' is no amount of memory; write it as 8GB or 8GiB", what, s);
+	if (!multiply(whole, thousandths, unit->factor, &value))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: %s is too large", what, s);
+	if (!value)
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: a limit of %s leaves nothing to use", what, s);
+	*out = value;
+	return 0;
+}
+
+int nvb_parse_percent(const char *s, const char *what, uint32_t *out, nvb_error **err)
+{
+	enum { NUMBER = 16 };
+	size_t n = strspn(s, "0123456789.");
+	char number[NUMBER];
+	uint32_t value;
+
+	if (n == 0 || n >= NUMBER || (s[n] && !(s[n] == '%' && !s[n + 1])))
+		return nvb_fail(err, NVB_ERR_INVALID, "%s: '%s' is no share; write it as 80%%", what, s);
+	if (!s[n])
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "%s: '%s' lacks its unit; write a share as 80%%", what, s);
+	memcpy(number, s, n);
+	number[n] = '\0';
+	if (!nvb_parse_u32(number, &value) || value < 1 || value > 100)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"%s: '%s' is not between 1%% and 100%%, in whole percents", what, s);
+	*out = value;
 	return 0;
 }
 

@@ -158,7 +158,7 @@ static int lease_gpus(struct run *run, nvb_error **err)
 		return nvb_fail_oom(err);
 	holder.runtime_state = state;
 	return nvb_lease_take_plan(
-		run->gpu.inventory, run->gpu.plan, run->spec->isolation, &holder, &run->lease, err);
+		run->gpu.inventory, run->gpu.plan, nvb_isolation_lease_mode(run->request), &holder, &run->lease, err);
 }
 
 /* As docker: a host path that is not there becomes a directory. */

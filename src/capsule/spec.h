@@ -99,8 +99,6 @@ struct nvb_capsule_spec {
 	enum nvb_seccomp seccomp;
 	const char *seccomp_file;
 
-	enum nvb_lease_mode isolation; /* of its GPUs from others' */
-
 	enum nvb_pull pull;
 	const char *runtime; /* name or path of the only OCI runtime to use; NULL: as configured */
 };

@@ -57,6 +57,16 @@ extern const struct nvb_choice nvb_lease_modes[];
  * than a lease. */
 int nvb_lease_parse_mode(const char *text, enum nvb_lease_mode *mode, nvb_error **err);
 
+/* The lease that an isolation takes on the devices that it gives. A MIG device of virtual isolation is nobody
+ * else's; under MPS several share a GPU. */
+static inline enum nvb_lease_mode nvb_isolation_lease_mode(const struct nvb_request *request)
+{
+	return request->isolation == NVB_ISOLATION_EXCLUSIVE ||
+			       (request->isolation == NVB_ISOLATION_VIRTUAL && !request->mps)
+		       ? NVB_LEASE_EXCLUSIVE
+		       : NVB_LEASE_SHARED;
+}
+
 struct nvb_lease_device {
 	char *key;    /* "0000:3b:00.0", "0000:3b:00.0-gi1-ci0", "dxg" */
 	char *parent; /* a MIG device's GPU, "0000:3b:00.0"; else NULL */

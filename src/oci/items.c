@@ -235,6 +235,8 @@ static int add_edit(struct oci_items *items, const struct nvb_edit *edit, nvb_er
 	case NVB_EDIT_COMPAT:
 	case NVB_EDIT_PARAMS:
 		return 0; /* our own hook's */
+	case NVB_EDIT_LIMIT:
+		return 0; /* kept outside the container */
 	case NVB_EDIT_RLIMIT:
 		return add_rlimit(items, edit, err);
 	case NVB_EDIT_SHM:

@@ -36,6 +36,27 @@ static void device(struct nvb_strbuf *sb, const struct nvb_edit *edit)
 	member(sb, "access", edit->device.access);
 }
 
+static void amount(struct nvb_strbuf *sb, const char *name, enum nvb_limit_kind kind, uint64_t value)
+{
+	if (!value)
+		nvb_sb_addf(sb, ", \"%s\": null", name);
+	else if (kind == NVB_LIMIT_MEMORY)
+		nvb_sb_addf(sb, ", \"%s\": %" PRIu64, name, value);
+	else
+		nvb_sb_addf(sb, ", \"%s\": %" PRIu64 ".%" PRIu64, name, value / 10, value % 10);
+}
+
+/* Bytes and percent; null is nothing asked, and nothing known or kept. */
+static void limit(struct nvb_strbuf *sb, const struct nvb_limit *l)
+{
+	bool memory = l->kind == NVB_LIMIT_MEMORY;
+
+	member(sb, "of", memory ? "memory" : "compute");
+	amount(sb, memory ? "asked_bytes" : "asked_percent", l->kind, l->asked);
+	amount(sb, memory ? "granted_bytes" : "granted_percent", l->kind, l->granted);
+	member(sb, "by", l->by);
+}
+
 static void details(struct nvb_strbuf *sb, const struct nvb_edit *edit)
 {
 	switch (edit->kind) {
@@ -84,6 +105,9 @@ static void details(struct nvb_strbuf *sb, const struct nvb_edit *edit)
 		break;
 	case NVB_EDIT_SHM:
 		nvb_sb_addf(sb, ", \"bytes\": %" PRIu64, edit->shm);
+		break;
+	case NVB_EDIT_LIMIT:
+		limit(sb, &edit->limit);
 		break;
 	}
 }

@@ -37,6 +37,7 @@ static const char *const kind_names[] = {
 	[NVB_EDIT_GID] = "gid",
 	[NVB_EDIT_RLIMIT] = "rlimit",
 	[NVB_EDIT_SHM] = "shm",
+	[NVB_EDIT_LIMIT] = "limit",
 };
 
 const char *nvb_edit_kind_name(enum nvb_edit_kind kind)

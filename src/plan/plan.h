@@ -24,19 +24,9 @@ enum nvb_edit_kind {
 	NVB_EDIT_GID,	  /* an additional group id */
 	NVB_EDIT_RLIMIT,  /* a limit of getrlimit(2) for the container's program */
 	NVB_EDIT_SHM,	  /* the size of /dev/shm */
+	NVB_EDIT_LIMIT,	  /* a limit on a GPU, for the record: whoever keeps it is no part of the container */
 };
-#define NVB_EDIT_KINDS (NVB_EDIT_SHM + 1)
-
-/* Who keeps a limit. Edits that are no limit say NVB_ENFORCED_NA. */
-enum nvb_enforcement {
-	NVB_ENFORCED_NA,
-	NVB_ENFORCED_HARDWARE, /* MIG */
-	NVB_ENFORCED_DRIVER,   /* MPS, dmem */
-	/* cgroup: device nodes that are not listed cannot be opened; in a user namespace: nobody can make
-	   them */
-	NVB_ENFORCED_KERNEL,
-	NVB_ENFORCED_NOBODY, /* recorded only */
-};
+#define NVB_EDIT_KINDS (NVB_EDIT_LIMIT + 1)
 
 /* How a mount's content arrives. */
 enum nvb_via {
@@ -99,7 +89,8 @@ struct nvb_edit {
 			const char *name; /* "memlock" */
 			uint64_t value;	  /* soft and hard; UINT64_MAX: unlimited */
 		} rlimit;
-		uint64_t shm; /* bytes */
+		uint64_t shm;		/* bytes */
+		struct nvb_limit limit; /* its enforcement and reason are the edit's */
 	};
 };
 
@@ -135,6 +126,13 @@ struct nvb_plan {
  */
 #define NVB_COMPAT_DIRECTORY "/usr/local/cuda/compat"
 #define NVB_DRIVER_PARAMS    "/proc/driver/nvidia/params"
+
+/*
+ * Where a container finds the MPS daemon that keeps its limits: CUDA's own default, so that a program whose
+ * environment was cleared comes under it, too. Source: NVIDIA's "Multi-Process Service",
+ * CUDA_MPS_PIPE_DIRECTORY.
+ */
+#define NVB_MPS_PIPES "/tmp/nvidia-mps"
 
 /* Where the driver tree appears inside a container under NVB_LAYOUT_TREE. */
 #define NVB_TREE_MOUNTPOINT "/run/nvbind/driver"

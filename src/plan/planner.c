@@ -210,6 +210,8 @@ int nvb_planner_make(const struct nvb_request *request, const struct nvb_invento
 	}
 	if (rc == 0 && !request->none)
 		rc = nvb_planner_settings(&planner, request);
+	if (rc == 0 && !request->none)
+		rc = nvb_planner_limits(&planner, request);
 	if (rc == 0)
 		*out = NVB_TAKE_PTR(plan);
 	return rc;

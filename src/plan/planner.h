@@ -40,6 +40,9 @@ int nvb_planner_feature_files(struct planner *planner, unsigned features);
 /* What the request's profiles ask for (settings.c). */
 int nvb_planner_settings(struct planner *planner, const struct nvb_request *request);
 
+/* The limits as they were granted, and the way to MPS where it keeps them (limits.c). */
+int nvb_planner_limits(struct planner *planner, const struct nvb_request *request);
+
 /* What depends on the driver alone: forward compatibility, its parameters (driver.c). */
 int nvb_planner_driver(struct planner *planner);
 

@@ -93,6 +93,18 @@ int nvb_request_take_rest(struct nvb_request *request, const struct nvb_request 
 	request->features = from->features;
 	request->required_features = from->required_features;
 	request->all_channels = from->all_channels;
+	request->isolation = from->isolation;
+	request->mig_match = from->mig_match;
+	request->memory_limit = from->memory_limit;
+	request->compute_limit = from->compute_limit;
+	request->mps = from->mps;
+	request->decided = from->decided;
+	for (size_t i = 0; i < from->limit_count; i++) {
+		int rc = nvb_request_add_limit(request, &from->limits[i], err);
+
+		if (rc < 0)
+			return rc;
+	}
 	for (size_t i = 0; i < from->setting_count; i++) {
 		if (!NVB_GROW(request->settings, request->setting_count, request->setting_capacity))
 			return nvb_fail_oom(err);

@@ -19,6 +19,7 @@ void nvb_request_free(nvb_request *request)
 	free(request->selectors);
 	free(request->settings);
 	free(request->channels);
+	free(request->limits);
 	nvb_arena_release(&request->arena);
 	free(request);
 }

@@ -42,18 +42,65 @@ struct nvb_setting {
 
 struct nvb_request {
 	struct nvb_arena arena;
+	enum nvb_isolation isolation;
+	enum nvb_mig_match mig_match;
+	uint64_t memory_limit;	  /* bytes of each GPU; 0: none */
+	uint32_t compute_limit;	  /* percent of each GPU's multiprocessors; 0: none */
+	struct nvb_limit *limits; /* malloc'd array: what became of these on this host (src/isolation) */
+	size_t limit_count, limit_capacity;
+	bool decided;	 /* by src/isolation: the selectors are what was granted */
+	const char *mps; /* host path of the directories of an MPS daemon of the container's own, or NULL */
 	struct nvb_setting *settings; /* malloc'd array; of two for the same thing the last counts */
 	size_t setting_count, setting_capacity;
 	struct nvb_selector *selectors; /* malloc'd array, strings in the arena */
 	size_t selector_count, selector_capacity;
 	unsigned capabilities; /* enum nvb_capability bits */
-	bool none; /* "none" or "void" was said: no GPU, and no other selector may stand beside it */
-	bool driver; /* the driver's files and control nodes, also without any GPU: what NVIDIA's "none" means */
+	bool none;   /* "none" or "void" was said: no GPU, and no other selector may stand beside it */
+	bool driver; /* the driver's files and control nodes, also without any GPU: what NVIDIA's "none" means
+		      */
 	unsigned features, required_features; /* enum nvb_feature bits; the second is a part of the first */
 	bool all_channels;		      /* every IMEX channel there is */
 	uint32_t *channels;		      /* malloc'd; numbers of IMEX channels, in the order they came */
 	size_t channel_count, channel_capacity;
 };
+
+/* Who keeps a limit. Edits that are no limit say NVB_ENFORCED_NA. */
+enum nvb_enforcement {
+	NVB_ENFORCED_NA,
+	NVB_ENFORCED_HARDWARE, /* MIG */
+	NVB_ENFORCED_DRIVER,   /* MPS, dmem */
+	/* cgroup: device nodes that are not listed cannot be opened; in a user namespace: nobody can make
+	   them */
+	NVB_ENFORCED_KERNEL,
+	NVB_ENFORCED_NOBODY, /* recorded only */
+};
+
+enum nvb_limit_kind {
+	NVB_LIMIT_MEMORY,  /* amounts are bytes */
+	NVB_LIMIT_COMPUTE, /* amounts are tenths of a percent of a GPU's multiprocessors */
+};
+
+/* One limit as it was granted on this host. */
+struct nvb_limit {
+	enum nvb_limit_kind kind;
+	enum nvb_enforcement enforcement;
+	uint64_t asked;	    /* 0: nothing; a MIG device has its size anyway */
+	uint64_t granted;   /* 0: unknown, or nothing is enforced */
+	const char *device; /* "2", "0:1": of which device; NULL: of each */
+	const char *by;	    /* "MIG 3g.40gb", "MPS", NULL */
+	const char *reason; /* for people */
+};
+
+/* Adds one; its strings are copied. */
+int nvb_request_add_limit(struct nvb_request *request, const struct nvb_limit *limit, nvb_error **err);
+
+/* "asked 8000000000 bytes, granted ... by MIG 1g.18gb" in `buffer`; returns buffer. */
+enum { NVB_LIMIT_TEXT = 160 };
+const char *nvb_limit_describe(const struct nvb_limit *limit, char *buffer, size_t size);
+
+/* "shared", "exclusive", "virtual"; "up", "strict", "down" */
+extern const struct nvb_choice nvb_isolation_names[];
+extern const struct nvb_choice nvb_mig_match_names[];
 
 /* One GPU or MIG device that a request came down to. */
 struct nvb_device {
@@ -69,7 +116,7 @@ int nvb_request_resolve(const struct nvb_request *request, const struct nvb_inve
 	struct nvb_device **devices, size_t *count, nvb_error **err);
 
 /* Makes `request` ask for what `from` asks for besides devices: capabilities, "none", features, channels,
- * settings. The strings of the settings stay the other's. */
+ * settings, isolation and limits. The strings of the settings stay the other's. */
 int nvb_request_take_rest(struct nvb_request *request, const struct nvb_request *from, nvb_error **err);
 
 /* "gds", "mig-config": the names of features on command lines; ends with NULL. */

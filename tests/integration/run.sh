@@ -116,7 +116,10 @@ refused 'a profile nobody knows' "no profile 'gamming' \(did you mean 'gaming'" 
 refused 'a GPU that is not there' 'no such GPU: 9' --runtime podman --gpu 9 img
 refused 'a CDI device that is not there' "has the device 'foo.com/a=b'" --runtime podman --device foo.com/a=b img
 refused '--rootfs with others than bolt' 'only bolt' --runtime podman --rootfs "$T/rootfs" img
-refused 'an isolation there is not' 'virtual' --runtime bolt --isolation virtual img
+refused 'an isolation there is not' "no such value 'virtuel'" --runtime bolt --isolation virtuel img
+refused 'a part of a GPU with others than bolt' 'use --runtime bolt' --runtime podman --isolation virtual img
+refused 'a limit on a GPU with others than bolt' 'use --runtime bolt' --runtime podman --gpu-memory-limit 8GB img
+refused 'a limit without its unit' "'8' lacks its unit" --runtime bolt --gpu-memory-limit 8 img
 mkdir "$T/none"
 printf '[cdi]\ndirectories = ["%s"]\n' "$T/none" >"$T/none.toml"
 PATH="$T/fake:$PATH" refuses 'no spec' 125 'no CDI spec names GPU 0.*nvbind cdi generate --output /etc/cdi/' \

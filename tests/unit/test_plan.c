@@ -457,6 +457,55 @@ static int setup(void **state)
 	return 0;
 }
 
+/* Whether a plan for GPU 0 with those limits warns that nobody keeps one; *edits counts them. */
+static bool is_warned_of(nvb_request *request, size_t *edits)
+{
+	struct nvb_plan *plan = NULL;
+	bool warned = false;
+
+	assert_int_equal(nvb_request_add_gpus(request, "0", NULL), 0);
+	assert_int_equal(nvb_planner_make(request, &inventory, NULL, &plan, NULL), 0);
+	*edits = count(plan, NVB_EDIT_LIMIT);
+	nvb_strv_foreach (warning, plan->warnings)
+		warned |= strstr(*warning, "nobody enforces it") != NULL;
+	nvb_plan_free(plan);
+	nvb_request_free(request);
+	return warned;
+}
+
+static void limits_say_who_keeps_them(void **state)
+{
+	const struct nvb_limit kept = {.kind = NVB_LIMIT_MEMORY,
+		.enforcement = NVB_ENFORCED_HARDWARE,
+		.asked = 8000000000,
+		.granted = 9000000000,
+		.by = "MIG 1g.10gb",
+		.reason = "its memory"};
+	_cleanup_error_ nvb_error *err = NULL;
+	nvb_request *request = NULL;
+	struct nvb_plan *plan = NULL;
+	size_t edits;
+
+	(void)state;
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_set_memory_limit(request, "8GB", NULL), 0);
+	assert_int_equal(nvb_request_set_compute_limit(request, "80%", NULL), 0);
+	assert_true(is_warned_of(request, &edits));
+	assert_int_equal(edits, 2);
+
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_add_limit(request, &kept, NULL), 0);
+	request->decided = true;
+	assert_false(is_warned_of(request, &edits));
+	assert_int_equal(edits, 1);
+
+	assert_int_equal(nvb_request_new(&request, NULL), 0);
+	assert_int_equal(nvb_request_set_isolation(request, "virtual", NULL), 0);
+	assert_int_equal(nvb_request_add_gpus(request, "0", NULL), 0);
+	assert_int_equal(nvb_planner_make(request, &inventory, NULL, &plan, &err), -NVB_ERR_UNSUPPORTED);
+	nvb_request_free(request);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +526,7 @@ int main(void)
 		cmocka_unit_test_setup(an_optional_node_that_is_missing_is_a_warning, setup),
 		cmocka_unit_test_setup(a_driver_without_its_main_library_is_a_warning, setup),
 		cmocka_unit_test_setup(json_is_json, setup),
+		cmocka_unit_test(limits_say_who_keeps_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

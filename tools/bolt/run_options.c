@@ -15,7 +15,7 @@
 static struct {
 	bool remove, interactive, terminal, read_only, privileged;
 	const char *name, *user, *workdir, *hostname, *entrypoint, *stop_signal, *runtime, *gpu_runtime,
-		*capabilities, *isolation;
+		*capabilities, *isolation, *gpu_memory_limit, *gpu_compute_limit, *mig_match;
 	char **env, **env_files, **volumes, **tmpfs, **devices, **cdi_devices, **gpus, **docker_gpus,
 		**profiles, **cap_add, **cap_drop, **security, **ulimits, **annotations;
 	char **networks, **ports, **hosts, **aliases;
@@ -71,7 +71,16 @@ static const struct nvb_option gpu_options[] = {
 		"what the work wants besides: balanced, gaming, ultra, development, ai, or one of your own "
 		"(repeatable)"},
 	{"isolation", 0, NVB_OPTION_STRING("MODE", &opt.isolation),
-		"shared: others may use its GPUs too; exclusive: nobody else gets them from nvbind (shared)"},
+		"shared: others may use its GPUs too; exclusive: nobody else gets them from nvbind; virtual: "
+		"a part "
+		"of a GPU, by MIG or MPS (shared)"},
+	{"gpu-memory-limit", 0, NVB_OPTION_STRING("SIZE", &opt.gpu_memory_limit),
+		"at most that much of each GPU's memory: 8GB, 8GiB"},
+	{"gpu-compute-limit", 0, NVB_OPTION_STRING("SHARE", &opt.gpu_compute_limit),
+		"at most that share of each GPU's multiprocessors: 80%"},
+	{"mig-match", 0, NVB_OPTION_STRING("HOW", &opt.mig_match),
+		"up: the smallest MIG device of at least that size; strict: of that size; down: else a "
+		"smaller one (up)"},
 	{NULL},
 };
 
@@ -146,10 +155,23 @@ static int add_profiles(struct nvb_request *request, nvb_error **err)
 	return installed ? nvb_profiles_apply(opt.profiles, installed, request, err) : nvb_fail_oom(err);
 }
 
+static int apply_isolation(struct nvb_request *request, nvb_error **err)
+{
+	int rc = opt.isolation ? nvb_request_set_isolation(request, opt.isolation, err) : 0;
+
+	if (rc == 0 && opt.gpu_memory_limit)
+		rc = nvb_request_set_memory_limit(request, opt.gpu_memory_limit, err);
+	if (rc == 0 && opt.gpu_compute_limit)
+		rc = nvb_request_set_compute_limit(request, opt.gpu_compute_limit, err);
+	return rc == 0 && opt.mig_match ? nvb_request_set_mig_match(request, opt.mig_match, err) : rc;
+}
+
 static int make_request(struct nvb_request *request, struct nvb_capsule_spec *spec, nvb_error **err)
 {
 	int rc = add_profiles(request, err);
 
+	if (rc == 0)
+		rc = apply_isolation(request, err);
 	if (rc == 0 && opt.capabilities)
 		rc = nvb_request_set_capabilities(request, opt.capabilities, err);
 	nvb_strv_foreach (gpu, opt.gpus)
@@ -249,8 +271,6 @@ int run_options_apply(struct nvb_capsule_spec *spec, struct nvb_request **reques
 	spec->pull = (enum nvb_pull)opt.pull;
 	spec->shm_size = opt.shm_size;
 	rc = check_gpu_runtime(err);
-	if (rc == 0 && opt.isolation)
-		rc = nvb_lease_parse_mode(opt.isolation, &spec->isolation, err);
 	if (rc == 0)
 		rc = check(spec, err);
 	if (rc == 0 && opt.name)

@@ -53,6 +53,34 @@ const struct nvb_option profile_options[] = {
 	{NULL},
 };
 
+static const char *isolation, *memory_limit, *compute_limit, *mig_match;
+
+const struct nvb_option isolation_options[] = {
+	{"isolation", 0, NVB_OPTION_STRING("MODE", &isolation),
+		"shared: others may use its GPUs too; exclusive: nobody else gets them from nvbind; virtual: "
+		"a part "
+		"of a GPU, by MIG or MPS (shared)"},
+	{"gpu-memory-limit", 0, NVB_OPTION_STRING("SIZE", &memory_limit),
+		"at most that much of each GPU's memory: 8GB, 8GiB"},
+	{"gpu-compute-limit", 0, NVB_OPTION_STRING("SHARE", &compute_limit),
+		"at most that share of each GPU's multiprocessors: 80%"},
+	{"mig-match", 0, NVB_OPTION_STRING("HOW", &mig_match),
+		"up: the smallest MIG device of at least that size; strict: of that size; down: else a "
+		"smaller one (up)"},
+	{NULL},
+};
+
+static int apply_isolation(struct nvb_request *request, nvb_error **err)
+{
+	int rc = isolation ? nvb_request_set_isolation(request, isolation, err) : 0;
+
+	if (rc == 0 && memory_limit)
+		rc = nvb_request_set_memory_limit(request, memory_limit, err);
+	if (rc == 0 && compute_limit)
+		rc = nvb_request_set_compute_limit(request, compute_limit, err);
+	return rc == 0 && mig_match ? nvb_request_set_mig_match(request, mig_match, err) : rc;
+}
+
 static int add_profiles(struct nvb_request *request, nvb_error **err)
 {
 	_cleanup_free_ char *installed = profiles ? nvb_sibling_data("profiles.d", NVB_DATADIR) : NULL;
@@ -92,6 +120,8 @@ int make_request(struct nvb_request **out, nvb_error **err)
 	/* A flag that could have no effect is refused. */
 	if (rc == 0)
 		rc = nvb_request_add_features(request, features, true, err);
+	if (rc == 0)
+		rc = apply_isolation(request, err);
 	if (rc == 0 && !gpus && !docker_gpus && !cdi_devices)
 		rc = nvb_request_add_gpus(request, "all", err);
 	if (rc == 0)
@@ -120,6 +150,11 @@ bool request_arguments(char ***words)
 		char *const *list;
 	} lists[] = {{"--gpu", gpus}, {"--gpus", docker_gpus}, {"--cdi-device", cdi_devices},
 		{"--profile", profiles}};
+	const struct {
+		const char *option, *value;
+	} options[] = {{"--isolation", isolation}, {"--gpu-memory-limit", memory_limit},
+		{"--gpu-compute-limit", compute_limit}, {"--mig-match", mig_match},
+		{"--capabilities", capabilities}};
 	bool ok = true;
 
 	for (size_t i = 0; i < NVB_ELEMENTS(lists); i++)
@@ -127,7 +162,9 @@ bool request_arguments(char ***words)
 			ok = ok && nvb_strv_add(words, lists[i].option) && nvb_strv_add(words, *value);
 	if (!gpus && !docker_gpus && !cdi_devices)
 		ok = ok && nvb_strv_add(words, "--gpu") && nvb_strv_add(words, "all");
-	if (capabilities)
-		ok = ok && nvb_strv_add(words, "--capabilities") && nvb_strv_add(words, capabilities);
+	for (size_t i = 0; i < NVB_ELEMENTS(options); i++)
+		if (options[i].value)
+			ok = ok && nvb_strv_add(words, options[i].option) &&
+			     nvb_strv_add(words, options[i].value);
 	return ok;
 }

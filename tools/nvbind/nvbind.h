@@ -30,6 +30,9 @@ bool request_arguments(char ***words);
 /* --profile, of the verbs that can do all a profile asks for; make_request applies it. */
 extern const struct nvb_option profile_options[];
 
+/* --isolation and the limits on GPUs, of the verbs that take them; make_request applies them. */
+extern const struct nvb_option isolation_options[];
+
 /* What of a profile's limit this process may give, with a warning where that is less. */
 uint64_t allowed_limit(const char *name, uint64_t wanted);
 

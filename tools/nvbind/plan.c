@@ -17,13 +17,13 @@ static const struct nvb_option options[] = {
 	{"format", 0, NVB_OPTION_CHOICE("FORMAT", nvb_format_choices, &format), "table or json"},
 	{NULL},
 };
-const struct nvb_option_group plan_groups[] = {
-	{"What is asked for", request_options}, {"Profile", profile_options}, {"Options", options}, {NULL}};
+const struct nvb_option_group plan_groups[] = {{"What is asked for", request_options},
+	{"Profile", profile_options}, {"Isolation", isolation_options}, {"Options", options}, {NULL}};
 
 /* What the edit does, on one line: where it lands and what it comes from. */
 static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 {
-	char text[16];
+	char text[16], limit[NVB_LIMIT_TEXT];
 
 	switch (edit->kind) {
 	case NVB_EDIT_DEVICE:
@@ -62,6 +62,10 @@ static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 		break;
 	case NVB_EDIT_SHM:
 		nvb_table_cellf(table, "/dev/shm of %s", nvb_format_bytes(edit->shm, text, sizeof(text)));
+		break;
+	case NVB_EDIT_LIMIT:
+		nvb_table_cellf(table, "%s, %s", edit->limit.kind == NVB_LIMIT_MEMORY ? "memory" : "compute",
+			nvb_limit_describe(&edit->limit, limit, sizeof(limit)));
 		break;
 	}
 }

@@ -20,7 +20,7 @@ enum engine { ENGINE_UNSET, ENGINE_DOCKER, ENGINE_PODMAN, ENGINE_BOLT };
 enum driver { DRIVER_AUTO, DRIVER_PROPRIETARY, DRIVER_OPEN, DRIVER_NOUVEAU };
 
 static struct {
-	const char *rootfs, *isolation;
+	const char *rootfs;
 	bool dry_run, gaming, rootless;
 	int engine, driver;
 } opt;
@@ -37,8 +37,6 @@ static const struct nvb_option options[] = {
 		"print the command on standard output, as a shell takes it, and run nothing"},
 	{"driver", 0, NVB_OPTION_CHOICE("KIND", drivers, &opt.driver),
 		"refuse to run on another kernel module"},
-	{"isolation", 0, NVB_OPTION_STRING("MODE", &opt.isolation),
-		"shared with other containers, or exclusive: nobody else of ours may have the GPUs (shared)"},
 	{"gaming", 0, NVB_OPTION_FLAG(&opt.gaming), "the profile gaming, below those that --profile names"},
 	{"rootless", 0, NVB_OPTION_FLAG(&opt.rootless), "refuse to run with root's rights"},
 	{"rootfs", 0, NVB_OPTION_STRING("DIR", &opt.rootfs),
@@ -53,6 +51,7 @@ const struct nvb_option_group run_groups[] = {
 	{"Options", options},
 	{"What is asked for", request_options},
 	{"Profile", profile_options},
+	{"Isolation", isolation_options},
 	{"The container", run_common_options},
 	{NULL},
 };
@@ -147,9 +146,20 @@ static int check_driver(struct run *run, nvb_error **err)
 	return 0;
 }
 
-static int read_isolation(struct run *run, nvb_error **err)
+/* Parts of GPUs are made and kept by who sees the container start and end. */
+static int check_isolation(const struct run *run, nvb_error **err)
 {
-	return opt.isolation ? nvb_lease_parse_mode(opt.isolation, &run->isolation, err) : 0;
+	const struct nvb_request *request = run->request;
+	bool part = request->isolation == NVB_ISOLATION_VIRTUAL;
+
+	if (opt.engine == ENGINE_BOLT || (!part && !request->memory_limit && !request->compute_limit))
+		return 0;
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"%s: %s starts the container by itself, and nobody here would keep it",
+			part ? "--isolation virtual" : "a limit on a GPU",
+			nvb_choice_name(engines, opt.engine)),
+		"use --runtime bolt, or name a MIG device (--gpu 0:1)");
 }
 
 static int check_options(const char *image, nvb_error **err)
@@ -258,12 +268,14 @@ int verb_run(int argc, char **argv, nvb_error **err)
 	/* What follows IMAGE is the command's; "--" may stand between them. */
 	if (argc > 1 && nvb_streq(argv[1], "--"))
 		run.command++;
-	if (rc == 0)
-		rc = read_isolation(&run, err);
 	if (rc == 0 && opt.gaming)
 		rc = request_profile_first("gaming", err);
 	if (rc == 0)
 		rc = make_request(&run.request, err);
+	if (rc == 0)
+		rc = check_isolation(&run, err);
+	if (rc == 0 && run.request->isolation == NVB_ISOLATION_EXCLUSIVE)
+		run.isolation = NVB_LEASE_EXCLUSIVE;
 	if (rc == 0)
 		rc = check_driver(&run, err);
 	if (rc == 0)

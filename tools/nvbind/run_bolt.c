@@ -29,8 +29,6 @@ int run_bolt(struct run_command *command, struct run *run, nvb_error **err)
 		return nvb_fail_oom(err);
 	nvb_strv_foreach (word, words)
 		run_add(command, *word);
-	if (run->isolation == NVB_LEASE_EXCLUSIVE)
-		run_add_option(command, "--isolation", "exclusive");
 	/* The root is the caller's and so are its names: the next run of this one must find its name free. */
 	if (run->rootfs)
 		run_add(command, "--rm");
