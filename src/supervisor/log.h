@@ -35,7 +35,7 @@ enum nvb_log_stream {
 
 enum {
 	NVB_LOG_PREFIX = 40,  /* bytes of a record before its text */
-	NVB_LOG_TEXT = 16384, /* most bytes of text in one record, as in docker's and Kubernetes' */
+	NVB_LOG_RECORD_TEXT = 16384, /* most bytes of text in one record, as in docker's and Kubernetes' */
 	NVB_LOG_LEAST = 4096, /* the smallest max-size */
 	NVB_LOG_FILES_MOST = 10000,
 };

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "supervisor/log_format.h"
 
-enum { BUFFER = 4 * (NVB_LOG_PREFIX + NVB_LOG_TEXT + 1) };
+enum { BUFFER = 4 * (NVB_LOG_PREFIX + NVB_LOG_RECORD_TEXT + 1) };
 
 struct nvb_log_reader {
 	char *path;

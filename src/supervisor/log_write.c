@@ -91,7 +91,7 @@ int nvb_log_options_add(struct nvb_log_options *options, const char *text, nvb_e
  * nothing of the program's is lost with it. */
 static int mend_tail(struct nvb_log_writer *w)
 {
-	enum { WINDOW = NVB_LOG_PREFIX + NVB_LOG_TEXT + 1 };
+	enum { WINDOW = NVB_LOG_PREFIX + NVB_LOG_RECORD_TEXT + 1 };
 	char window[WINDOW];
 	size_t wanted = w->size < WINDOW ? (size_t)w->size : WINDOW;
 	off_t from = (off_t)(w->size - wanted);
@@ -292,10 +292,10 @@ void nvb_log_write(struct nvb_log_writer *w, enum nvb_log_stream stream, const v
 	while (at < end) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((newline ? newline : end) - at);
-		bool whole = newline && n <= NVB_LOG_TEXT;
+		bool whole = newline && n <= NVB_LOG_RECORD_TEXT;
 
-		if (n > NVB_LOG_TEXT)
-			n = NVB_LOG_TEXT;
+		if (n > NVB_LOG_RECORD_TEXT)
+			n = NVB_LOG_RECORD_TEXT;
 		add_record(w, prefix, whole ? 'F' : 'P', at, n);
 		at += n + whole;
 	}

@@ -100,7 +100,7 @@ static void bytes_are_kept(void **state)
 
 static void long_lines_are_parts(void **state)
 {
-	enum { SIZE = 3 * NVB_LOG_TEXT + 5 };
+	enum { SIZE = 3 * NVB_LOG_RECORD_TEXT + 5 };
 	struct nvb_log_writer *writer = open_writer(20000, 100);
 	char *line = malloc(SIZE + 2);
 
