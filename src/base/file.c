@@ -155,6 +155,13 @@ int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, m
 		&(struct replacement){.data = data, .size = size, .mode = mode, .flush = true}, err);
 }
 
+int nvb_file_write_unflushed(
+	int dirfd, const char *path, const void *data, size_t size, mode_t mode, nvb_error **err)
+{
+	return write_and_rename(
+		dirfd, path, &(struct replacement){.data = data, .size = size, .mode = mode}, err);
+}
+
 int nvb_file_output(const char *path, const void *data, size_t size, mode_t mode, nvb_error **err)
 {
 	_cleanup_free_ char *real = realpath(path, NULL);

@@ -28,6 +28,10 @@ int nvb_file_read_fd(int fd, const char *name, size_t max, char **data, size_t *
  */
 int nvb_file_write(int dirfd, const char *path, const void *data, size_t size, mode_t mode, nvb_error **err);
 
+/* The same without waiting for the disk, for what nobody reads any more after a crash of the machine. */
+int nvb_file_write_unflushed(
+	int dirfd, const char *path, const void *data, size_t size, mode_t mode, nvb_error **err);
+
 /*
  * Writes to a path that a user named as output. A file is replaced as by nvb_file_write, where the links lead
  * that name it; what is no file (a pipe, a device, /dev/stdout) is written into and stays what it is.

@@ -33,7 +33,8 @@
 struct run {
 	const struct nvb_run_host *host;
 	const struct nvb_capsule_spec *spec;
-	const struct nvb_request *request;
+	const struct nvb_capsule_definition *definition;
+	struct nvb_request *request;
 	struct nvb_gpu_plan gpu;
 	struct nvb_image image;
 	bool image_open;
@@ -57,7 +58,9 @@ static int make_plan(struct run *run, nvb_error **err)
 	if (run->spec->network == NVB_NETWORK_BRIDGE)
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "network '%s': bolt makes no bridges yet",
 			run->spec->networks[0]);
-	return nvb_gpu_plan_make(&run->gpu, run->host, run->request, err);
+	int rc = nvb_definition_request(run->definition, run->host->profiles, &run->request, err);
+
+	return rc < 0 ? rc : nvb_gpu_plan_make(&run->gpu, run->host, run->request, err);
 }
 
 static int open_stored(struct run *run, const struct nvb_store *store, nvb_error **err)
@@ -393,6 +396,7 @@ static void release(struct run *run, int status)
 	nvb_sb_release(&run->seccomp);
 	free(run->filter);
 	nvb_gpu_plan_release(&run->gpu);
+	nvb_request_free(run->request);
 	nvb_state_close(&run->state);
 	free(run->runtime);
 	free(run->narrow);
@@ -400,13 +404,13 @@ static void release(struct run *run, int status)
 	nvb_attach_close(run->attachment);
 }
 
-int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_spec *spec,
-	const struct nvb_request *request, int *status, nvb_error **err)
+int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_definition *definition,
+	int *status, nvb_error **err)
 {
 	struct run run = {
 		.host = host,
-		.spec = spec,
-		.request = request,
+		.spec = &definition->spec,
+		.definition = definition,
 		.entry = NVB_ENTRY_INIT,
 		.rootfs = NVB_ROOTFS_INIT,
 	};
@@ -420,6 +424,6 @@ int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_sp
 		*status = 128 + nvb_attach_interrupted(run.attachment);
 	nvb_debug(host->log, "the container has ended with status %d", *status);
 	release(&run, *status);
-	nvb_debug(host->log, "%s", spec->remove ? "the capsule is removed" : "the capsule is kept");
+	nvb_debug(host->log, "%s", run.spec->remove ? "the capsule is removed" : "the capsule is kept");
 	return rc;
 }

@@ -3,9 +3,8 @@
 #define NVB_CAPSULE_RUN_H
 
 #include "base/error.h"
-#include "capsule/spec.h"
+#include "capsule/definition.h"
 #include "nvbind/inventory.h"
-#include "request/request.h"
 
 /* What a run needs to know of the host and of the program it is part of. */
 struct nvb_run_host {
@@ -18,7 +17,8 @@ struct nvb_run_host {
 	/* Brings an image into the store. 0 or a negated code; without *err when the user knows already. */
 	int (*pull)(const char *reference, nvb_error **err);
 	const struct nvb_log *log;
-	const char *hook; /* nvbind-hook, for what OCI runtimes cannot do (see params.h); NULL: none */
+	const char *profiles; /* directory of the installed ones; NULL: none */
+	const char *hook;     /* nvbind-hook, for what OCI runtimes cannot do (see params.h); NULL: none */
 	bool no_cuda_compat, no_params_mask; /* as in struct nvb_plan_options */
 };
 
@@ -29,7 +29,7 @@ struct nvb_run_host {
  * with *err set and a negated code returned, 125 for a failure of ours, 126 and 127 for a program that cannot
  * be run or is not there, 128 + signal when a signal came first. Nothing of a capsule that failed remains.
  */
-int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_spec *spec,
-	const struct nvb_request *request, int *status, nvb_error **err);
+int nvb_capsule_run(const struct nvb_run_host *host, const struct nvb_capsule_definition *definition,
+	int *status, nvb_error **err);
 
 #endif

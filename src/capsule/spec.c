@@ -284,6 +284,15 @@ bool nvb_ulimit_find(const char *name, struct nvb_ulimit *limit)
 	return false;
 }
 
+const char *nvb_ulimit_name(const struct nvb_ulimit *limit)
+{
+	size_t r = 0;
+
+	while (r + 1 < NVB_ELEMENTS(rlimits) && rlimits[r].resource != limit->resource)
+		r++;
+	return rlimits[r].name;
+}
+
 int nvb_spec_add_ulimit(struct nvb_capsule_spec *spec, const char *text, nvb_error **err)
 {
 	_cleanup_free_ char *name = strdup(text);
@@ -423,6 +432,31 @@ int nvb_spec_add_capability(uint64_t *set, const char *text, nvb_error **err)
 			"names are those of capabilities(7), with or without CAP_, or ALL");
 	*set |= UINT64_C(1) << number;
 	return 0;
+}
+
+int nvb_spec_add_annotation(struct nvb_capsule_spec *spec, const char *text, nvb_error **err)
+{
+	if (*text == '=' || !strchr(text, '='))
+		return nvb_fail(err, NVB_ERR_INVALID, "annotation '%s': not NAME=VALUE", text);
+	return nvb_strv_add(&spec->annotations, text) ? 0 : nvb_fail_oom(err);
+}
+
+int nvb_spec_set_workdir(struct nvb_capsule_spec *spec, const char *text, nvb_error **err)
+{
+	if (*text != '/')
+		return nvb_fail(err, NVB_ERR_INVALID, "working directory '%s': not an absolute path", text);
+	spec->working_directory = nvb_arena_strdup(&spec->arena, text);
+	return spec->working_directory ? 0 : nvb_fail_oom(err);
+}
+
+int nvb_spec_set_stop_signal(struct nvb_capsule_spec *spec, const char *text, nvb_error **err)
+{
+	int number;
+
+	if (!nvb_parse_signal(text, &number))
+		return nvb_fail(err, NVB_ERR_INVALID, "stop signal '%s': there is no such signal", text);
+	spec->stop_signal = nvb_arena_strdup(&spec->arena, text);
+	return spec->stop_signal ? 0 : nvb_fail_oom(err);
 }
 
 int nvb_spec_set_name(struct nvb_capsule_spec *spec, const char *text, nvb_error **err)

@@ -63,6 +63,15 @@ struct nvb_ulimit {
 	uint64_t soft, hard; /* UINT64_MAX: unlimited */
 };
 
+/* What its control group allows it. 0: no limit of its own. */
+struct nvb_resources {
+	uint64_t memory, memory_swap; /* bytes; memory_swap counts both, UINT64_MAX: as much as there is */
+	uint64_t nano_cpus;	      /* billionths of a processor */
+	uint64_t cpu_shares;
+	uint64_t pids;		      /* UINT64_MAX: no limit, said */
+	const char *cpuset_cpus, *cpuset_mems;
+};
+
 struct nvb_capsule_spec {
 	struct nvb_arena arena;
 	const char *image;
@@ -84,6 +93,7 @@ struct nvb_capsule_spec {
 	struct nvb_ulimit ulimits[NVB_RLIMITS];
 	size_t ulimit_count;
 
+	struct nvb_resources resources;
 	enum nvb_network network;
 	bool network_given;
 	char **networks;	/* with NVB_NETWORK_BRIDGE; the first is the way out */
@@ -121,6 +131,8 @@ int nvb_spec_add_ulimit(struct nvb_capsule_spec *spec, const char *text, nvb_err
 /* Fills in name and resource of the limit that getrlimit(2) calls so ("memlock"); false when there is none.
  */
 bool nvb_ulimit_find(const char *name, struct nvb_ulimit *limit);
+/* That name. */
+const char *nvb_ulimit_name(const struct nvb_ulimit *limit);
 /* "KEY=VALUE", or "KEY" to hand on the caller's value (or its absence) */
 int nvb_spec_add_env(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 /* A file of such lines; empty ones and those that start with '#' are skipped. */
@@ -129,6 +141,22 @@ int nvb_spec_add_env_file(struct nvb_capsule_spec *spec, const char *path, nvb_e
 int nvb_spec_add_security_opt(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 /* "NET_ADMIN", "cap_net_admin", "ALL" */
 int nvb_spec_add_capability(uint64_t *set, const char *text, nvb_error **err);
+/* "NAME=VALUE" */
+int nvb_spec_add_annotation(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+int nvb_spec_set_workdir(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+int nvb_spec_set_stop_signal(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* "2", "1.5": processors. */
+int nvb_spec_set_cpus(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* "0-3,8": of processors and of memory nodes. */
+int nvb_spec_set_cpuset_cpus(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+int nvb_spec_set_cpuset_mems(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* "512m", and as docker -1 for swap without a limit. */
+int nvb_spec_set_memory(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+int nvb_spec_set_memory_swap(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* A number, -1 for no limit. */
+int nvb_spec_set_pids(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* What of these fits together. */
+int nvb_resources_check(const struct nvb_resources *resources, nvb_error **err);
 int nvb_spec_set_name(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 int nvb_spec_set_hostname(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 

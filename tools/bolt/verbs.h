@@ -3,10 +3,10 @@
 #define BOLT_VERBS_H
 
 #include "cli/options.h"
+#include "run_options.h"
 
 /* A file per verb; main.c puts them into the program's table. */
 
-extern const struct nvb_option_group surge_run_groups[];
 int surge_run(int argc, char **argv, nvb_error **err);
 
 extern const struct nvb_option_group capsule_ps_groups[];
