@@ -38,8 +38,8 @@ struct nvb_cdi_options {
  * Writes a plan as a spec of the Container Device Interface: what is common into containerEdits, each device
  * under its names, "all" for all of them. Major and minor numbers are left out: the reader resolves them when
  * the container is made, so the spec does not go stale with them. Links and the linker's cache are left to a
- * createContainer hook, nvbind-hook. What CDI has no word for, a profile's limits and its size of /dev/shm,
- * is left out. The same plan and options give the same bytes.
+ * createContainer hook, nvbind-hook. What CDI has no word for (of a profile: limits, the size of /dev/shm,
+ * CPUs, scheduling, knobs) is left out. The same plan and options give the same bytes.
  *
  * `options` may be NULL. On success *text is malloc'd, ends in a newline and a NUL, and belongs to the
  * caller; *size (may be NULL) is its length without the NUL. On failure both are untouched. Errors:

@@ -21,7 +21,8 @@ struct nvb_oci_options {
 
 /**
  * Edits an OCI config.json from memory to memory: adds the plan's devices, device cgroup rules, mounts,
- * environment, groups and the one hook. Everything it does not touch stays byte for byte as it was.
+ * environment, groups, limits and the one hook. What a config.json cannot bring about in every runtime (a
+ * profile's CPUs, scheduling and knobs) is left to whoever starts the container. Everything it does not touch stays byte for byte as it was.
  * Environment variables, mounts and devices that are already there with the same name, destination or path
  * are replaced, so doing it twice gives the same bytes. Device cgroup rules go behind those that are there:
  * the last one that matches a device decides. Numbers of devices that the plan does not know are read from

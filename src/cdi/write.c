@@ -313,6 +313,10 @@ static int add_edit(struct writer *w, struct nvb_cdi_edits *edits, const struct 
 	case NVB_EDIT_RLIMIT: /* CDI has no word for these; nvbind/cdi.h says so */
 	case NVB_EDIT_SHM:
 	case NVB_EDIT_LIMIT: /* kept outside the container, or by the nodes and mounts that are in the spec */
+	case NVB_EDIT_CPUS:
+	case NVB_EDIT_NICE:
+	case NVB_EDIT_SCHEDULER:
+	case NVB_EDIT_KNOB:
 		return 0;
 	}
 	return nvb_fail(w->err, NVB_ERR_UNSUPPORTED, "a CDI spec cannot hold an edit of kind '%s'",

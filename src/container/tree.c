@@ -36,7 +36,7 @@ static void release(struct build *b)
 
 static bool belongs(const struct nvb_file *file, unsigned capabilities)
 {
-	if (!nvb_file_is_for_tree(file))
+	if (!nvb_file_is_for_tree(file) || nvb_file_is_without(file, capabilities))
 		return false;
 	return file->capabilities == 0 || (file->capabilities & capabilities);
 }

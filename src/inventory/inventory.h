@@ -106,6 +106,23 @@ struct nvb_file {
 	const char *inside; /* where the container sees it; NULL: at `path` */
 };
 
+/*
+ * Bits beside enum nvb_capability: parts of the driver that are left out although a capability would bring
+ * them. They are handed on with the capabilities, so that the planner and the driver tree leave out the same
+ * (parts.c has the table).
+ */
+enum nvb_without {
+	NVB_WITHOUT_DLSS = 1 << 16,
+	NVB_WITHOUT_RAY_TRACING = 1 << 17,
+	NVB_WITHOUT_VULKAN = 1 << 18,
+	NVB_WITHOUT_EGL = 1 << 19,
+	NVB_WITHOUT_COMPAT32 = 1 << 20,
+};
+#define NVB_WITHOUT_ALL (0x1fu << 16)
+
+/* Whether the file is of a part that `capabilities` leaves out. */
+bool nvb_file_is_without(const struct nvb_file *file, unsigned capabilities);
+
 /* Part of the driver tree: not what must be the host's own (sockets, whole directories, settings that only a
  * feature brings). */
 static inline bool nvb_file_is_for_tree(const struct nvb_file *file)

@@ -241,6 +241,11 @@ static int add_edit(struct oci_items *items, const struct nvb_edit *edit, nvb_er
 		return add_rlimit(items, edit, err);
 	case NVB_EDIT_SHM:
 		return add_named(items, OCI_MOUNTS, edit, "/dev/shm", &was_there) ? 0 : nvb_fail_oom(err);
+	case NVB_EDIT_CPUS:
+	case NVB_EDIT_NICE:
+	case NVB_EDIT_SCHEDULER:
+	case NVB_EDIT_KNOB:
+		return 0; /* for whoever starts the container; nvbind/oci.h says so */
 	}
 	return 0;
 }

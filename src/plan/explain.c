@@ -109,6 +109,21 @@ static void details(struct nvb_strbuf *sb, const struct nvb_edit *edit)
 	case NVB_EDIT_LIMIT:
 		limit(sb, &edit->limit);
 		break;
+	case NVB_EDIT_CPUS:
+		member(sb, "cpus", edit->cpus);
+		break;
+	case NVB_EDIT_NICE:
+		nvb_sb_addf(sb, ", \"value\": %d", edit->nice);
+		break;
+	case NVB_EDIT_SCHEDULER:
+		member(sb, "policy", edit->scheduler.policy);
+		if (edit->scheduler.priority)
+			nvb_sb_addf(sb, ", \"priority\": %d", edit->scheduler.priority);
+		break;
+	case NVB_EDIT_KNOB:
+		member(sb, "name", edit->knob.name);
+		member(sb, "value", edit->knob.value);
+		break;
 	}
 }
 

@@ -12,6 +12,8 @@ bool nvb_file_wanted(const struct nvb_file *file, unsigned capabilities)
 {
 	if (file->elf_class == 32 && !(capabilities & NVB_CAP_COMPAT32))
 		return false;
+	if (nvb_file_is_without(file, capabilities))
+		return false;
 	if (!file->capabilities)
 		return !file->features;
 	return file->capabilities & capabilities & ~(unsigned)NVB_CAP_COMPAT32;

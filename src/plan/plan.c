@@ -38,6 +38,10 @@ static const char *const kind_names[] = {
 	[NVB_EDIT_RLIMIT] = "rlimit",
 	[NVB_EDIT_SHM] = "shm",
 	[NVB_EDIT_LIMIT] = "limit",
+	[NVB_EDIT_CPUS] = "cpus",
+	[NVB_EDIT_NICE] = "nice",
+	[NVB_EDIT_SCHEDULER] = "scheduler",
+	[NVB_EDIT_KNOB] = "knob",
 };
 
 const char *nvb_edit_kind_name(enum nvb_edit_kind kind)

@@ -25,8 +25,12 @@ enum nvb_edit_kind {
 	NVB_EDIT_RLIMIT,  /* a limit of getrlimit(2) for the container's program */
 	NVB_EDIT_SHM,	  /* the size of /dev/shm */
 	NVB_EDIT_LIMIT,	  /* a limit on a GPU, for the record: whoever keeps it is no part of the container */
+	NVB_EDIT_CPUS,	  /* the CPUs that the container's programs run on */
+	NVB_EDIT_NICE,	  /* the nice value they start with */
+	NVB_EDIT_SCHEDULER, /* the scheduling policy they start with */
+	NVB_EDIT_KNOB,	    /* a setting of a GPU, or of the CPUs, for as long as the container runs */
 };
-#define NVB_EDIT_KINDS (NVB_EDIT_LIMIT + 1)
+#define NVB_EDIT_KINDS (NVB_EDIT_KNOB + 1)
 
 /* How a mount's content arrives. */
 enum nvb_via {
@@ -62,6 +66,7 @@ struct nvb_edit {
 			const char *const *
 				options; /* NULL-terminated, as in a CDI spec: "ro","nosuid","nodev","bind" */
 			const char *type; /* NULL or "bind" */
+			bool make;	  /* a directory of ours that is made where it is missing */
 		} mount;
 		struct nvb_link link;
 		struct {
@@ -91,6 +96,15 @@ struct nvb_edit {
 		} rlimit;
 		uint64_t shm;		/* bytes */
 		struct nvb_limit limit; /* its enforcement and reason are the edit's */
+		const char *cpus;	/* "0-15,32-47", as in /sys */
+		int nice;		/* -20 to 19 */
+		struct {
+			const char *policy; /* enum nvb_policy's names: "fifo" */
+			int priority;	    /* 1 to 99; 0 for policies without */
+		} scheduler;
+		struct {
+			const char *name, *value; /* src/knob/value.h */
+		} knob;
 	};
 };
 

@@ -20,6 +20,18 @@ int nvb_planner_warn(struct planner *planner, const char *fmt, ...)
 	return nvb_strv_add(&planner->plan->warnings, text) ? 0 : nvb_fail_oom(planner->err);
 }
 
+int nvb_planner_note(struct planner *planner, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	nvb_info(planner->log, "%s", text);
+	return nvb_strv_add(&planner->plan->warnings, text) ? 0 : nvb_fail_oom(planner->err);
+}
+
 /* Refuses hosts on which no container could use a GPU, with the reason rather than with a container that
  * fails. */
 static int check_driver(const struct nvb_inventory *inventory, nvb_error **err)
@@ -203,6 +215,8 @@ int nvb_planner_make(const struct nvb_request *request, const struct nvb_invento
 			rc = check_driver(inventory, err);
 		if (rc == 0)
 			rc = nvb_request_resolve(request, inventory, &devices, &count, err);
+		planner.devices = devices;
+		planner.device_count = count;
 		if (rc == 0)
 			rc = plan_devices(&planner, request, devices, count);
 	} else if (request->features || request->all_channels || request->channel_count) {

@@ -13,6 +13,8 @@ struct planner {
 	const struct nvb_plan_options *options; /* or NULL */
 	bool management;			/* every node of the driver, whatever the capabilities */
 	bool files_planned;			/* the driver's files are in the plan */
+	const struct nvb_device *devices;	/* what the request came down to; those of CDI specs aside */
+	size_t device_count;
 	nvb_error **err;
 };
 
@@ -42,6 +44,26 @@ int nvb_planner_settings(struct planner *planner, const struct nvb_request *requ
 
 /* The limits as they were granted, and the way to MPS where it keeps them (limits.c). */
 int nvb_planner_limits(struct planner *planner, const struct nvb_request *request);
+/* Parts of it. The setting is the one that counts, of whatever profile. */
+int nvb_planner_part(struct planner *planner, const struct nvb_setting *setting); /* parts.c */
+int nvb_planner_cache(struct planner *planner, const struct nvb_request *request,
+	const struct nvb_setting *setting); /* cache.c */
+int nvb_planner_session(struct planner *planner, const struct nvb_session *session,
+	const struct nvb_setting *setting);					  /* session.c */
+int nvb_planner_cpus(struct planner *planner, const struct nvb_setting *setting); /* processors.c */
+int nvb_planner_knob(struct planner *planner, const struct nvb_setting *setting); /* processors.c */
+
+/* An edit that a setting asks for, optional as all of them are: rule and reason are filled in, with `reason`
+ * in the place of the setting's own where it is not NULL. NULL without memory. */
+struct nvb_edit *nvb_planner_setting_edit(struct planner *planner, enum nvb_edit_kind kind,
+	const struct nvb_setting *setting, const char *reason);
+int nvb_planner_variable(struct planner *planner, const struct nvb_setting *setting, const char *name,
+	const char *value, const char *reason);
+/* Host and container path are copied. */
+int nvb_planner_bind(struct planner *planner, const struct nvb_setting *setting, const char *host,
+	const char *container, enum nvb_file_kind kind, const char *reason);
+int nvb_planner_setting_device(
+	struct planner *planner, const struct nvb_setting *setting, const char *path, const char *reason);
 
 /* What depends on the driver alone: forward compatibility, its parameters (driver.c). */
 int nvb_planner_driver(struct planner *planner);
@@ -49,6 +71,9 @@ int nvb_planner_driver(struct planner *planner);
 /* True when a file is for these capabilities, features aside; 32-bit libraries are wanted only with compat32.
  */
 bool nvb_file_wanted(const struct nvb_file *file, unsigned capabilities);
+
+/* Records what a setting cannot do, for whoever reads the plan. */
+int nvb_planner_note(struct planner *planner, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Records what was left out and why; also logged. */
 int nvb_planner_warn(struct planner *planner, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -22,6 +22,10 @@ static bool is_late(const struct nvb_edit *edit)
 	case NVB_EDIT_GID:
 	case NVB_EDIT_RLIMIT:
 	case NVB_EDIT_SHM:
+	case NVB_EDIT_CPUS:
+	case NVB_EDIT_NICE:
+	case NVB_EDIT_SCHEDULER:
+	case NVB_EDIT_KNOB:
 		return true;
 	default:
 		return false;

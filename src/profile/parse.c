@@ -1,31 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/str.h"
 #include "base/toml.h"
 #include "base/units.h"
+#include "knob/value.h"
+#include "profile/fields.h"
 #include "profile/profile.h"
 
 /* One profile's file, laid over what the profiles it extends have said. */
 
-/* The limits that this kind of work meets; all of getrlimit(2) would be an invitation to guess. */
-static const struct {
-	const char *name;
-	bool bytes;
-	const char *reason;
-} limits[] = {
-	{"memlock", true, "memory that may be pinned"},
-	{"stack", true, "the main thread's stack"},
-	{"core", true, "what a crash may leave behind"},
-	{"nofile", false, "descriptors that may be open"},
-	{"nproc", false, "processes and threads of the user"},
-	{"rtprio", false, "real-time priority that may be taken"},
-};
+enum { FIELDS_MAX = 16 }; /* of one table */
 
 struct reader {
 	struct nvb_profile *profile;
 	const struct nvb_toml *doc;
+	const char *file; /* in the profile's arena */
 	nvb_error **err;
 };
 
@@ -54,6 +46,12 @@ static struct nvb_setting *setting(struct reader *r, enum nvb_setting_kind kind,
 	return s;
 }
 
+static void place(struct reader *r, struct nvb_setting *s, unsigned line)
+{
+	s->file = r->file;
+	s->line = line;
+}
+
 static int read_capabilities(struct reader *r, nvb_error **err)
 {
 	const struct nvb_toml_value *list = NULL;
@@ -78,7 +76,20 @@ static int read_capabilities(struct reader *r, nvb_error **err)
 	return rc;
 }
 
-/* NAME = "value", or NAME = { value = "...", reason = "..." } */
+/* A variable of a profile that this one extends is not wanted. */
+static void forget(struct nvb_profile *profile, const char *name)
+{
+	for (size_t i = 0; i < profile->setting_count; i++)
+		if (profile->settings[i].kind == NVB_SETTING_ENV &&
+			nvb_streq(profile->settings[i].name, name)) {
+			memmove(&profile->settings[i], &profile->settings[i + 1],
+				(--profile->setting_count - i) * sizeof(*profile->settings));
+			return;
+		}
+}
+
+/* NAME = "value", NAME = { value = "...", reason = "..." }, or NAME = false: not the one of a profile that
+ * this one extends. */
 static int read_variable(struct reader *r, const struct nvb_toml_value *v)
 {
 	static const char *const keys[] = {"value", "reason"};
@@ -88,6 +99,10 @@ static int read_variable(struct reader *r, const struct nvb_toml_value *v)
 
 	if (!*v->key || strlen(v->key) < v->key_size || strchr(v->key, '='))
 		return nvb_toml_fail_key(r->doc, v, r->err, "no name of an environment variable");
+	if (v->type == NVB_TOML_BOOLEAN && !v->boolean) {
+		forget(r->profile, v->key);
+		return 0;
+	}
 	if (v->type == NVB_TOML_TABLE) {
 		rc = nvb_toml_check_keys(r->doc, v, "a variable", keys, NVB_ELEMENTS(keys), r->err);
 		if (rc == 0)
@@ -105,6 +120,7 @@ static int read_variable(struct reader *r, const struct nvb_toml_value *v)
 	if (!s || !(s->value = keep(r, value)))
 		return nvb_fail_oom(r->err);
 	s->reason = reason ? keep(r, reason) : NULL;
+	place(r, s, v->key_line);
 	return reason && !s->reason ? nvb_fail_oom(r->err) : 0;
 }
 
@@ -149,55 +165,111 @@ static int read_amount(
 	return 0;
 }
 
-static int read_limits(struct reader *r)
+static int read_size(struct reader *r, const struct nvb_toml_value *v, uint64_t *amount)
 {
-	const char *names[NVB_ELEMENTS(limits)];
-	const struct nvb_toml_value *table = NULL;
-	int rc = nvb_toml_get_table(r->doc, &r->doc->root, "limits", &table, r->err);
+	int rc = read_amount(r, v, true, false, amount);
 
-	for (size_t i = 0; i < NVB_ELEMENTS(limits); i++)
-		names[i] = limits[i].name;
-	if (rc == 0 && table)
-		rc = nvb_toml_check_keys(r->doc, table, "[limits]", names, NVB_ELEMENTS(names), r->err);
-	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(limits); i++) {
-		const struct nvb_toml_value *v = nvb_toml_get(table, limits[i].name);
-		struct nvb_setting *s;
-		uint64_t amount = 0;
+	return rc == 0 && !*amount ? nvb_toml_fail(r->doc, v, r->err, "the size must be more than 0") : rc;
+}
 
-		if (!v)
-			continue;
-		rc = read_amount(r, v, limits[i].bytes, true, &amount);
-		if (rc < 0)
-			return rc;
-		s = setting(r, NVB_SETTING_RLIMIT, limits[i].name);
-		if (!s)
-			return nvb_fail_oom(r->err);
-		s->amount = amount;
-		s->reason = limits[i].reason;
+static int read_knob(struct reader *r, const struct nvb_toml_value *v, const char *name, const char **value)
+{
+	_cleanup_error_ nvb_error *why = NULL;
+	struct nvb_knob_value parsed;
+	int rc = nvb_toml_string(r->doc, v, value, r->err);
+
+	if (rc < 0 || nvb_knob_parse(nvb_knob_find(name), *value, &parsed, &why) == 0)
+		return rc;
+	return nvb_hint(r->err, nvb_toml_fail(r->doc, v, r->err, "%s", nvb_error_message(why)), "%s",
+		nvb_error_hint(why));
+}
+
+/* What the value is: a number in *amount, and where words tell more, *value. */
+static int read_value(struct reader *r, const struct nvb_profile_field *field, const struct nvb_toml_value *v,
+	uint64_t *amount, const char **value)
+{
+	int64_t number = 0;
+	bool on = false;
+	int choice = 0, rc = 0;
+
+	switch (field->type) {
+	case NVB_FIELD_SWITCH:
+		rc = nvb_toml_bool(r->doc, v, &on, r->err);
+		*amount = on;
+		break;
+	case NVB_FIELD_CHOICE:
+		rc = nvb_toml_choice(r->doc, v, field->choices, &choice, r->err);
+		*amount = (uint64_t)choice;
+		*value = nvb_choice_name(field->choices, choice);
+		break;
+	case NVB_FIELD_NUMBER:
+		rc = nvb_toml_int(r->doc, v, field->min, field->max, &number, r->err);
+		*amount = (uint64_t)number;
+		break;
+	case NVB_FIELD_SIZE:
+		rc = read_size(r, v, amount);
+		break;
+	case NVB_FIELD_BYTES:
+	case NVB_FIELD_COUNT:
+		rc = read_amount(r, v, field->type == NVB_FIELD_BYTES, true, amount);
+		break;
+	case NVB_FIELD_KNOB:
+		rc = read_knob(r, v, field->key, value);
+		break;
 	}
 	return rc;
 }
 
-static int read_shm(struct reader *r)
+static int read_field(struct reader *r, const struct nvb_profile_field *field, const struct nvb_toml_value *v)
 {
-	const struct nvb_toml_value *v = nvb_toml_get(&r->doc->root, "shm-size");
+	const char *value = NULL;
 	struct nvb_setting *s;
 	uint64_t amount = 0;
-	int rc;
+	int rc = read_value(r, field, v, &amount, &value);
 
-	if (!v)
-		return 0;
-	rc = read_amount(r, v, true, false, &amount);
 	if (rc < 0)
 		return rc;
-	if (!amount)
-		return nvb_toml_fail(r->doc, v, r->err, "the size must be more than 0");
-	s = setting(r, NVB_SETTING_SHM, NULL);
-	if (!s)
+	s = setting(r, field->kind, field->kind == NVB_SETTING_SHM ? NULL : field->key);
+	if (!s || (value && !(value = keep(r, value))))
 		return nvb_fail_oom(r->err);
 	s->amount = amount;
-	s->reason = "what processes share, data loaders above all";
+	s->value = value;
+	s->reason = field->effect;
+	place(r, s, v->key_line);
 	return 0;
+}
+
+static bool same_table(const char *a, const char *b)
+{
+	return nvb_streq0(a, b);
+}
+
+/* The fields of one table; the file's own (name NULL) are checked with its other words. */
+static int read_table(struct reader *r, const char *name)
+{
+	const struct nvb_toml_value *table = &r->doc->root;
+	const char *keys[FIELDS_MAX];
+	char where[32];
+	size_t count = 0;
+	int rc = name ? nvb_toml_get_table(r->doc, &r->doc->root, name, &table, r->err) : 0;
+
+	if (rc < 0 || !nvb_toml_first(table))
+		return rc;
+	for (size_t i = 0; i < nvb_profile_field_count && count < FIELDS_MAX; i++)
+		if (same_table(nvb_profile_fields[i].table, name))
+			keys[count++] = nvb_profile_fields[i].key;
+	snprintf(where, sizeof(where), "[%s]", name ? name : "");
+	if (name)
+		rc = nvb_toml_check_keys(r->doc, table, where, keys, count, r->err);
+	for (size_t i = 0; rc == 0 && i < nvb_profile_field_count; i++) {
+		const struct nvb_profile_field *field = &nvb_profile_fields[i];
+		const struct nvb_toml_value *v =
+			same_table(field->table, name) ? nvb_toml_get(table, field->key) : NULL;
+
+		if (v)
+			rc = read_field(r, field, v);
+	}
+	return rc;
 }
 
 static int read_class(struct reader *r)
@@ -235,12 +307,14 @@ static int read_words(struct reader *r, const char **extends)
 int nvb_profile_parse(struct nvb_profile *profile, const char *data, size_t size, const char *file,
 	const char **extends, nvb_error **err)
 {
-	static const char *const keys[] = {
-		"description", "extends", "capabilities", "shm-size", "env", "limits", "cdi"};
+	static const char *const keys[] = {"description", "extends", "capabilities", "shm-size", "env",
+		"driver", "session", "cache", "cpu", "knobs", "limits", "cdi"};
 	_cleanup_toml_ struct nvb_toml doc = {0};
 	struct reader reader = {.profile = profile, .doc = &doc, .err = err};
 	int rc = nvb_toml_parse(&doc, data, size, file, err);
 
+	if (rc == 0 && !(reader.file = keep(&reader, file)))
+		rc = nvb_fail_oom(err);
 	if (rc == 0)
 		rc = nvb_toml_check_keys(&doc, &doc.root, "a profile", keys, NVB_ELEMENTS(keys), err);
 	if (rc == 0)
@@ -248,10 +322,10 @@ int nvb_profile_parse(struct nvb_profile *profile, const char *data, size_t size
 	if (rc == 0)
 		rc = read_capabilities(&reader, err);
 	if (rc == 0)
-		rc = read_shm(&reader);
+		rc = read_table(&reader, NULL);
 	if (rc == 0)
 		rc = read_environment(&reader);
-	if (rc == 0)
-		rc = read_limits(&reader);
+	for (const char *const *table = nvb_profile_tables; rc == 0 && *table; table++)
+		rc = read_table(&reader, *table);
 	return rc < 0 ? rc : read_class(&reader);
 }

@@ -22,6 +22,7 @@ enum {
 void nvb_profile_release(struct nvb_profile *profile)
 {
 	free(profile->settings);
+	free(profile->files);
 	nvb_arena_release(&profile->arena);
 	*profile = (struct nvb_profile){0};
 }
@@ -78,17 +79,32 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int unknown(char *const *directories, const char *name, nvb_error **err)
+char **nvb_profile_names(char *const *directories)
 {
-	_cleanup_strv_ char **names = NULL;
-	_cleanup_strbuf_ struct nvb_strbuf list = {0};
-	const char *nearest;
-	int rc;
+	char **names = NULL;
 
 	nvb_strv_foreach (directory, directories)
 		list_directory(*directory, &names);
 	if (names)
 		qsort(names, nvb_strv_length(names), sizeof(*names), compare);
+	return names;
+}
+
+static int check_name(const char *name, nvb_error **err)
+{
+	if (is_name(name))
+		return 0;
+	return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "'%s' is no name of a profile", name),
+		"names are lower-case letters, digits and dashes");
+}
+
+static int unknown(char *const *directories, const char *name, nvb_error **err)
+{
+	_cleanup_strv_ char **names = nvb_profile_names(directories);
+	_cleanup_strbuf_ struct nvb_strbuf list = {0};
+	const char *nearest;
+	int rc;
+
 	nvb_strv_foreach (n, names)
 		nvb_sb_addf(&list, "%s%s", n == names ? "" : ", ", *n);
 	rc = nvb_fail(err, NVB_ERR_NOT_FOUND, "there is no profile '%s'", name);
@@ -100,64 +116,114 @@ static int unknown(char *const *directories, const char *name, nvb_error **err)
 	return nvb_hint(err, rc, "no directory has any: %s", directories[0]);
 }
 
-/* The text of NAME.toml in the last directory that has it. */
-static int find(
-	char *const *directories, const char *name, char **path, char **data, size_t *size, nvb_error **err)
+/* One profile of a chain. */
+struct link {
+	const char *name;
+	const struct link *child; /* the one that extends it, or NULL */
+	size_t directory;	  /* where it was found */
+	char *path;
+};
+
+static void release_link(struct link *link)
 {
-	if (!is_name(name))
-		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "'%s' is no name of a profile", name),
-			"names are lower-case letters, digits and dashes");
-	for (size_t i = nvb_strv_length(directories); i > 0; i--) {
+	free(link->path);
+}
+
+/* The text of NAME.toml in the last of the first `count` directories that has it. */
+static int find(
+	char *const *directories, size_t count, struct link *link, char **data, size_t *size, nvb_error **err)
+{
+	for (size_t i = count; i > 0; i--) {
 		_cleanup_error_ nvb_error *why = NULL;
 		_cleanup_free_ char *file = NULL;
 		int rc;
 
-		if (asprintf(&file, "%s/%s.toml", directories[i - 1], name) < 0) {
+		if (asprintf(&file, "%s/%s.toml", directories[i - 1], link->name) < 0) {
 			file = NULL;
 			return nvb_fail_oom(err);
 		}
 		rc = nvb_file_read(AT_FDCWD, file, NVB_TOML_MAX, data, size, &why);
 		if (rc == 0) {
-			*path = NVB_TAKE_PTR(file);
+			link->path = NVB_TAKE_PTR(file);
+			link->directory = i - 1;
 			return 0;
 		}
 		if (rc != -NVB_ERR_NOT_FOUND) {
 			nvb_error_move(err, NVB_TAKE_PTR(why));
-			return nvb_wrap(err, rc, "profile %s", name);
+			return nvb_wrap(err, rc, "profile %s", link->name);
 		}
 	}
-	return unknown(directories, name, err);
+	return unknown(directories, link->name, err);
 }
 
-static int read_chain(struct nvb_profile *profile, char *const *directories, const char *name, unsigned depth,
-	nvb_error **err)
+/* "a extends b extends a", of the links from `last` back to `link`. */
+static void add_circle(struct nvb_strbuf *text, const struct link *link, const struct link *last)
 {
-	_cleanup_free_ char *path = NULL, *data = NULL;
-	_cleanup_profile_ struct nvb_profile alone = {0};
-	const char *extends = NULL;
-	size_t size;
-	int rc;
+	if (link != last)
+		add_circle(text, link->child, last);
+	nvb_sb_addf(text, "%s extends ", link->name);
+}
 
-	if (depth == LONGEST_CHAIN)
-		return nvb_fail(
-			err, NVB_ERR_INVALID, "more than %d profiles extend each other", LONGEST_CHAIN);
-	rc = find(directories, name, &path, &data, &size, err);
+static int check_chain(const struct link *link, nvb_error **err)
+{
+	unsigned depth = 1;
+
+	for (const struct link *child = link->child; child; child = child->child) {
+		_cleanup_strbuf_ struct nvb_strbuf circle = {0};
+
+		if (++depth > LONGEST_CHAIN)
+			return nvb_fail(err, NVB_ERR_INVALID, "more than %d profiles extend each other",
+				LONGEST_CHAIN);
+		if (!nvb_streq(child->path, link->path))
+			continue;
+		add_circle(&circle, link->child, child);
+		return circle.failed ? nvb_fail_oom(err)
+				     : nvb_fail(err, NVB_ERR_INVALID,
+					       "profiles extend each other in a circle: %s%s", circle.s,
+					       link->name);
+	}
+	return 0;
+}
+
+static int read_chain(
+	struct nvb_profile *profile, char *const *directories, struct link *link, nvb_error **err)
+{
+	_cleanup_(release_link) struct link parent = {.child = link};
+	_cleanup_free_ char *data = NULL;
+	_cleanup_profile_ struct nvb_profile alone = {0};
+	/* One that extends its own name means that of the directories before: "as installed, but ...". */
+	bool own_name = link->child && nvb_streq(link->child->name, link->name);
+	size_t size;
+	int rc = find(directories, own_name ? link->child->directory : nvb_strv_length(directories), link,
+		&data, &size, err);
+
+	if (rc == 0)
+		rc = check_chain(link, err);
 	/* Once for what it extends, which comes first, and once over that. */
 	if (rc == 0)
-		rc = nvb_profile_parse(&alone, data, size, path, &extends, err);
-	if (rc == 0 && extends)
-		rc = nvb_wrap(err, read_chain(profile, directories, extends, depth + 1, err),
-			"profile %s extends %s", name, extends);
+		rc = nvb_profile_parse(&alone, data, size, link->path, &parent.name, err);
+	if (rc == 0 && parent.name)
+		rc = check_name(parent.name, err);
+	if (rc == 0 && parent.name)
+		rc = read_chain(profile, directories, &parent, err);
 	if (rc < 0)
-		return rc;
+		return link->child ? nvb_wrap(err, rc, "profile %s extends %s", link->child->name, link->name)
+				   : rc;
 	profile->cdi_class = NULL; /* the parent's own */
-	return nvb_profile_parse(profile, data, size, path, &extends, err);
+	if (!NVB_GROW(profile->files, profile->file_count, profile->file_capacity) ||
+		!(profile->files[profile->file_count] = nvb_arena_strdup(&profile->arena, link->path)))
+		return nvb_fail_oom(err);
+	profile->file_count++;
+	return nvb_profile_parse(profile, data, size, link->path, &parent.name, err);
 }
 
 int nvb_profile_read(struct nvb_profile *profile, char *const *directories, const char *name, nvb_error **err)
 {
-	int rc = read_chain(profile, directories, name, 0, err);
+	_cleanup_(release_link) struct link link = {.name = name};
+	int rc = check_name(name, err);
 
+	if (rc == 0)
+		rc = read_chain(profile, directories, &link, err);
 	if (rc == 0) {
 		profile->name = nvb_arena_strdup(&profile->arena, name);
 		if (!profile->cdi_class)

@@ -114,7 +114,7 @@ static int apply(struct nvb_request *request, const char *value, const struct fi
 	if (fields->devices && (fields->has_count || fields->all))
 		return bad_value(value, "device and count exclude each other", err);
 	if (fields->capabilities)
-		request->capabilities = fields->capabilities;
+		request->capabilities = fields->capabilities | (request->capabilities & NVB_WITHOUT_ALL);
 	if (fields->has_count)
 		return nvb_request_add_count(request, value, fields->count, err);
 	if (!fields->devices)

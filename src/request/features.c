@@ -88,6 +88,7 @@ int nvb_request_add_imex_channels(nvb_request *request, const char *list, nvb_er
 int nvb_request_take_rest(struct nvb_request *request, const struct nvb_request *from, nvb_error **err)
 {
 	request->capabilities = from->capabilities;
+	request->session = from->session;
 	request->none = from->none;
 	request->driver = from->driver;
 	request->features = from->features;

@@ -26,5 +26,11 @@ void nvb_request_free(nvb_request *request)
 
 int nvb_request_set_capabilities(nvb_request *request, const char *list, nvb_error **err)
 {
-	return nvb_capabilities_parse(list, &request->capabilities, err);
+	unsigned without = request->capabilities & NVB_WITHOUT_ALL, bits;
+	int rc = nvb_capabilities_parse(list, &bits, err);
+
+	/* What a profile switches off stays off: a list of words says what the driver is for, not that. */
+	if (rc == 0)
+		request->capabilities = bits | without;
+	return rc;
 }

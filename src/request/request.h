@@ -30,6 +30,16 @@ enum nvb_setting_kind {
 	NVB_SETTING_ENV,    /* variable `name` has `value` */
 	NVB_SETTING_RLIMIT, /* limit `name` ("memlock") is `amount`, UINT64_MAX: unlimited */
 	NVB_SETTING_SHM,    /* /dev/shm has `amount` bytes */
+	/* "dlss", "ray-tracing", "wine" ...: this part of what the driver can do is given (`amount` 1) or
+	   left out (0) */
+	NVB_SETTING_PART,
+	NVB_SETTING_SESSION,   /* "display", "audio", "input" of the caller's session; `amount`: how much */
+	NVB_SETTING_CACHE,     /* cache `name` ("shaders") is kept (`amount` 1), "shaders-size": in bytes */
+	NVB_SETTING_NUMA,      /* `amount` 1: the CPUs that are near to the GPUs, no others */
+	NVB_SETTING_NICE,      /* nice value (int64_t)`amount` */
+	NVB_SETTING_SCHEDULER, /* policy `value` ("fifo") */
+	NVB_SETTING_PRIORITY,  /* of a real-time policy */
+	NVB_SETTING_KNOB,      /* knob `name` of each GPU (src/knob/value.h) has `value` */
 };
 
 struct nvb_setting {
@@ -38,6 +48,19 @@ struct nvb_setting {
 	uint64_t amount;
 	const char *profile; /* whose it is */
 	const char *reason;  /* for people, or NULL */
+	const char *file;    /* where it was said, NULL: not in a file */
+	unsigned line;
+};
+
+/*
+ * The session of whoever starts a container, as its environment tells: where display, audio and caches are.
+ * Strings in the request's arena, NULL where the environment says nothing. A spec for everybody has none.
+ */
+struct nvb_session {
+	bool known;
+	const char *display, *xauthority, *wayland, *runtime_directory;
+	const char *pulse_server;    /* PULSE_SERVER */
+	const char *cache_directory; /* where this user's caches of containers are kept */
 };
 
 struct nvb_request {
@@ -54,7 +77,8 @@ struct nvb_request {
 	size_t setting_count, setting_capacity;
 	struct nvb_selector *selectors; /* malloc'd array, strings in the arena */
 	size_t selector_count, selector_capacity;
-	unsigned capabilities; /* enum nvb_capability bits */
+	unsigned capabilities; /* enum nvb_capability bits, and enum nvb_without bits */
+	struct nvb_session session;
 	bool none;   /* "none" or "void" was said: no GPU, and no other selector may stand beside it */
 	bool driver; /* the driver's files and control nodes, also without any GPU: what NVIDIA's "none" means
 		      */

@@ -64,27 +64,68 @@ const struct nvb_option nvbind_cdi_generate_options[] = {
 	{NULL},
 };
 
-/* What a spec cannot say is for the engine's command line to say. */
-static void warn_of_settings(const struct nvb_plan *plan)
+/* What a spec cannot say of one edit, and who can. */
+static void warn_of_setting(const struct nvb_edit *edit)
 {
-	for (size_t i = 0; i < plan->edit_count; i++) {
-		const struct nvb_edit *edit = &plan->edits[i];
+	const char *profile = asked.profile;
 
-		if (edit->kind == NVB_EDIT_SHM)
-			nvb_report_warning("nvbind",
-				"profile %s: a CDI spec cannot size /dev/shm; give the engine "
-				"--shm-size=%" PRIu64,
-				asked.profile, edit->shm);
-		else if (edit->kind == NVB_EDIT_RLIMIT && edit->rlimit.value == UINT64_MAX)
+	switch (edit->kind) {
+	case NVB_EDIT_SHM:
+		nvb_report_warning("nvbind",
+			"profile %s: a CDI spec cannot size /dev/shm; give the engine --shm-size=%" PRIu64,
+			profile, edit->shm);
+		break;
+	case NVB_EDIT_RLIMIT:
+		if (edit->rlimit.value == UINT64_MAX)
 			nvb_report_warning("nvbind",
 				"profile %s: a CDI spec cannot set limits; give the engine --ulimit %s=-1",
-				asked.profile, edit->rlimit.name);
-		else if (edit->kind == NVB_EDIT_RLIMIT)
+				profile, edit->rlimit.name);
+		else
 			nvb_report_warning("nvbind",
 				"profile %s: a CDI spec cannot set limits; give the engine --ulimit "
 				"%s=%" PRIu64,
-				asked.profile, edit->rlimit.name, edit->rlimit.value);
+				profile, edit->rlimit.name, edit->rlimit.value);
+		break;
+	case NVB_EDIT_CPUS:
+		nvb_report_warning("nvbind",
+			"profile %s: a CDI spec cannot choose CPUs; those near the GPUs are --cpuset-cpus=%s",
+			profile, edit->cpus);
+		break;
+	case NVB_EDIT_NICE:
+		nvb_report_warning("nvbind",
+			"profile %s: a CDI spec cannot set a nice value (%d); 'bolt surge run --profile %s' "
+			"does",
+			profile, edit->nice, profile);
+		break;
+	case NVB_EDIT_SCHEDULER:
+		nvb_report_warning("nvbind",
+			"profile %s: a CDI spec cannot set a scheduling policy (%s); 'bolt surge run "
+			"--profile "
+			"%s' does",
+			profile, edit->scheduler.policy, profile);
+		break;
+	case NVB_EDIT_KNOB:
+		/* One word for all GPUs. */
+		if (edit->scope <= 0)
+			nvb_report_warning("nvbind",
+				"profile %s: a CDI spec cannot turn knobs (%s: %s); 'bolt surge run "
+				"--profile %s' "
+				"does, and puts them back",
+				profile, edit->knob.name, edit->knob.value, profile);
+		break;
+	default:
+		break;
 	}
+}
+
+/* What a spec cannot say is for the engine's command line to say. */
+static void warn_of_settings(const struct nvb_plan *plan)
+{
+	for (size_t i = 0; i < plan->edit_count; i++)
+		warn_of_setting(&plan->edits[i]);
+	nvb_strv_foreach (warning, plan->warnings)
+		if (nvb_after(*warning, "profile "))
+			nvb_report_warning("nvbind", "%s", *warning);
 }
 
 static bool is_directory(const char *path)

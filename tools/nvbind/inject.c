@@ -138,6 +138,11 @@ int verb_inject(int argc, char **argv, nvb_error **err)
 		return rc;
 	nvb_strv_foreach (warning, plan->warnings)
 		nvb_report_warning("nvbind", "%s", *warning);
+	for (size_t i = 0; i < plan->edit_count; i++)
+		if (plan->edits[i].kind >= NVB_EDIT_CPUS && plan->edits[i].kind <= NVB_EDIT_KNOB &&
+			plan->edits[i].scope <= 0)
+			nvb_report_warning("nvbind", "%s: left out: '%s' is for whoever starts the container",
+				plan->edits[i].rule, nvb_edit_kind_name(plan->edits[i].kind));
 	/* The runtime that reads it has our rights, as far as can be known. */
 	for (size_t i = 0; i < plan->edit_count; i++)
 		if (plan->edits[i].kind == NVB_EDIT_RLIMIT)

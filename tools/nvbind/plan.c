@@ -67,6 +67,22 @@ static void describe(struct nvb_table *table, const struct nvb_edit *edit)
 		nvb_table_cellf(table, "%s, %s", edit->limit.kind == NVB_LIMIT_MEMORY ? "memory" : "compute",
 			nvb_limit_describe(&edit->limit, limit, sizeof(limit)));
 		break;
+	case NVB_EDIT_CPUS:
+		nvb_table_cellf(table, "CPUs %s", edit->cpus);
+		break;
+	case NVB_EDIT_NICE:
+		nvb_table_cellf(table, "%d", edit->nice);
+		break;
+	case NVB_EDIT_SCHEDULER:
+		if (edit->scheduler.priority)
+			nvb_table_cellf(
+				table, "%s, priority %d", edit->scheduler.policy, edit->scheduler.priority);
+		else
+			nvb_table_cell(table, edit->scheduler.policy);
+		break;
+	case NVB_EDIT_KNOB:
+		nvb_table_cellf(table, "%s: %s", edit->knob.name, edit->knob.value);
+		break;
 	}
 }
 

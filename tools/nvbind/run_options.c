@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <inttypes.h>
 
+#include "base/cpulist.h"
+#include "base/file.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "nvbind.h"
 #include "run.h"
 
@@ -79,21 +83,90 @@ static void add_limit(struct run_command *command, const struct nvb_edit *edit, 
 		run_addf(command, "%s=%" PRIu64 ":%" PRIu64, edit->rlimit.name, value, value);
 }
 
+/* A profile's directory for caches is made here: an engine would make it root's, or refuse. */
+static void add_mount(struct run_command *command, const struct nvb_edit *edit)
+{
+	const struct nvb_edit *m = edit;
+	bool read_only = m->mount.options && nvb_streq(m->mount.options[0], "ro");
+	_cleanup_error_ nvb_error *why = NULL;
+
+	if (m->mount.make && nvb_file_mkdirs(AT_FDCWD, m->mount.host, 0700, &why) < 0) {
+		nvb_report_warning("nvbind", "left out: %s", nvb_error_message(why));
+		return;
+	}
+	run_add(command, "--volume");
+	run_addf(command, "%s:%s%s", m->mount.host, m->mount.container, read_only ? ":ro" : "");
+}
+
+/* Engines refuse CPUs that are not there, as where a limit is on this process, too. */
+static void run_add_cpus(struct run_command *command, const struct nvb_edit *edit)
+{
+	_cleanup_cpulist_ struct nvb_cpulist near = {0};
+	_cleanup_free_ char *cpus = NULL;
+
+	if (!nvb_cpulist_add(&near, edit->cpus) || !nvb_cpulist_keep_allowed(&near) ||
+		nvb_cpulist_is_empty(&near) || !(cpus = nvb_cpulist_format(&near))) {
+		nvb_report_warning("nvbind", "%s: left out: none of the CPUs %s may be used here", edit->rule,
+			edit->cpus);
+		return;
+	}
+	run_add(command, "--cpuset-cpus");
+	run_add(command, cpus);
+}
+
+static void warn_of(const struct nvb_edit *edit, const char *what)
+{
+	/* One word for all GPUs. */
+	if (edit->scope <= 0)
+		nvb_report_warning("nvbind",
+			"%s: left out: %s; 'bolt surge run' does it (nvbind run --runtime bolt)", edit->rule,
+			what);
+}
+
+static void add_setting(struct run_command *command, const struct nvb_edit *edit, bool own_limits)
+{
+	switch (edit->kind) {
+	case NVB_EDIT_ENV:
+		run_add(command, "--env");
+		run_addf(command, "%s=%s", edit->env.name, edit->env.value);
+		break;
+	case NVB_EDIT_SHM:
+		if (opt.shm_size)
+			break;
+		run_add(command, "--shm-size");
+		run_addf(command, "%" PRIu64, edit->shm);
+		break;
+	case NVB_EDIT_RLIMIT:
+		if (!is_set_by_user(edit->rlimit.name))
+			add_limit(command, edit, own_limits);
+		break;
+	case NVB_EDIT_MOUNT:
+		add_mount(command, edit);
+		break;
+	case NVB_EDIT_DEVICE:
+		run_add(command, "--device");
+		run_addf(command, "%s:%s:%s", edit->device.host, edit->device.container, edit->device.access);
+		break;
+	case NVB_EDIT_CPUS:
+		run_add_cpus(command, edit);
+		break;
+	case NVB_EDIT_NICE:
+		warn_of(edit, "an engine has no word for a nice value");
+		break;
+	case NVB_EDIT_SCHEDULER:
+		warn_of(edit, "an engine has no word for a scheduling policy");
+		break;
+	case NVB_EDIT_KNOB:
+		warn_of(edit, "nobody of ours stays to put a knob back");
+		break;
+	default:
+		break;
+	}
+}
+
 void run_add_settings(struct run_command *command, const struct nvb_plan *plan, bool own_limits)
 {
-	for (size_t i = 0; i < plan->edit_count; i++) {
-		const struct nvb_edit *edit = &plan->edits[i];
-
-		if (!edit->rule || !nvb_after(edit->rule, "profile:"))
-			continue;
-		if (edit->kind == NVB_EDIT_ENV) {
-			run_add(command, "--env");
-			run_addf(command, "%s=%s", edit->env.name, edit->env.value);
-		} else if (edit->kind == NVB_EDIT_SHM && !opt.shm_size) {
-			run_add(command, "--shm-size");
-			run_addf(command, "%" PRIu64, edit->shm);
-		} else if (edit->kind == NVB_EDIT_RLIMIT && !is_set_by_user(edit->rlimit.name)) {
-			add_limit(command, edit, own_limits);
-		}
-	}
+	for (size_t i = 0; i < plan->edit_count; i++)
+		if (plan->edits[i].rule && nvb_after(plan->edits[i].rule, "profile:"))
+			add_setting(command, &plan->edits[i], own_limits);
 }
