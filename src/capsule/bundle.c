@@ -157,8 +157,7 @@ static void add_process(const struct nvb_bundle *bundle, struct nvb_strbuf *out)
 {
 	const struct nvb_process *process = bundle->process;
 
-	add_key(out, "process");
-	nvb_sb_addc(out, '{');
+	nvb_sb_add(out, "\"process\":{");
 	add_user(bundle, out);
 	add_key(out, "terminal");
 	nvb_sb_add(out, bundle->spec->terminal ? "true" : "false");
@@ -288,6 +287,7 @@ int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 
 	nvb_sb_addf(out, "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\",\"readonly\":%s}",
 		bundle->spec->read_only ? "true" : "false");
+	nvb_sb_addc(out, ',');
 	add_process(bundle, out);
 	add_key(out, "hostname");
 	nvb_sb_add_json(out, bundle->hostname);
@@ -300,4 +300,28 @@ int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 	if (rc == 0 && out->failed)
 		return nvb_fail_oom(err);
 	return rc;
+}
+
+int nvb_bundle_write_process(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
+{
+	bool first = true;
+
+	nvb_sb_addc(out, '{');
+	add_process(bundle, out);
+	add_key(out, "groups");
+	nvb_sb_addc(out, '[');
+	for (size_t i = 0; bundle->plan && !bundle->rootless && i < bundle->plan->edit_count; i++)
+		if (bundle->plan->edits[i].kind == NVB_EDIT_GID) {
+			nvb_sb_addf(out, "%s%u", first ? "" : ",", bundle->plan->edits[i].gid);
+			first = false;
+		}
+	nvb_sb_addc(out, ']');
+	add_key(out, "home");
+	nvb_sb_add_json(out, bundle->process->user.home);
+	if (bundle->hosts_directory) {
+		add_key(out, "bundle");
+		nvb_sb_add_json(out, bundle->hosts_directory);
+	}
+	nvb_sb_addf(out, ",\"cgroup\":%s}", bundle->cgroup ? "true" : "false");
+	return out->failed ? nvb_fail_oom(err) : 0;
 }

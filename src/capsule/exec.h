@@ -6,12 +6,16 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "capsule/bundle.h"
+#include "capsule/runtime.h"
 
 /*
  * A further program in a capsule that runs, through the OCI runtime's exec: same namespaces, cgroup, seccomp
- * filter, capabilities, limits, groups and environment as the capsule's own program, which its start wrote
- * down in <run>/process.json (the "process" of its config.json).
+ * filter, capabilities, limits, groups and environment as the capsule's own program, GPU variables included.
  */
+
+/* Writes down what that takes, as <run>/process.json: at every start, before the runtime is called. */
+int nvb_exec_record(const char *run, const struct nvb_bundle *bundle, nvb_error **err);
 
 /* The capsule. Everything is borrowed. */
 struct nvb_exec_target {
@@ -19,6 +23,7 @@ struct nvb_exec_target {
 	const char *runtime, *runtime_root; /* of its struct nvb_entry */
 	const char *run;		    /* /run/bolt/capsules/<id>; holds process.json */
 	pid_t init;			    /* its first process: shows its files */
+	bool rootless;			    /* it lives in a user namespace, which must be entered first */
 };
 
 /* What shall run. Everything is borrowed. */
@@ -27,7 +32,7 @@ struct nvb_exec {
 	char *const *env;	       /* "NAME=VALUE" sets, "NAME" unsets */
 	const char *user;	       /* "USER[:GROUP]"; NULL: the capsule's */
 	const char *working_directory; /* NULL: the capsule's */
-	bool privileged;	       /* all capabilities that the caller has */
+	bool privileged;	       /* with all capabilities that the caller may give */
 	bool interactive, terminal, detach;
 };
 
@@ -38,5 +43,26 @@ struct nvb_exec {
  */
 int nvb_exec_run(
 	const struct nvb_exec_target *target, const struct nvb_exec *exec, int *status, nvb_error **err);
+
+/* The same for who has a loop of its own: the runtime has been started, `stdio` is what the program gets. */
+struct nvb_exec_start {
+	char directory[108]; /* of its own below the target's run; removed by nvb_exec_end */
+	char *process;
+	struct nvb_entry entry;
+	struct nvb_launch launch;
+	pid_t runtime; /* to be waited for */
+};
+int nvb_exec_prepare(const struct nvb_exec_target *target, const struct nvb_exec *exec,
+	struct nvb_exec_start *start, nvb_error **err);
+void nvb_exec_end(struct nvb_exec_start *start);
+
+/*
+ * The description of a further program, from the recorded one of the capsule (`record`, as
+ * nvb_exec_record wrote it). `root` shows the capsule's files (its users). malloc'd JSON in *out.
+ */
+int nvb_exec_describe(const char *record, const struct nvb_exec *exec, const struct nvb_root *root,
+	char **out, nvb_error **err);
+/* The directory in which the capsule was started, as recorded; malloc'd or NULL. */
+char *nvb_exec_recorded_bundle(const char *record);
 
 #endif

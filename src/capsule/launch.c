@@ -61,8 +61,9 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 	if (!entry->cgroup && is_crun(entry->runtime))
 		argv[n++] = "--cgroup-manager=disabled";
 	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
-		     "--log-format", "json", "run", "--detach", "--bundle", launch->bundle, "--pid-file",
-		     pid_file, NULL};
+		     "--log-format", "json", launch->process ? "exec" : "run", "--detach",
+		     launch->process ? "--process" : "--bundle",
+		     launch->process ? launch->process : launch->bundle, "--pid-file", pid_file, NULL};
 		*a; a++)
 		argv[n++] = *a;
 	if (launch->console) {

@@ -14,6 +14,7 @@
 #include "capsule/attach.h"
 #include "capsule/bundle.h"
 #include "capsule/directory_image.h"
+#include "capsule/exec.h"
 #include "capsule/filter_cache.h"
 #include "capsule/gpu.h"
 #include "capsule/hosts.h"
@@ -309,7 +310,9 @@ static int make_bundle(struct run *run, nvb_error **err)
 	if (run->spec->terminal)
 		nvb_terminal_size(&bundle.rows, &bundle.columns);
 	rc = nvb_bundle_write(&bundle, &config, err);
-	return rc < 0 ? rc : write_config(run, &config, err);
+	if (rc == 0)
+		rc = write_config(run, &config, err);
+	return rc < 0 ? rc : nvb_exec_record(run->entry.run, &bundle, err);
 }
 
 static int note_start(void *data, pid_t init, nvb_error **err)

@@ -24,10 +24,12 @@ int nvb_runtime_choose(const struct nvb_state *state, char *const *candidates, c
 /* The absolute path of a program named by name or path; malloc'd, NULL when there is none. */
 char *nvb_runtime_find(const char *name);
 
-/* One start of a container, detached: the runtime ends once the program inside runs. */
+/* One start of a container, or of a further program in one, detached: the runtime ends once the program inside
+ * runs. */
 struct nvb_launch {
 	const struct nvb_entry *entry;
 	const char *bundle;  /* directory with config.json */
+	const char *process; /* of a further program: its description; `bundle` is where messages go */
 	const char *console; /* socket that gets the terminal, or NULL */
 	int stdio[3];	     /* what the container gets as 0, 1, 2 */
 };

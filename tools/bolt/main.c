@@ -49,6 +49,34 @@ static const struct nvb_verb capsule_verbs[] = {
 		.run = capsule_ps,
 	},
 	{
+		.name = "exec",
+		.synopsis = "CAPSULE COMMAND [ARGUMENT...]",
+		.summary = "run a further program in a capsule that runs",
+		.description = "Runs COMMAND beside the capsule's own program: the same GPUs, limits, user, "
+			       "environment and sandbox; streams, signals and the exit status pass through.",
+		.examples = "  bolt capsule exec -it trainer bash\n"
+			    "  bolt capsule exec -u 1000 -e DEBUG=1 trainer nvidia-smi\n",
+		.groups = capsule_exec_groups,
+		.run = capsule_exec,
+		.min_args = 2,
+		.max_args = NVB_ARGS_ANY,
+		.options_end_at_first_argument = true,
+		.failure = FAILURE,
+	},
+	{
+		.name = "logs",
+		.synopsis = "CAPSULE",
+		.summary = "print what a detached capsule has printed",
+		.description = "Prints what the capsule wrote on its standard output there, and what it wrote "
+			       "on its standard error here.",
+		.examples = "  bolt capsule logs -f --tail 20 trainer\n"
+			    "  bolt capsule logs -t --since 10m --until 2026-11-22T21:30:00 trainer\n",
+		.groups = capsule_logs_groups,
+		.run = capsule_logs,
+		.min_args = 1,
+		.max_args = 1,
+	},
+	{
 		.name = "rm",
 		.synopsis = "CAPSULE...",
 		.summary = "remove capsules that were kept, by name or id",

@@ -13,4 +13,9 @@ extern const struct nvb_option_group capsule_ps_groups[];
 int capsule_ps(int argc, char **argv, nvb_error **err);
 int capsule_rm(int argc, char **argv, nvb_error **err);
 
+extern const struct nvb_option_group capsule_exec_groups[];
+int capsule_exec(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group capsule_logs_groups[];
+int capsule_logs(int argc, char **argv, nvb_error **err);
+
 #endif
