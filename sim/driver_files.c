@@ -109,11 +109,11 @@ const struct sim_file sim_files[] = {
 	{SIM_PLACE_ETC, "nvidia/nvidia-application-profiles-rc.d/50-site.conf", TEXT,
 		"{ \"rules\": [], \"profiles\": [] }\n", .graphics = true},
 
-	{SIM_PLACE_PROGRAMS, "nvidia-smi", SIM_CONTENT_SMI, NULL},
+	{SIM_PLACE_PROGRAMS, "nvidia-smi", SIM_CONTENT_REAL, NULL},
 	{SIM_PLACE_PROGRAMS, "nvidia-debugdump", PROGRAM, NULL},
 	{SIM_PLACE_PROGRAMS, "nvidia-persistenced", PROGRAM, NULL},
-	{SIM_PLACE_PROGRAMS, "nvidia-cuda-mps-control", PROGRAM, NULL},
-	{SIM_PLACE_PROGRAMS, "nvidia-cuda-mps-server", PROGRAM, NULL},
+	{SIM_PLACE_PROGRAMS, "nvidia-cuda-mps-control", SIM_CONTENT_REAL, NULL},
+	{SIM_PLACE_PROGRAMS, "nvidia-cuda-mps-server", SIM_CONTENT_REAL, NULL},
 	{SIM_PLACE_PROGRAMS, "nvidia-modprobe", PROGRAM, NULL, .setuid = true},
 	{SIM_PLACE_PROGRAMS, "nvidia-ngx-updater", PROGRAM, NULL, .graphics = true},
 	{SIM_PLACE_PROGRAMS, "nvidia-settings", PROGRAM, NULL, .graphics = true},
@@ -167,6 +167,6 @@ const struct sim_wsl_file sim_wsl_files[] = {
 	{"libnvidia-ngx.so.1", "libnvidia-ngx.so.1", 0, true, NULL, true, NULL},
 	{"nvcubins.bin", NULL, BINARY, true, NULL, false, NULL},
 	{"nvngx.dll", NULL, BINARY, true, NULL, false, NULL},
-	{"nvidia-smi", NULL, SIM_CONTENT_SMI, true, NULL, true, NULL},
+	{"nvidia-smi", NULL, SIM_CONTENT_REAL, true, NULL, true, NULL},
 	{NULL},
 };

@@ -45,7 +45,7 @@ enum sim_content {
 	SIM_CONTENT_PROGRAM, /* says that it is simulated, exits 1 */
 	SIM_CONTENT_MODULE,  /* a shared object without SONAME */
 	SIM_CONTENT_LINK,    /* link to `text` */
-	SIM_CONTENT_SMI,     /* our nvidia-smi */
+	SIM_CONTENT_REAL,    /* a simulated program of our own, by its name */
 };
 
 struct sim_file {

@@ -18,6 +18,8 @@ static const struct {
 	{"libnvidia-ml.so.1", "nvml/libnvidia-ml.so.1"},
 	{"libnvidia-sandboxutils.so.1", "sandboxutils/libnvidia-sandboxutils.so.1"},
 	{"nvidia-smi", "smi/nvidia-smi"},
+	{"nvidia-cuda-mps-control", "mps/nvidia-cuda-mps-control"},
+	{"nvidia-cuda-mps-server", "mps/nvidia-cuda-mps-server"},
 };
 
 /* "<directory of this program>/<name>" if that exists: 1; 0 if not. */

@@ -251,8 +251,8 @@ static int put_content(struct sim_tree *tree, const struct sim_file *file, const
 		return put_module(tree, path, err);
 	case SIM_CONTENT_LINK:
 		return sim_tree_link(tree, path, text, err);
-	case SIM_CONTENT_SMI:
-		return put_real(tree, "nvidia-smi", path, err);
+	case SIM_CONTENT_REAL:
+		return put_real(tree, file->path, path, err);
 	}
 	return 0;
 }
@@ -363,7 +363,7 @@ int sim_tree_wsl(struct sim_tree *tree, nvb_error **err)
 			if (!(copy ? f->library : f->store))
 				continue;
 			snprintf(path, sizeof(path), "%s/%s", copy ? l->libraries : l->store, f->name);
-			if (f->real || f->content == SIM_CONTENT_SMI)
+			if (f->real || f->content == SIM_CONTENT_REAL)
 				rc = put_real(tree, f->real ? f->soname : f->name, path, err);
 			else if (f->soname)
 				rc = put_stub(tree, &library, &set, path, f->soname, err);

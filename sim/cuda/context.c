@@ -30,6 +30,7 @@ static struct context *top(void)
 CUresult cuda_current(const struct driver *driver, struct context **context)
 {
 	struct context *current = top();
+	CUresult result;
 
 	if (!current)
 		return CUDA_ERROR_INVALID_CONTEXT;
@@ -38,7 +39,8 @@ CUresult cuda_current(const struct driver *driver, struct context **context)
 	if (current->broken != CUDA_SUCCESS)
 		return current->broken;
 	*context = current;
-	return cuda_device_health(driver, current->device);
+	result = cuda_mps_health(driver);
+	return result == CUDA_SUCCESS ? cuda_device_health(driver, current->device) : result;
 }
 
 /* A new context on a device: the daemon is told, and may refuse. */

@@ -8,8 +8,7 @@
 #include "sim/cuda/driver.h"
 #include "sim/mig.h"
 
-/* "GPU-67a7ff37-cdcc-..." to its bytes. */
-static CUuuid uuid_bytes(const char *text)
+CUuuid cuda_uuid(const char *text)
 {
 	CUuuid uuid = {{0}};
 	const char *p = strchr(text, '-');
@@ -41,9 +40,10 @@ static void add_gpu(struct driver *driver, uint32_t index, const struct sim_gpu 
 	*device = (struct device){.gpu = index,
 		.gi = SIM_NO_INSTANCE,
 		.ci = SIM_NO_INSTANCE,
-		.uuid = uuid_bytes(gpu->uuid),
-		.parent = uuid_bytes(gpu->uuid),
+		.uuid = cuda_uuid(gpu->uuid),
+		.parent = cuda_uuid(gpu->uuid),
 		.sms = gpu->sm_count,
+		.whole_sms = gpu->sm_count,
 		.size = gpu->memory.total - gpu->memory.reserved,
 		.memory.fd = -1};
 	snprintf(device->name, sizeof(device->name), "%s", gpu->name);
@@ -64,9 +64,10 @@ static bool add_mig(
 	*device = (struct device){.gpu = index,
 		.gi = mig->gi->id,
 		.ci = mig->ci->id,
-		.uuid = uuid_bytes(mig->ci->uuid),
-		.parent = uuid_bytes(gpu->uuid),
+		.uuid = cuda_uuid(mig->ci->uuid),
+		.parent = cuda_uuid(gpu->uuid),
 		.sms = ci.sm_count,
+		.whole_sms = ci.sm_count,
 		.size = (uint64_t)gi.memory_mb << 20,
 		.memory.fd = -1};
 	snprintf(device->name, sizeof(device->name), "%s MIG %s", gpu->name, ci.name);

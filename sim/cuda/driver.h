@@ -34,9 +34,11 @@ struct memory {
 struct device {
 	uint32_t gpu, gi, ci; /* in the state; SIM_NO_INSTANCE without MIG */
 	char name[160];
-	CUuuid uuid, parent; /* the same without MIG */
-	uint32_t sms;
-	uint64_t size; /* of its memory, without what the driver keeps */
+	CUuuid uuid, parent;	 /* the same without MIG */
+	uint32_t sms, whole_sms; /* that this process may use, that there are */
+	uint64_t size;		 /* of its memory, without what the driver keeps */
+	uint64_t limit;		 /* what of it this process may have as a client of MPS; 0: all */
+	uint64_t used;		 /* of it, contexts included */
 	unsigned contexts;
 	struct context *primary;
 	unsigned primary_users, primary_flags;
@@ -46,7 +48,7 @@ struct device {
 struct context {
 	struct device *device;
 	unsigned flags;
-	CUresult broken; /* an error that stays, as an illegal address does */
+	CUresult broken;    /* an error that stays, as an illegal address does */
 	unsigned green_sms; /* of a green context: how many multiprocessors; else 0 */
 	struct context *next;
 };
@@ -58,6 +60,7 @@ struct driver {
 	struct device device[SIM_GPU_MAX];
 	int count;
 	struct context *contexts;
+	int mps; /* connection to the MPS server whose client this process is; -1: none */
 };
 
 /*
@@ -80,6 +83,14 @@ CUresult cuda_device(struct driver *driver, CUdevice number, struct device **dev
 
 /* Finds the devices: driver.client is attached. */
 CUresult cuda_find_devices(struct driver *driver);
+
+/* "GPU-67a7ff37-cdcc-..." to its bytes. */
+CUuuid cuda_uuid(const char *text);
+
+/* Becomes a client of MPS where a daemon answers: devices and what may be had of them follow (mps.c). */
+CUresult cuda_mps_connect(struct driver *driver);
+void cuda_mps_disconnect(struct driver *driver);
+CUresult cuda_mps_health(const struct driver *driver);
 
 /* Whether the hardware behind a device works now. */
 CUresult cuda_device_health(const struct driver *driver, const struct device *device);

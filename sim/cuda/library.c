@@ -8,7 +8,7 @@
 #include "sim/cuda/driver.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct driver driver = {.client = {.socket = -1, .map = SIM_MAP_INIT}};
+static struct driver driver = {.client = {.socket = -1, .map = SIM_MAP_INIT}, .mps = -1};
 
 CUresult cuda_enter(struct driver **out)
 {
@@ -70,7 +70,10 @@ static CUresult initialise(void)
 		usleep(machine.init_delay_us);
 	if (result == CUDA_SUCCESS)
 		result = cuda_find_devices(&driver);
+	if (result == CUDA_SUCCESS)
+		result = cuda_mps_connect(&driver);
 	if (result != CUDA_SUCCESS) {
+		cuda_mps_disconnect(&driver);
 		sim_client_detach(&driver.client);
 		return result;
 	}
@@ -150,8 +153,16 @@ CUresult cuda_report_use(struct driver *d, struct device *device, uint64_t alloc
 		.ci = device->ci,
 		.memory = device->contexts * context_size + allocated};
 	struct sim_reply reply;
+	CUresult result;
 
+	/* Contexts count, and what is given back is no matter. */
+	if (device->limit && request.memory > device->limit && request.memory > device->used)
+		return CUDA_ERROR_OUT_OF_MEMORY;
 	if (d->client.socket < 0)
-		return request.memory > device->size ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
-	return cuda_from_errno(sim_client_call(d->client.socket, &request, &reply, NULL));
+		result = request.memory > device->size ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
+	else
+		result = cuda_from_errno(sim_client_call(d->client.socket, &request, &reply, NULL));
+	if (result == CUDA_SUCCESS)
+		device->used = request.memory;
+	return result;
 }

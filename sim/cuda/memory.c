@@ -208,6 +208,19 @@ CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream stream)
 	return cuMemFree_v2(pointer);
 }
 
+/* A client of MPS sees its limit as the whole. */
+static void show_limit(const struct device *device, size_t *free_bytes, size_t *total)
+{
+	uint64_t left = device->limit > device->used ? device->limit - device->used : 0;
+
+	if (!device->limit)
+		return;
+	if (device->limit < *total)
+		*total = (size_t)device->limit;
+	if (left < *free_bytes)
+		*free_bytes = (size_t)left;
+}
+
 CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
 {
 	struct driver *driver;
@@ -232,6 +245,7 @@ CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
 	}
 	*total = (size_t)context->device->size;
 	*free_bytes = (size_t)(used < context->device->size ? context->device->size - used : 0);
+	show_limit(context->device, free_bytes, total);
 	return cuda_leave(CUDA_SUCCESS);
 }
 

@@ -36,9 +36,9 @@ like 'libGLX_nvidia needs what it needs' 'NEEDED.*libnvidia-glcore.so.570' "$(re
 
 # What cannot be simulated says so.
 status=0
-message=$("$T/host/usr/bin/nvidia-cuda-mps-control" -d 2>&1) || status=$?
+message=$("$T/host/usr/bin/nvidia-debugdump" 2>&1) || status=$?
 is 'a program that is not simulated fails' 1 "$status"
-like 'and says why' 'nvidia-cuda-mps-control: this driver is simulated' "$message"
+like 'and says why' 'nvidia-debugdump: this driver is simulated' "$message"
 like 'nvidia-modprobe is setuid' '^-rws' "$(ls -l "$T/host/usr/bin/nvidia-modprobe")"
 
 smi=$(LD_LIBRARY_PATH=$lib "$T/host/usr/bin/nvidia-smi" -L)
