@@ -50,6 +50,14 @@ NVB_API const char *nvb_error_hint(const nvb_error *error);
 /** The name of a code as it appears in JSON output and logs ("not-found"). Static string, never NULL. */
 NVB_API const char *nvb_error_code_name(enum nvb_error_code code);
 
+/**
+ * For functions that the caller gives the library (struct nvb_bolt_runtime_ops): makes an error in *error and
+ * returns the negated code. `hint` may be NULL; both strings are copied. An error that stands there already
+ * stays, `error` may be NULL; a code that is none becomes NVB_ERR_SYSTEM. Without memory *error says that.
+ */
+NVB_API int nvb_error_set(
+	nvb_error **error, enum nvb_error_code code, const char *message, const char *hint);
+
 /** Frees an error; NULL is allowed. */
 NVB_API void nvb_error_free(nvb_error *error);
 

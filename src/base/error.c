@@ -114,6 +114,20 @@ static int set(nvb_error **err, enum nvb_error_code code, int sys, char *message
 	return -(int)code;
 }
 
+int nvb_error_set(nvb_error **err, enum nvb_error_code code, const char *message, const char *hint)
+{
+	int rc;
+
+	if (code <= NVB_OK || code > NVB_ERR_CANCELLED)
+		code = NVB_ERR_SYSTEM;
+	if (!err || *err)
+		return -(int)code;
+	rc = set(err, code, 0, strdup(message ? message : "no reason given"));
+	if (hint && *err != &no_memory)
+		(*err)->hint = strdup(hint); /* a hint may be missing, the message may not */
+	return rc;
+}
+
 static char *__attribute__((format(printf, 1, 0))) vformat(const char *fmt, va_list ap)
 {
 	char *s;
