@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "capsule/attach.h"
+#include "capsule/bolt_ops.h"
 #include "capsule/bundle.h"
 #include "capsule/directory_image.h"
 #include "capsule/exec.h"
@@ -59,9 +60,7 @@ static int make_plan(struct run *run, nvb_error **err)
 	if (run->spec->network == NVB_NETWORK_BRIDGE)
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "network '%s': bolt makes no bridges yet",
 			run->spec->networks[0]);
-	int rc = nvb_definition_request(run->definition, run->host->profiles, &run->request, err);
-
-	return rc < 0 ? rc : nvb_gpu_plan_make(&run->gpu, run->host, run->request, err);
+	return nvb_bolt_setup_gpus(run->host, run->definition, run->spec->name, &run->request, &run->gpu, err);
 }
 
 static int open_stored(struct run *run, const struct nvb_store *store, nvb_error **err)
