@@ -38,6 +38,12 @@ static const struct nvb_verb surge_verbs[] = {
 		.options_end_at_first_argument = true,
 		.failure = FAILURE,
 	},
+	{
+		.name = "config",
+		.summary = "print a Boltfile as it is understood",
+		.groups = surge_config_groups,
+		.run = surge_config,
+	},
 	{NULL},
 };
 
