@@ -3,6 +3,7 @@
 #define NVB_SUPERVISOR_ATTACH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * What is spoken on the connection of somebody attached to a capsule, a SOCK_SEQPACKET socket: the first
@@ -11,10 +12,9 @@
  */
 enum nvb_attach_packet {
 	/* To the supervisor. */
-	NVB_ATTACH_INPUT = 'i',	 /* bytes for the program's standard input */
-	NVB_ATTACH_END = 'e',	 /* no more of them for anybody: the program's input is closed */
-	NVB_ATTACH_SIZE = 'w',	 /* "ROWS COLUMNS" of the terminal */
-	NVB_ATTACH_SIGNAL = 's', /* "NUMBER" of a signal for the program */
+	NVB_ATTACH_INPUT = 'i', /* bytes for the program's standard input */
+	NVB_ATTACH_END = 'e',	/* no more of them for anybody: the program's input is closed */
+	NVB_ATTACH_SIZE = 'w',	/* "ROWS COLUMNS" of the terminal */
 	/* From the supervisor. */
 	NVB_ATTACH_STDOUT = 'o', /* bytes that the program wrote */
 	NVB_ATTACH_STDERR = 'x',
@@ -24,8 +24,8 @@ enum nvb_attach_packet {
 
 enum { NVB_ATTACH_PACKET_MOST = 32768 + 1 };
 
-/* "NUMBER" or "NUMBER NUMBER" of at most `most` each, not NUL-terminated; how many there are, 0 when it is
- * something else. */
-int nvb_attach_numbers(const char *text, size_t size, unsigned most, unsigned numbers[static 2]);
+/* Decimal numbers of at most `most`, a space between two, not NUL-terminated; how many there are, -1 when it
+ * is something else or more than two. */
+int nvb_attach_numbers(const char *text, size_t size, uint64_t most, uint64_t numbers[static 2]);
 
 #endif

@@ -25,9 +25,6 @@ struct nvb_streams_options {
 	int output, error, input;
 	bool terminal;
 	struct nvb_log_writer *log; /* borrowed; NULL: nothing is kept */
-	/* Somebody attached sends the capsule a signal. */
-	void (*signal)(void *data, int signal);
-	void *data;
 };
 
 /* Takes the descriptors over, also when it fails. */
