@@ -19,6 +19,7 @@ struct nvb_bundle {
 	const char *hosts_directory; /* host directory of the files hosts, hostname, resolv.conf; or NULL */
 	uint64_t capabilities;
 	bool rootless;		      /* we are in a user namespace: device nodes are mounted, not made */
+	const char *cpus;	      /* those near its GPUs, where the user names none; NULL: any */
 	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */
 	const char *seccomp_filter;   /* what the runtime once made of it (filter_cache.h), or NULL */
 	unsigned short rows, columns; /* of the terminal; 0 unknown */

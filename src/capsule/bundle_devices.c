@@ -232,7 +232,13 @@ int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 		nvb_sb_addf(out,
 			",{\"allow\":true,\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"access\":\"%s\"}",
 			list.nodes[i].type, list.nodes[i].major, list.nodes[i].minor, list.nodes[i].access);
-	nvb_sb_add(out, "]}");
+	nvb_sb_addc(out, ']');
+	if (bundle->cpus) {
+		nvb_sb_add(out, ",\"cpu\":{\"cpus\":");
+		nvb_sb_add_json(out, bundle->cpus);
+		nvb_sb_addc(out, '}');
+	}
+	nvb_sb_addc(out, '}');
 	return 0;
 }
 

@@ -61,11 +61,16 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 	if (!entry->cgroup && is_crun(entry->runtime))
 		argv[n++] = "--cgroup-manager=disabled";
 	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
-		     "--log-format", "json", launch->process ? "exec" : "run", "--detach",
+		     "--log-format", "json",
+		     launch->process ? "exec"
+		     : launch->hold  ? "create"
+				     : "run",
 		     launch->process ? "--process" : "--bundle",
 		     launch->process ? launch->process : launch->bundle, "--pid-file", pid_file, NULL};
 		*a; a++)
 		argv[n++] = *a;
+	if (!launch->hold)
+		argv[n++] = "--detach";
 	if (launch->console) {
 		argv[n++] = "--console-socket";
 		argv[n++] = launch->console;
@@ -80,6 +85,44 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 	if (pid == 0)
 		become_runtime(launch, (char *const *)argv, parent);
 	return pid;
+}
+
+int nvb_launch_start(const struct nvb_launch *launch, const char *program, nvb_error **err)
+{
+	const struct nvb_entry *entry = launch->entry;
+	_cleanup_free_ char *log = NULL;
+	const char *argv[12];
+	struct nvb_launch alone = *launch;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t parent = getpid(), pid;
+	int status = 0;
+	size_t n = 0;
+
+	if (null < 0)
+		return nvb_fail_errno(err, errno, "/dev/null");
+	if (asprintf(&log, "%s/log", launch->bundle) < 0)
+		return nvb_fail_oom(err);
+	argv[n++] = entry->runtime;
+	if (!entry->cgroup && is_crun(entry->runtime))
+		argv[n++] = "--cgroup-manager=disabled";
+	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
+		     "--log-format", "json", "start", entry->id, NULL};
+		*a; a++)
+		argv[n++] = *a;
+	argv[n] = NULL;
+	for (int i = 0; i < 3; i++)
+		alone.stdio[i] = null; /* the container has its streams already */
+	pid = vfork();
+	if (pid < 0)
+		return nvb_fail_errno(err, errno, "starting %s", entry->runtime);
+	if (pid == 0)
+		become_runtime(&alone, (char *const *)argv, parent);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	nvb_launch_failure(launch, status, program, "", err);
+	return -NVB_ERR_SYSTEM;
 }
 
 int nvb_launch_init(const struct nvb_launch *launch, pid_t *init, nvb_error **err)

@@ -20,12 +20,14 @@
 #include "capsule/gpu.h"
 #include "capsule/hosts.h"
 #include "capsule/image.h"
+#include "capsule/kept.h"
 #include "capsule/mounts.h"
 #include "capsule/program.h"
 #include "capsule/rootfs.h"
 #include "capsule/rootless.h"
 #include "capsule/runtime.h"
 #include "capsule/sandbox.h"
+#include "capsule/schedule.h"
 #include "capsule/seccomp.h"
 #include "capsule/terminal.h"
 #include "capsule/userns.h"
@@ -52,6 +54,7 @@ struct run {
 	struct nvb_strbuf seccomp;
 	char *filter; /* what the runtime made of it before, or NULL */
 	struct nvb_launch launch;
+	bool no_cpuset; /* no control group that could keep the CPUs */
 	bool started;
 };
 
@@ -141,6 +144,7 @@ static int begin(struct run *run, nvb_error **err)
 
 	if (rc < 0)
 		return rc;
+	run->no_cpuset = !run->entry.cgroup || !nvb_schedule_has_cpuset();
 	if (run->spec->hostname)
 		snprintf(run->hostname, sizeof(run->hostname), "%s", run->spec->hostname);
 	else if (run->spec->network != NVB_NETWORK_HOST ||
@@ -232,6 +236,8 @@ static int make_root(struct run *run, nvb_error **err)
 			&run->process, err);
 	if (rc == 0 && run->state.rootless)
 		rc = nvb_rootless_fit_process(&run->process, run->narrow, err);
+	if (rc == 0)
+		nvb_kept_make(run->gpu.plan, run->process.user.uid, run->process.user.gid, log);
 	if (rc == 0 && run->gpu.plan)
 		rc = nvb_rootfs_apply_plan(&run->rootfs, run->gpu.plan, log, err);
 	if (rc == 0)
@@ -284,7 +290,11 @@ static int write_config(const struct run *run, const struct nvb_strbuf *config, 
 static int make_bundle(struct run *run, nvb_error **err)
 {
 	_cleanup_strbuf_ struct nvb_strbuf config = {0};
+	/* The user's own CPUs count before the plan's. */
+	bool near = !run->no_cpuset && !run->spec->resources.cpuset_cpus;
+	_cleanup_free_ char *cpus = near ? nvb_schedule_cpus(run->gpu.plan, run->host->log) : NULL;
 	struct nvb_bundle bundle = {
+		.cpus = cpus,
 		.spec = run->spec,
 		.process = &run->process,
 		.plan = run->gpu.plan,
@@ -319,6 +329,11 @@ static int note_start(void *data, pid_t init, nvb_error **err)
 	struct run *run = data;
 	int rc = nvb_entry_started(&run->entry, init, err);
 
+	if (run->launch.hold) {
+		nvb_schedule_apply(run->gpu.plan, run->no_cpuset, init, run->host->log);
+		if (rc == 0)
+			rc = nvb_launch_start(&run->launch, run->process.args[0], err);
+	}
 	nvb_debug(run->host->log, "the container runs as process %d", init);
 	run->started = true;
 	if (compiles_filter(run))
@@ -351,6 +366,7 @@ static int launch(struct run *run, int *status, nvb_error **err)
 		return rc;
 	run->launch.entry = &run->entry;
 	run->launch.bundle = run->state.workspace;
+	run->launch.hold = nvb_schedule_wanted(run->gpu.plan, run->no_cpuset);
 	nvb_attach_launch(run->attachment, &run->launch);
 	pid = nvb_launch_begin(&run->launch, err);
 	if (pid < 0)

@@ -32,11 +32,16 @@ struct nvb_launch {
 	const char *process; /* of a further program: its description; `bundle` is where messages go */
 	const char *console; /* socket that gets the terminal, or NULL */
 	int stdio[3];	     /* what the container gets as 0, 1, 2 */
+	/* Create it only: something is still to be done to its first process, before nvb_launch_start. */
+	bool hold;
 };
 
 /* Starts the runtime and returns its pid. It dies with us. Its messages go to <bundle>/log, the container's
  * first process to <bundle>/pid. */
 int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err);
+
+/* Starts the program of a container that was held, and waits for the runtime to have done so. */
+int nvb_launch_start(const struct nvb_launch *launch, const char *program, nvb_error **err);
 
 /* After the runtime ended with 0: the container's first process, a child of ours by now. */
 int nvb_launch_init(const struct nvb_launch *launch, pid_t *init, nvb_error **err);

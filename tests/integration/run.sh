@@ -156,7 +156,7 @@ status=0
 contract --gpu 0 --rootfs "$T/rootfs" img -- sh -c 'exit 9' || status=$?
 is 'the status is the program'\''s' 9 "$status"
 out=$(contract --profile ultra --gaming --gpu 0 --rootfs "$T/rootfs" img -- env)
-like '--gaming' '^PROTON_HIDE_NVIDIA_GPU=0$' "$out"
+like '--gaming' '^DXVK_ENABLE_NVAPI=1$' "$out"
 like '--profile ultra' '^__GL_MaxFramesAllowed=1$' "$out"
 is 'profile ai: /dev/shm' 1048576 "$(contract --profile ai --gpu 0 --rootfs "$T/rootfs" img -- df -k /dev/shm | awk 'END {print $2}')"
 is 'profile ai: stack' 65536 "$(contract --profile ai --gpu 0 --rootfs "$T/rootfs" img -- sh -c 'ulimit -s')"
