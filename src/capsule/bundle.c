@@ -226,8 +226,13 @@ static void add_namespaces(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 {
 	nvb_sb_add(out, "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"pid\"},{"
 			"\"type\":\"ipc\"}");
-	if (bundle->spec->network == NVB_NETWORK_NONE)
+	if (bundle->netns) {
+		nvb_sb_add(out, ",{\"type\":\"network\",\"path\":");
+		nvb_sb_add_json(out, bundle->netns);
+		nvb_sb_addc(out, '}');
+	} else if (bundle->spec->network == NVB_NETWORK_NONE) {
 		nvb_sb_add(out, ",{\"type\":\"network\"}");
+	}
 	/* Only in one of its own can the root of a user namespace mount the control groups. */
 	if (nvb_bundle_sees_unified() && (bundle->rootless || !bundle->spec->privileged))
 		nvb_sb_add(out, ",{\"type\":\"cgroup\"}");
@@ -244,7 +249,7 @@ static int add_linux(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 	add_namespaces(bundle, out);
 	/* As docker for a network of the container's own: any program may bind any port and send echo
 	 * requests. The range of groups must exist in the user namespace. */
-	if (spec->network == NVB_NETWORK_NONE)
+	if (spec->network != NVB_NETWORK_HOST)
 		nvb_sb_addf(out,
 			",\"sysctl\":{\"net.ipv4.ip_unprivileged_port_start\":\"0\","
 			"\"net.ipv4.ping_group_range\":\"0 %s\"}",

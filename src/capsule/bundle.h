@@ -17,6 +17,7 @@ struct nvb_bundle {
 	const char *hostname;
 	const char *cgroup;	     /* "/bolt/<id>", or NULL for none */
 	const char *hosts_directory; /* host directory of the files hosts, hostname, resolv.conf; or NULL */
+	const char *netns;	     /* path of its network namespace, or NULL: one as the spec says */
 	uint64_t capabilities;
 	bool rootless;		      /* we are in a user namespace: device nodes are mounted, not made */
 	const char *cpus;	      /* those near its GPUs, where the user names none; NULL: any */

@@ -22,6 +22,7 @@
 #include "capsule/image.h"
 #include "capsule/kept.h"
 #include "capsule/mounts.h"
+#include "capsule/network.h"
 #include "capsule/program.h"
 #include "capsule/rootfs.h"
 #include "capsule/rootless.h"
@@ -47,7 +48,9 @@ struct run {
 	struct nvb_attachment *attachment;
 	char *runtime;
 	struct nvb_entry entry;
-	struct nvb_lease *lease; /* NULL: no GPU, or nothing to lease */
+	struct nvb_connection *connection; /* to networks of its own, or NULL */
+	char netns[PATH_MAX];		   /* "": the host's or none */
+	struct nvb_lease *lease;	   /* NULL: no GPU, or nothing to lease */
 	struct nvb_rootfs rootfs;
 	struct nvb_process process;
 	char hostname[HOST_NAME_MAX + 1];
@@ -60,9 +63,6 @@ struct run {
 
 static int make_plan(struct run *run, nvb_error **err)
 {
-	if (run->spec->network == NVB_NETWORK_BRIDGE)
-		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "network '%s': bolt makes no bridges yet",
-			run->spec->networks[0]);
 	return nvb_bolt_setup_gpus(run->host, run->definition, run->spec->name, &run->request, &run->gpu, err);
 }
 
@@ -164,8 +164,30 @@ static int lease_gpus(struct run *run, nvb_error **err)
 	if (asprintf(&state, "%s/%s", run->entry.runtime_root, run->entry.id) < 0)
 		return nvb_fail_oom(err);
 	holder.runtime_state = state;
-	return nvb_lease_take_plan(
-		run->gpu.inventory, run->gpu.plan, nvb_isolation_lease_mode(run->request), &holder, &run->lease, err);
+	return nvb_lease_take_plan(run->gpu.inventory, run->gpu.plan, nvb_isolation_lease_mode(run->request),
+		&holder, &run->lease, err);
+}
+
+static int connect_networks(struct run *run, nvb_error **err)
+{
+	return nvb_capsule_network(&run->state, &run->entry, run->spec, run->hostname, run->host->log,
+		&run->connection, run->netns, err);
+}
+
+static int write_hosts(const struct run *run, nvb_error **err)
+{
+	_cleanup_free_ char *shared = NULL;
+	struct nvb_hosts hosts = {
+		.spec = run->spec,
+		.hostname = run->hostname,
+		.resolver = nvb_connection_resolver(run->connection),
+		.log = run->host->log,
+	};
+
+	if (run->connection && asprintf(&shared, "%s/hosts", run->entry.run) < 0)
+		return nvb_fail_oom(err);
+	hosts.shared = shared;
+	return nvb_hosts_write(run->state.workspace, &hosts, err);
 }
 
 /* As docker: a host path that is not there becomes a directory. */
@@ -301,6 +323,7 @@ static int make_bundle(struct run *run, nvb_error **err)
 		.hostname = run->hostname,
 		.cgroup = run->entry.cgroup,
 		.hosts_directory = run->state.workspace,
+		.netns = *run->netns ? run->netns : NULL,
 		.rootless = run->state.rootless,
 		.log = run->host->log,
 	};
@@ -309,7 +332,7 @@ static int make_bundle(struct run *run, nvb_error **err)
 	if (rc == 0)
 		rc = choose_seccomp(run, bundle.capabilities, err);
 	if (rc == 0)
-		rc = nvb_hosts_write(run->state.workspace, run->spec->network, run->hostname, err);
+		rc = write_hosts(run, err);
 	if (rc < 0)
 		return rc;
 	if (compiles_filter(run))
@@ -338,6 +361,8 @@ static int note_start(void *data, pid_t init, nvb_error **err)
 	run->started = true;
 	if (compiles_filter(run))
 		nvb_filter_keep(&run->state, &run->entry, run->seccomp.s, NULL);
+	if (rc == 0 && run->connection)
+		rc = nvb_network_started(run->connection, init, err);
 	return rc < 0 ? rc : nvb_lease_adopt(run->lease, init, err);
 }
 
@@ -387,6 +412,7 @@ static int prepare(struct run *run, nvb_error **err)
 		{enter, "mounts and signals are private, the runtime is chosen"},
 		{begin, "the capsule is recorded"},
 		{lease_gpus, "GPUs are leased"},
+		{connect_networks, "its networks are there"},
 		{make_root, "the root is mounted"},
 		{make_bundle, "the bundle is written"},
 	};
@@ -408,6 +434,7 @@ static void release(struct run *run, int status)
 		nvb_image_close(&run->image);
 	run->entry.keep = run->entry.keep && run->started;
 	run->entry.ran = run->started;
+	nvb_connection_free(run->connection);
 	nvb_entry_end(&run->state, &run->entry, status, run->host->log);
 	nvb_lease_release(run->lease);
 	nvb_process_release(&run->process);

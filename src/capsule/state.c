@@ -22,6 +22,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "capsule/cgroup.h"
+#include "capsule/network.h"
 #include "capsule/record.h"
 
 static char *join(const char *a, const char *b)
@@ -407,6 +408,7 @@ void nvb_entry_end(
 {
 	_cleanup_free_ char *runtime_state =
 		entry->runtime_root ? join(entry->runtime_root, entry->id) : NULL;
+	const struct nvb_network_place place = nvb_capsule_network_place(state, log);
 	bool discarded = false;
 	nvb_error *err = NULL;
 
@@ -414,6 +416,7 @@ void nvb_entry_end(
 		return;
 	if (entry->cgroup && nvb_cgroup_remove(entry->cgroup, true, &err) < 0)
 		complain(log, &err);
+	nvb_network_disconnect(&place, entry->id, entry->run);
 	if (runtime_state)
 		remove_logged(runtime_state, log);
 	if (!entry->keep || !keep_record(entry, status, log)) {
