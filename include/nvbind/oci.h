@@ -17,6 +17,9 @@ struct nvb_oci_options {
 	bool no_hook;	       /* the caller does the work inside the root itself (nvb_container_apply) */
 	bool user_namespace;   /* the runtime itself will run in a user namespace and cannot mknod; one that
 				  config.json asks for is seen without this */
+	const char *container_root; /* absolute path of the container's root, as config.json has it below its
+				       bundle: the hook then works while the runtime still writes the
+				       container's state for it; NULL: the state tells it */
 };
 
 /**

@@ -71,6 +71,10 @@ bool nvb_link_meaning(const struct nvb_link *link, char *out, size_t size);
  */
 int nvb_hook_arguments(const struct nvb_plan *plan, bool spec, char ***argv, nvb_error **err);
 
+/* Adds where the container's root is, so that the hook need not wait for the state to be told. False without
+ * memory. */
+bool nvb_hook_add_root(char ***argv, const char *root);
+
 /*
  * The environment that every writer gives a hook which has none of its own: said, and not empty. Without one
  * runc hands a createContainer hook the image's, LD_PRELOAD included (CVE-2025-23266), crun its own; and

@@ -17,13 +17,13 @@ const char *const nvb_hook_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 static const char link_option[] = "--link", device_link_option[] = "--device-link",
 		  directory_option[] = "--library-directory", compat_option[] = "--cuda-compat",
-		  params_option[] = "--driver-params";
+		  params_option[] = "--driver-params", container_root_option[] = "--container-root";
 
 const char nvb_hook_help[] =
 	"usage: nvbind-hook apply [--link TARGET::PATH]... [--device-link TARGET::PATH]...\n"
 	"                         [--library-directory DIR]... [--cuda-compat VERSION] [--driver-params "
 	"FILE]\n"
-	"                         [--root DIR [--mount]] [--log-level LEVEL]\n"
+	"                         [--container-root DIR | --root DIR [--mount]] [--log-level LEVEL]\n"
 	"       nvbind-hook prestart [--config FILE] [--debug]\n"
 	"       nvbind-hook --help | --version\n"
 	"\n"
@@ -38,7 +38,9 @@ const char nvb_hook_help[] =
 	"                           that are made for it come first\n"
 	"  --driver-params FILE     show the host's " NVB_DRIVER_PARAMS ", which is FILE, with\n"
 	"                           ModifyDeviceFiles: 0\n"
-	"  --root DIR               work below DIR and do not read a state\n"
+	"  --container-root DIR     the container's root, which the state need not tell then: it is only\n"
+	"                           waited for\n"
+	"  --root DIR               work below DIR, without a state\n"
 	"  --mount                  with --root: mount what cannot be written (on a read-only root the new\n"
 	"                           cache, the driver's parameters), in the caller's mount namespace\n"
 	"  --log-level LEVEL        error, warning (default), info or debug\n"
@@ -154,6 +156,11 @@ int nvb_hook_arguments(const struct nvb_plan *plan, bool spec, char ***argv, nvb
 	return 0;
 }
 
+bool nvb_hook_add_root(char ***argv, const char *root)
+{
+	return nvb_strv_add(argv, container_root_option) && nvb_strv_add(argv, root);
+}
+
 /* Parser */
 
 struct parser {
@@ -233,6 +240,15 @@ static int parse_root(struct nvb_hook_command *c, const char *value, nvb_error *
 	return 0;
 }
 
+static int parse_container_root(struct nvb_hook_command *c, const char *value, nvb_error **err)
+{
+	if (*value != '/' || strlen(value) >= PATH_MAX)
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "%s %s: not an absolute path", container_root_option, value);
+	c->container_root = value;
+	return 0;
+}
+
 static int parse_log_level(struct nvb_hook_command *c, const char *value, nvb_error **err)
 {
 	static const struct {
@@ -262,6 +278,7 @@ static const struct option {
 	{directory_option, parse_directory},
 	{compat_option, parse_compat},
 	{params_option, parse_params},
+	{container_root_option, parse_container_root},
 	{"--root", parse_root},
 	{"--log-level", parse_log_level},
 };
@@ -304,6 +321,8 @@ static int parse_apply(struct nvb_hook_command *c, int argc, char *const *argv, 
 		rc = parse_option(&p, err);
 	if (rc == 0 && c->mount && !c->root)
 		rc = nvb_fail(err, NVB_ERR_INVALID, "--mount: only together with --root");
+	if (rc == 0 && c->container_root && c->root)
+		rc = nvb_fail(err, NVB_ERR_INVALID, "%s and --root: give one of them", container_root_option);
 	c->work.links = c->links;
 	c->work.device_links = c->device_links;
 	c->work.directories = c->directories;

@@ -17,6 +17,7 @@ enum nvb_hook_verb {
 struct nvb_hook_command {
 	enum nvb_hook_verb verb;
 	const char *root;   /* --root, or NULL: the state on stdin tells */
+	const char *container_root; /* --container-root, or NULL; the state still comes on stdin */
 	const char *params; /* --driver-params: the host's file, or NULL */
 	bool mount;	    /* --mount: the caller vouches for the mount namespace */
 	enum nvb_log_level log_level;

@@ -165,6 +165,18 @@ int nvb_hook_state_read(struct nvb_hook_state *state, int fd, nvb_error **err)
 	return nvb_hook_state_parse(state, text, size, err);
 }
 
+void nvb_hook_state_await(int fd)
+{
+	char text[4096];
+	size_t size = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, text, sizeof(text));
+		size += n > 0 ? (size_t)n : 0;
+	} while ((n > 0 && size <= NVB_HOOK_STATE_MAX) || (n < 0 && errno == EINTR));
+}
+
 int nvb_hook_read_config(const struct nvb_hook_state *state, char **text, size_t *size, nvb_error **err)
 {
 	_cleanup_close_ int bundle = open(state->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -31,6 +31,10 @@ int nvb_hook_root_path(const char *json, size_t size, char **path, nvb_error **e
 /* Reads a state from an open file, up to its end. */
 int nvb_hook_state_read(struct nvb_hook_state *state, int fd, nvb_error **err);
 
+/* Reads a state to its end for the sake of who writes it, and forgets it: a runtime whose pipe closes early
+ * could be ended by SIGPIPE. */
+void nvb_hook_state_await(int fd);
+
 /* config.json of the state's bundle; malloc'd. */
 int nvb_hook_read_config(const struct nvb_hook_state *state, char **text, size_t *size, nvb_error **err);
 

@@ -261,6 +261,8 @@ static int add_own_hook(struct oci_items *items, const struct nvb_plan *plan,
 	rc = nvb_hook_arguments(plan, false, &items->hook_args, err);
 	if (rc < 0 || !items->hook_args)
 		return rc;
+	if (options->container_root && !nvb_hook_add_root(&items->hook_args, options->container_root))
+		return nvb_fail_oom(err);
 	items->hook_path = options->hook_path ? options->hook_path : NVB_BINDIR "/nvbind-hook";
 	hook = add_item(items, OCI_CREATE_CONTAINER, NULL);
 	hook->name = items->hook_path;

@@ -148,6 +148,8 @@ static void malformed_command_lines(void **state _unused_)
 		{{"nvbind-hook", "apply", "--driver-params", "params"}, "not an absolute path"},
 		{{"nvbind-hook", "apply", "--mount"}, "only together with --root"},
 		{{"nvbind-hook", "apply", "--root", ""}, "name is empty"},
+		{{"nvbind-hook", "apply", "--container-root", "merged"}, "not an absolute path"},
+		{{"nvbind-hook", "apply", "--container-root", "/a", "--root", "/b"}, "give one of them"},
 		{{"nvbind-hook", "apply", "stray"}, "stray: unknown argument"},
 	};
 

@@ -89,9 +89,13 @@ static int open_root(struct nvb_hook_command *command, struct nvb_root *root, nv
 		command->work.may_mount = command->mount;
 		return nvb_root_open(root, command->root, err);
 	}
-	rc = nvb_hook_state_read(&state, STDIN_FILENO, err);
-	if (rc == 0)
-		rc = nvb_hook_open_root(&state, root, err);
+	if (command->container_root) {
+		rc = nvb_root_open(root, command->container_root, err);
+	} else {
+		rc = nvb_hook_state_read(&state, STDIN_FILENO, err);
+		if (rc == 0)
+			rc = nvb_hook_open_root(&state, root, err);
+	}
 	if (rc == 0)
 		command->work.may_mount = sees_container_mounts(root);
 	return rc;
@@ -159,6 +163,9 @@ int main(int argc, char **argv)
 		if (apply(&command, &log, &error) < 0)
 			nvb_error_log(&log, "the driver's libraries may not be found: %s",
 				nvb_error_message(error));
+		/* runc, a program in Go, takes milliseconds to write it: by then the work is done. */
+		if (command.container_root)
+			nvb_hook_state_await(STDIN_FILENO);
 		break;
 	}
 	return EXIT_SUCCESS;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@
 #include "base/str.h"
 #include "base/userns.h"
 #include "cli/sibling.h"
+#include "container/hook_state.h"
 #include "container/tree.h"
 #include "nvbind/oci.h"
 #include "oci/asked.h"
@@ -170,10 +172,23 @@ static int replace(const struct config_file *file, const char *text, size_t size
 	return rc;
 }
 
+/* Where the container's root will be, for the hook; NULL: its state shall tell. */
+static char *container_root(const struct container *container, const struct config_file *file)
+{
+	const char *bundle = container->arguments->bundle;
+	struct nvb_hook_state state = {.bundle = realpath(bundle ? bundle : ".", NULL)};
+	char *root = NULL;
+
+	if (state.bundle && nvb_hook_absolute_root(&state, file->text, file->size, &root, NULL) < 0)
+		root = NULL;
+	nvb_hook_state_release(&state);
+	return root;
+}
+
 static int edit(const struct container *container, const struct config_file *file,
 	const struct nvb_plan *plan, nvb_error **err)
 {
-	_cleanup_free_ char *hook = NULL, *edited = NULL;
+	_cleanup_free_ char *hook = NULL, *edited = NULL, *root = container_root(container, file);
 	struct nvb_oci_options options = {.size = sizeof(options), .user_namespace = nvb_in_user_namespace()};
 	size_t size;
 	int rc = find_hook(container->config, &hook, err);
@@ -181,6 +196,7 @@ static int edit(const struct container *container, const struct config_file *fil
 	if (rc < 0)
 		return rc;
 	options.hook_path = hook;
+	options.container_root = root;
 	rc = nvb_oci_edit(file->text, file->size, plan, &options, &edited, &size, err);
 	if (rc < 0)
 		return nvb_wrap(err, rc, "%s", file->name);
