@@ -3,7 +3,8 @@
 # `create` of a container with 8 GPUs, as an engine calls it: by the bare runtime without GPUs, by nvbind-runtime file by
 # file and as a tree, and by NVIDIA's nvidia-container-runtime, where NVB_BENCH_NVIDIA_RUNTIME names one (and
 # NVB_BENCH_NVIDIA_CTK the nvidia-ctk that lies beside its nvidia-cdi-hook). What the runtime does for each mount and node
-# is in it, and the hooks: that is what a user waits for.
+# is in it, and the hooks: that is what a user waits for. The container before is gone for 50 ms by then: what the kernel
+# still does for it would fall on the next one, and differently on each.
 create_row() { # RUNTIME
 	local runtime=$1 dir=$T/create.$1 kind commands quarter=23.5 beside='NVB_BENCH_NVIDIA_RUNTIME names none'
 	mkdir -p "$dir"/{bare,files,tree,peer} "$dir/xdg/nvidia-container-runtime"
@@ -27,6 +28,7 @@ create_row() { # RUNTIME
 	cat >"$dir/before" <<-END
 		#!/bin/sh
 		"$runtime" --root "$dir/state" delete --force bench >/dev/null 2>&1
+		sleep 0.05
 		cp "$dir/\$1/asked" "$dir/\$1/config.json"
 		cp "$dir/\$1/config.toml" /etc/nvbind/config.toml
 	END

@@ -122,14 +122,13 @@ static void release_directory(struct nvb_node_directory *directory)
 }
 
 /* What must be there goes first: when it cannot, that is all the user needs to read. */
-static int place_sources(const struct nvb_prestart *prestart, bool required, nvb_error **err)
+static int place_sources(const struct nvb_prestart *prestart, bool required,
+	struct nvb_node_directory *directory, nvb_error **err)
 {
-	_cleanup_(release_directory) struct nvb_node_directory directory = {.fd = -1};
-
 	for (size_t i = 0; i < prestart->source_count; i++) {
 		const struct nvb_source *source = &prestart->sources[i];
 		_cleanup_error_ nvb_error *why = NULL;
-		int rc = source->edit->required == required ? place(&prestart->root, source, &directory, &why)
+		int rc = source->edit->required == required ? place(&prestart->root, source, directory, &why)
 							    : 0;
 
 		if (rc < 0 && required) {
@@ -149,6 +148,7 @@ int nvb_prestart_fill(struct nvb_prestart *prestart, nvb_error **err)
 	_cleanup_free_ const char **directories = calloc(plan->edit_count + 1, sizeof(*directories));
 	struct nvb_container_work work = {
 		.links = links, .directories = directories, .params = prestart->params, .may_mount = true};
+	_cleanup_(release_directory) struct nvb_node_directory nodes = {.fd = -1};
 	int rc;
 
 	if (!links || !directories)
@@ -163,9 +163,9 @@ int nvb_prestart_fill(struct nvb_prestart *prestart, nvb_error **err)
 		else if (edit->kind == NVB_EDIT_COMPAT)
 			work.compat_driver = edit->compat.driver_version;
 	}
-	rc = place_sources(prestart, true, err);
+	rc = place_sources(prestart, true, &nodes, err);
 	if (rc == 0)
-		rc = place_sources(prestart, false, err);
+		rc = place_sources(prestart, false, &nodes, err);
 	return rc < 0 ? rc : nvb_container_apply(&prestart->root, &work, prestart->log, err);
 }
 
