@@ -112,6 +112,59 @@ static int read_keys(
 	return 0;
 }
 
+/* Nanoseconds, as docker writes them; what an image says of none is 0. */
+static int read_duration(
+	const struct reader *reader, struct json_object *object, const char *key, uint64_t *out)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) || !value)
+		return 0;
+	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+		return bad(reader, key);
+	*out = (uint64_t)json_object_get_int64(value);
+	return 0;
+}
+
+/* {"Test": ["CMD-SHELL", "..."] or ["CMD", ...] or ["NONE"], "Interval": ...}. Source: the image
+ * specification of docker, v1.2; OCI's config has no such field, but tools keep it. */
+static int read_health(const struct reader *reader, struct json_object *config)
+{
+	struct nvb_health_check *health = &reader->image->health;
+	const char *const *test = NULL;
+	struct json_object *object;
+	uint64_t retries = 0;
+	int rc;
+
+	if (!json_object_object_get_ex(config, "Healthcheck", &object) || !object)
+		return 0;
+	if (!json_object_is_type(object, json_type_object))
+		return bad(reader, "Healthcheck");
+	rc = read_strings(reader, object, "Test", &test);
+	if (rc == 0)
+		rc = read_duration(reader, object, "Interval", &health->interval);
+	if (rc == 0)
+		rc = read_duration(reader, object, "Timeout", &health->timeout);
+	if (rc == 0)
+		rc = read_duration(reader, object, "StartPeriod", &health->start_period);
+	if (rc == 0)
+		rc = read_duration(reader, object, "StartInterval", &health->start_interval);
+	if (rc == 0)
+		rc = read_duration(reader, object, "Retries", &retries);
+	if (rc < 0)
+		return rc;
+	health->retries = retries < UINT32_MAX ? (uint32_t)retries : UINT32_MAX;
+	if (test && nvb_streq(test[0], "NONE"))
+		health->disabled = true;
+	else if (test && nvb_streq(test[0], "CMD"))
+		health->command = (char *const *)test + 1;
+	else if (test && nvb_streq(test[0], "CMD-SHELL"))
+		health->shell = test[1];
+	else if (test)
+		return bad(reader, "Healthcheck.Test");
+	return 0;
+}
+
 static int read_layers(const struct reader *reader, const struct nvb_store *store, struct json_object *root)
 {
 	struct json_object *rootfs, *diff_ids;
@@ -179,6 +232,8 @@ int nvb_image_read_config(struct nvb_image *image, const struct nvb_store *store
 		rc = read_string(reader, config, "WorkingDir", &image->working_directory);
 	if (rc == 0)
 		rc = read_string(reader, config, "StopSignal", &image->stop_signal);
+	if (rc == 0)
+		rc = read_health(reader, config);
 	return rc < 0 ? rc : read_keys(reader, config, "Volumes", &image->volumes);
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "nvbind/log.h"
+#include "supervisor/health.h"
 
 /*
  * The image store as a reader sees it. Writing it (pull, import, rm, prune) is the work of the program
@@ -49,7 +50,8 @@ struct nvb_image {
 	const char *const *entrypoint, *const *command, *const *environment;
 	const char *user, *working_directory, *stop_signal;
 	const char *const *volumes;
-	const char *const *layers; /* host paths, lowest first */
+	struct nvb_health_check health; /* zeroed: it has none */
+	const char *const *layers;	/* host paths, lowest first */
 	size_t layer_count;
 	int lock; /* the image's own, held shared: nothing of it is removed while this is open */
 };

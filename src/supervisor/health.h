@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+struct nvb_exec_target;
+
 /*
  * Health checks: a command that is run in the capsule again and again. Three failures in a row (retries) make
  * it unhealthy, one success healthy; failures within the start period do not count.
@@ -35,14 +37,14 @@ enum nvb_health_state {
 	NVB_HEALTH_HEALTHY,
 	NVB_HEALTH_UNHEALTHY,
 };
-/* "none", "starting" ... */
+/* "none", "starting", "healthy", "unhealthy" */
 const char *nvb_health_state_name(enum nvb_health_state state);
 
 enum { NVB_HEALTH_RESULTS = 5, NVB_HEALTH_OUTPUT = 4096 };
 struct nvb_health_result {
 	struct timespec start, end;
 	int status;   /* the check's exit status; -1: it could not be run or was killed after its time */
-	char *output; /* of both streams, the first 4 KiB */
+	char *output; /* of both streams, the first 4 KiB; malloc'd */
 };
 
 struct nvb_health_report {
@@ -52,17 +54,26 @@ struct nvb_health_report {
 	uint32_t count;
 };
 
+/* Puts a result behind the others and counts it. `starting`: within the start period. Takes over the output.
+ */
+void nvb_health_add(struct nvb_health_report *report, const struct nvb_health_check *check,
+	struct nvb_health_result result, bool starting);
+void nvb_health_report_release(struct nvb_health_report *report);
+
 /* As docker's inspect has it: {"Status": ..., "FailingStreak": ..., "Log": [...]}. */
 void nvb_health_json(const struct nvb_health_report *report, struct nvb_strbuf *out);
 
-/* One that runs. */
+/* The file below a capsule's run directory in which the report stands, as nvb_health_json writes it. */
+#define NVB_HEALTH_FILE "health.json"
+
+/* Checking a capsule that runs. */
 struct nvb_health;
 
 struct nvb_health_options {
 	const struct nvb_health_check *check; /* resolved; borrowed */
-	/* Runs `argv` in the capsule. The arguments are those of nvb_exec_begin (capsule/exec.h): */
-	const struct nvb_exec_target *target; /* borrowed */
-	/* The state or the log of results is another one now. */
+	/* The capsule (capsule/exec.h). Borrowed. */
+	const struct nvb_exec_target *target;
+	/* There is another result, and perhaps another state. The file has been written. */
 	void (*changed)(void *data, const struct nvb_health_report *report);
 	void *data;
 };

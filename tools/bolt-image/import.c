@@ -12,6 +12,7 @@
 
 #include "base/root.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "bolt-image.h"
 #include "capsule/spec.h"
 
@@ -83,6 +84,70 @@ static struct json_object *command(const char *value)
 	return list;
 }
 
+/* "--interval=5s", "--retries=3" into docker's "Healthcheck"; false for anything else. */
+static bool add_health_option(struct json_object *health, const char *option)
+{
+	static const struct {
+		const char *option, *key;
+	} durations[] = {{"--interval=", "Interval"}, {"--timeout=", "Timeout"},
+		{"--start-period=", "StartPeriod"}, {"--start-interval=", "StartInterval"}};
+	const char *value;
+	uint64_t time;
+	uint32_t retries;
+
+	for (size_t i = 0; i < NVB_ELEMENTS(durations); i++)
+		if ((value = nvb_after(option, durations[i].option))) {
+			if (nvb_parse_duration(value, "HEALTHCHECK", &time, NULL) < 0 || time > INT64_MAX)
+				return false;
+			json_object_object_add(
+				health, durations[i].key, json_object_new_int64((int64_t)time));
+			return true;
+		}
+	value = nvb_after(option, "--retries=");
+	if (!value || !nvb_parse_u32(value, &retries) || retries > INT32_MAX)
+		return false;
+	json_object_object_add(health, "Retries", json_object_new_int((int32_t)retries));
+	return true;
+}
+
+/* "[OPTION...] CMD COMMAND" or "NONE"; NULL for anything else. */
+static struct json_object *health_check(const char *value)
+{
+	_cleanup_(json_putp) struct json_object *health = json_object_new_object();
+	struct json_object *test = NULL, *words;
+
+	while (nvb_after(value, "--")) {
+		size_t n = strcspn(value, " ");
+		_cleanup_free_ char *option = strndup(value, n);
+
+		if (!option || !add_health_option(health, option))
+			return NULL;
+		value += n + strspn(value + n, " ");
+	}
+	if (nvb_streq(value, "NONE")) {
+		test = json_object_new_array();
+		json_object_array_add(test, json_object_new_string("NONE"));
+	} else if ((value = nvb_after(value, "CMD ")) && *value) {
+		test = json_object_new_array();
+		json_object_array_add(test, json_object_new_string(*value == '[' ? "CMD" : "CMD-SHELL"));
+		words = *value == '[' ? json_tokener_parse(value) : NULL;
+		if (*value == '[' && !json_object_is_type(words, json_type_array)) {
+			json_object_put(words);
+			json_object_put(test);
+			return NULL;
+		}
+		for (size_t i = 0; words && i < json_object_array_length(words); i++)
+			json_object_array_add(test, json_object_get(json_object_array_get_idx(words, i)));
+		if (!words)
+			json_object_array_add(test, json_object_new_string(value));
+		json_object_put(words);
+	}
+	if (!test)
+		return NULL;
+	json_object_object_add(health, "Test", test);
+	return NVB_TAKE_PTR(health);
+}
+
 static int apply_change(struct json_object *config, const char *change, nvb_error **err)
 {
 	static const struct {
@@ -105,6 +170,14 @@ static int apply_change(struct json_object *config, const char *change, nvb_erro
 		if (!json)
 			return bad_change(change, err);
 		json_object_object_add(config, plain[i].key, json);
+		return 0;
+	}
+	if ((value = nvb_after(change, "HEALTHCHECK "))) {
+		struct json_object *health = health_check(value);
+
+		if (!health)
+			return bad_change(change, err);
+		json_object_object_add(config, "Healthcheck", health);
 		return 0;
 	}
 	if ((value = nvb_after(change, "ENV ")) && strchr(value, '=')) {
