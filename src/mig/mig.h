@@ -73,6 +73,7 @@ struct nvb_mig_client {
 struct nvb_mig_gpu {
 	uint32_t index; /* the inventory's: what users name */
 	char pci[NVB_MIG_NAME], uuid[NVB_MIG_UUID], name[NVB_MIG_UUID];
+	uint32_t nvml;	       /* index of NVML, which counts excluded GPUs otherwise */
 	uint32_t device_id;    /* PCI: device << 16 | vendor, as mig-parted's device-filter has it */
 	bool capable;	       /* the card has MIG */
 	bool enabled, pending; /* the mode now; after the next reset */
@@ -90,7 +91,10 @@ struct nvb_mig {
 	size_t gpu_count;
 	struct nvb_mig_session *session;
 	const struct nvb_inventory *inventory; /* borrowed */
+	const struct nvb_log *log;	       /* borrowed */
+	int state;			       /* directory below /run/nvbind; -1: there is none */
 	int lock;			       /* -1: opened for reading */
+	bool unfinished; /* opened for reading: a change was cut off, or is being made now */
 };
 
 /*

@@ -5,11 +5,12 @@
 #include "base/mem.h"
 #include "cli/sibling.h"
 #include "inventory/nvml_record.h"
+#include "mig/wire.h"
 
 /*
- * A static program cannot load NVML. In the place of the library's own child, which this definition keeps out
- * of the program, the child becomes a helper that can: it is asked for MIG UUIDs that are in no cache, and
- * for nothing else. It writes the same record.
+ * A static program cannot load NVML. In the place of the library's own children, which these definitions keep
+ * out of the program, the child becomes a helper that can: it is asked for MIG UUIDs that are in no cache,
+ * and to divide a GPU. It says the same.
  */
 int nvb_nvml_child(const char *library, int fd)
 {
@@ -17,6 +18,16 @@ int nvb_nvml_child(const char *library, int fd)
 	char *const argv[] = {helper, (char *)library, NULL}, *const environment[] = {NULL};
 
 	if (helper && dup2(fd, STDOUT_FILENO) >= 0)
+		execve(helper, argv, environment);
+	return 1;
+}
+
+int nvb_mig_child(const char *library, int in, int out)
+{
+	_cleanup_free_ char *helper = nvb_sibling_program("nvbind-nvml", NVB_LIBEXECDIR);
+	char *const argv[] = {helper, (char *)library, (char *)"mig", NULL}, *const environment[] = {NULL};
+
+	if (helper && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
 		execve(helper, argv, environment);
 	return 1;
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "inventory/nvml_record.h"
+#include "mig/wire.h"
 
-/* Asks NVML for programs that cannot load it: nvbind-nvml LIBRARY writes what it says to its standard output.
+/*
+ * Loads NVML for programs that cannot. nvbind-nvml LIBRARY writes what it says of the host to its standard
+ * output; nvbind-nvml LIBRARY mig answers requests about MIG until its standard input ends.
  */
 int main(int argc, char **argv)
 {
-	if (argc != 2 || *argv[1] != '/') {
-		fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1; run by nvbind-runtime\n",
-			stderr);
-		return 2;
-	}
-	return nvb_nvml_child(argv[1], STDOUT_FILENO);
+	if (argc == 2 && *argv[1] == '/')
+		return nvb_nvml_child(argv[1], STDOUT_FILENO);
+	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "mig") == 0)
+		return nvb_mig_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
+	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig]; run by programs of nvbind\n",
+		stderr);
+	return 2;
 }

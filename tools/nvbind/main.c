@@ -2,6 +2,7 @@
 #include "cdi_verbs.h"
 #include "cli/common.h"
 #include "cli/logging.h"
+#include "mig_verbs.h"
 #include "nvbind.h"
 #include "runtime_verbs.h"
 
@@ -29,6 +30,11 @@ static const struct nvb_verb verbs[] = {
 		.name = "runtime",
 		.summary = "make container engines know nvbind-runtime, and see whether they do",
 		.verbs = nvbind_runtime_verbs,
+	},
+	{
+		.name = "mig",
+		.summary = "divide GPUs into MIG devices",
+		.verbs = nvbind_mig_verbs,
 	},
 	{
 		.name = "config",
