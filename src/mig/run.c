@@ -319,8 +319,17 @@ static int add_device(struct nvb_lease_devices *devices, const char *key, const 
 	return device->key && device->name && (!parent || device->parent) ? 0 : nvb_fail_oom(err);
 }
 
-static int device_of_step(struct nvb_mig *mig, const struct nvb_mig_step *step,
-	struct nvb_lease_devices *devices, nvb_error **err)
+static bool switches(const struct nvb_mig_change *change, size_t gpu)
+{
+	for (size_t i = 0; i < change->count; i++)
+		if (change->steps[i].gpu == gpu && change->steps[i].kind == NVB_MIG_STEP_MODE)
+			return true;
+	return false;
+}
+
+/* A card that is held as a whole is held with its parts. */
+static int device_of_step(struct nvb_mig *mig, const struct nvb_mig_change *change,
+	const struct nvb_mig_step *step, struct nvb_lease_devices *devices, nvb_error **err)
 {
 	struct nvb_mig_gpu *gpu = &mig->gpus[step->gpu];
 	const struct nvb_mig_instance *instance;
@@ -331,7 +340,7 @@ static int device_of_step(struct nvb_mig *mig, const struct nvb_mig_step *step,
 		snprintf(name, sizeof(name), "%u", gpu->index);
 		return add_device(devices, gpu->pci, NULL, name, err);
 	}
-	if (step->kind != NVB_MIG_STEP_DESTROY_CI)
+	if (step->kind != NVB_MIG_STEP_DESTROY_CI || switches(change, step->gpu))
 		return 0;
 	instance = instance_at(gpu, step->start);
 	compute = instance ? compute_at(instance, step->place.start) : NULL;
@@ -349,7 +358,7 @@ static int take_leases(
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < change->count; i++)
-		rc = device_of_step(mig, &change->steps[i], &devices, err);
+		rc = device_of_step(mig, change, &change->steps[i], &devices, err);
 	if (rc == 0 && devices.count)
 		rc = nvb_lease_take(
 			&mig->inventory->roots.dev, &devices, NVB_LEASE_EXCLUSIVE, &holder, lease, err);
