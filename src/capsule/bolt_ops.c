@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "capsule/gpu_words.h"
 
 /* One start, as the manager drives it: what each function is told goes into the request, and the last but one
  * makes the plan. */
@@ -11,6 +12,7 @@ struct start {
 	nvb_manager *manager;
 	struct nvb_request *request;
 	struct nvb_gpu_plan *gpu;
+	struct nvb_gpu_words words; /* what the configuration has no place for */
 };
 
 static int configure_isolation(
@@ -76,7 +78,13 @@ static int setup_gpus(
 		rc = nvb_request_add_gpus(start->request, *p, err);
 	for (const char *const *p = config->docker_gpus; rc == 0 && p && *p; p++)
 		rc = nvb_request_add_docker_gpus(start->request, *p, err);
-	return rc < 0 ? rc : nvb_gpu_plan_make(start->gpu, start->host, start->request, err);
+	if (rc == 0)
+		rc = nvb_gpu_words_apply(&start->words, start->request, err);
+	if (rc == 0)
+		rc = nvb_gpu_plan_make(start->gpu, start->host, start->request, err);
+	return rc < 0 || !start->gpu->inventory
+		       ? rc
+		       : nvb_gpu_words_check(&start->words, start->gpu->inventory, start->request, err);
 }
 
 /* A capsule runs the same without it, so it is said and no more; who asks for a snapshot is refused there. */
@@ -128,7 +136,7 @@ int nvb_bolt_setup_gpus(const struct nvb_run_host *host, const struct nvb_capsul
 		.compute_limit = d->gpu_compute_limit,
 		.mig_match = d->mig_match,
 	};
-	const struct nvb_bolt_capsule_config config = {
+	struct nvb_bolt_capsule_config config = {
 		.size = sizeof(config),
 		.gpus = (const char *const *)d->gpus,
 		.docker_gpus = (const char *const *)d->docker_gpus,
@@ -138,11 +146,19 @@ int nvb_bolt_setup_gpus(const struct nvb_run_host *host, const struct nvb_capsul
 		.isolation = &isolation,
 		.snapshot_gpu_state = d->snapshot_gpu_state,
 	};
-	struct start start = {.host = host, .gpu = gpu};
-	int rc = nvb_request_new(&start.request, err);
+	struct nvb_inventory_options inventory = *host->inventory;
+	struct nvb_run_host fresh = *host;
+	struct start start = {.host = &fresh, .gpu = gpu};
+	int rc = nvb_gpu_words_read(d->gpu_settings, &start.words, err);
 
+	inventory.no_cache = inventory.no_cache || start.words.driver_cache == NVB_OFF;
+	fresh.inventory = &inventory;
+	config.gaming = start.words.is_game ? &start.words.gaming : NULL;
+	config.aiml = start.words.is_aiml ? &start.words.aiml : NULL;
 	if (rc == 0)
-		rc = new_manager(host, &start.manager, err);
+		rc = nvb_request_new(&start.request, err);
+	if (rc == 0)
+		rc = new_manager(&fresh, &start.manager, err);
 	if (rc == 0)
 		rc = nvb_manager_setup_capsule(
 			start.manager, &ops, &start, capsule ? capsule : d->spec.image, &config, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "capsule/gpu_words.h"
 #include "profile/profile.h"
 
 const struct nvb_choice nvb_restart_policies[] = {
@@ -29,6 +30,7 @@ void nvb_capsule_definition_release(struct nvb_capsule_definition *d)
 	nvb_strv_free(d->docker_gpus);
 	nvb_strv_free(d->cdi_devices);
 	nvb_strv_free(d->profiles);
+	nvb_strv_free(d->gpu_settings);
 	nvb_strv_free(d->labels);
 	nvb_capsule_spec_release(&d->spec);
 	*d = (struct nvb_capsule_definition){0};
@@ -157,6 +159,15 @@ int nvb_definition_set_mig_match(struct nvb_capsule_definition *d, const char *t
 	int rc = try_word(nvb_request_set_mig_match, text, err);
 
 	return rc < 0 ? rc : keep(d, text, &d->mig_match, err);
+}
+
+int nvb_definition_add_gpu_setting(struct nvb_capsule_definition *d, const char *text, nvb_error **err)
+{
+	char *const words[] = {(char *)(uintptr_t)text, NULL};
+	struct nvb_gpu_words parsed;
+	int rc = nvb_gpu_words_read(words, &parsed, err);
+
+	return rc < 0 ? rc : add(&d->gpu_settings, text, err);
 }
 
 int nvb_definition_add_label(struct nvb_capsule_definition *d, const char *text, nvb_error **err)

@@ -39,6 +39,7 @@ struct nvb_capsule_definition {
 	const char *isolation;				  /* "shared", ...; NULL: shared */
 	const char *gpu_memory_limit, *gpu_compute_limit; /* "8GB", "80%"; NULL: none */
 	const char *mig_match;				  /* "up", "strict", "down"; NULL: up */
+	char **gpu_settings; /* what else is said of them: "gaming.profile=competitive" (gpu_words.h) */
 	bool snapshot_gpu_state; /* the state of its GPUs shall be kept by snapshots */
 
 	enum nvb_restart restart;
@@ -80,6 +81,9 @@ int nvb_definition_set_gpu_memory_limit(
 int nvb_definition_set_gpu_compute_limit(
 	struct nvb_capsule_definition *definition, const char *text, nvb_error **err);
 int nvb_definition_set_mig_match(
+	struct nvb_capsule_definition *definition, const char *text, nvb_error **err);
+/* "gaming.profile=competitive", see gpu_words.h */
+int nvb_definition_add_gpu_setting(
 	struct nvb_capsule_definition *definition, const char *text, nvb_error **err);
 /* "no", "on-failure[:RETRIES]", "always", "unless-stopped" */
 int nvb_definition_set_restart(struct nvb_capsule_definition *definition, const char *text, nvb_error **err);

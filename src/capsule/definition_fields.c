@@ -207,6 +207,7 @@ static const struct field fields[] = {
 	{"gpu_memory_limit", TEXT, AT(gpu_memory_limit), .add = nvb_definition_set_gpu_memory_limit},
 	{"gpu_compute_limit", TEXT, AT(gpu_compute_limit), .add = nvb_definition_set_gpu_compute_limit},
 	{"mig_match", TEXT, AT(mig_match), .add = nvb_definition_set_mig_match},
+	{"gpu_settings", TEXTS, AT(gpu_settings), .add = nvb_definition_add_gpu_setting},
 	{"snapshot_gpu_state", FLAG, AT(snapshot_gpu_state)},
 	{"restart", ITEMS, 0, .add = set_restart, .item = restart_item},
 	{"stop_signal", TEXT, AT(spec.stop_signal), .add = set_stop_signal},
