@@ -35,7 +35,7 @@ struct nvb_attachment {
 
 /* What is handed on to the container's first process: every signal that somebody sends on purpose. Not what
  * the kernel sends about ourselves, nor job control of a shell. */
-static void forwarded(sigset_t *set)
+void nvb_attach_forwarded(sigset_t *set)
 {
 	static const int kept[] = {SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
 		SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGKILL, SIGSTOP, SIGPROF};
@@ -49,7 +49,7 @@ static int open_signals(struct nvb_attachment *a, nvb_error **err)
 {
 	sigset_t set;
 
-	forwarded(&set);
+	nvb_attach_forwarded(&set);
 	sigaddset(&set, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &set, &a->old_mask) < 0)
 		return nvb_fail_errno(err, errno, "signals");

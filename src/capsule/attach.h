@@ -2,6 +2,7 @@
 #ifndef NVB_CAPSULE_ATTACH_H
 #define NVB_CAPSULE_ATTACH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -37,5 +38,8 @@ int nvb_attach_run(struct nvb_attachment *attachment, const struct nvb_launch *l
 
 /* The signal that asked us to end while nothing ran yet, 0 for none. */
 int nvb_attach_interrupted(struct nvb_attachment *attachment);
+
+/* Signals that are meant for the program, whoever of ours gets them. */
+void nvb_attach_forwarded(sigset_t *set);
 
 #endif
