@@ -48,3 +48,11 @@ refused 'libraries and module of two versions' '^stale: initialising CUDA: CUDA_
 "$contexts" "$cuda" prohibit "${cuda%/*}/libnvidia-ml.so.1"
 refused 'a GPU that computes for nobody' '^busy: the primary context: CUDA_ERROR_DEVICE_UNAVAILABLE' \
 	"$contexts" "$cuda" device "$(field 0 uuid)"
+
+# The benchmark says what it measured, what not, and that the driver is simulated.
+bench=$("$NVB_BUILD/bench/bench-context" --library "$cuda" --device "$uuid" --rounds 20)
+like 'binding is measured beside the driver'"'"'s call' $'^bind\t[0-9.]+\t' "$bench"
+like 'and what is ours' $'^ours\t-?[0-9.]+\t-' "$bench"
+like 'a launch apart from it' $'^launch\t[0-9.]+\t' "$bench"
+like 'time slices are not made up' $'^time slice\t-\t-\tnot measured: it takes a GPU' "$bench"
+like 'the driver is called simulated' $'^driver kind\tsimulated' "$bench"
