@@ -3,6 +3,7 @@
 #define NVB_CAPSULE_STATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -43,9 +44,15 @@ struct nvb_entry {
 	char *run, *data;	     /* directories */
 	char *cgroup;		     /* "/bolt/<id>", NULL where there is none of its own */
 	char *runtime_root, *runtime;
-	char *name; /* or NULL */
-	bool keep;  /* leave the upper directory when it ends */
-	bool ran;   /* its program was started: there may be much to remove */
+	char *name;    /* or NULL */
+	bool keep;     /* leave the upper directory when it ends */
+	bool ran;      /* its program was started: there may be much to remove */
+	bool resumed;  /* it was there before this start: nothing that fails removes its files */
+	bool detached; /* a supervisor has it */
+	bool stopped;  /* somebody wanted it to end */
+	bool recorded; /* of one that was opened: there was a record */
+	uint64_t restarts;
+	char *error; /* why it could not be started, or NULL */
 	int lock;
 };
 #define NVB_ENTRY_INIT     \
@@ -55,24 +62,51 @@ struct nvb_entry {
 
 struct nvb_entry_options {
 	const char *name, *image;
-	const char *runtime; /* path */
-	bool keep, cgroup;
+	const char *command, *ports; /* for lists of capsules; or NULL */
+	const char *id;		     /* of one that was made before; NULL: a new one */
+	const char *runtime;	     /* path; NULL: told by nvb_entry_use_runtime */
+	bool keep, cgroup, detached;
+	bool parked; /* it is made and not started */
 };
 
-/* Records a new capsule. NVB_ERR_CONFLICT when the name is taken. */
+/* Records a capsule that begins to run. NVB_ERR_CONFLICT when the name is taken, or one with that id runs. */
 int nvb_entry_begin(const struct nvb_state *state, const struct nvb_entry_options *options,
 	struct nvb_entry *entry, nvb_error **err);
 
+int nvb_entry_use_runtime(
+	const struct nvb_state *state, struct nvb_entry *entry, const char *runtime, nvb_error **err);
+
 /* Records the container's first process. */
 int nvb_entry_started(const struct nvb_entry *entry, pid_t init, nvb_error **err);
+/* Which that is; false when none was recorded. It may be gone. */
+bool nvb_entry_init(const struct nvb_entry *entry, pid_t *pid, uint64_t *started);
+
+/* Sets keys of the record in /run: key, value, key, value ... NULL. Whole or not at all. */
+int nvb_entry_note(const struct nvb_entry *entry, const char *const *pairs, nvb_error **err);
+
+/* Reads the record of a capsule in /run. `lock` is a descriptor of its directory, which the entry takes over
+ * when this succeeds. */
+int nvb_entry_open(
+	const struct nvb_state *state, const char *id, int lock, struct nvb_entry *entry, nvb_error **err);
+
+/* Takes the lock of a capsule's directory if nobody living has it. */
+bool nvb_entry_take_over(int directory);
+
+/* Removes what one run of it had: control groups, with all that still runs in them, networks, the runtime's
+ * state.
+ * False when something resisted, which is logged. */
+bool nvb_entry_clear(const struct nvb_state *state, const struct nvb_entry *entry, const struct nvb_log *log);
 
 /*
- * Removes what the capsule had: control groups, the runtime's state, directories; of one that is kept the
- * upper directory stays, with `status` recorded. The files of one that ran are removed by a process that may
- * outlive this one for a moment. Leftovers that resist are logged. Releases the entry.
+ * The same, and its directories; of one that is kept the one with the upper directory stays, with `status`
+ * recorded (-1: unknown). The files of one that ran are removed by a process that may outlive this one for a
+ * moment. Leftovers that resist are logged. Releases the entry.
  */
 void nvb_entry_end(
 	const struct nvb_state *state, struct nvb_entry *entry, int status, const struct nvb_log *log);
+
+/* Leaves everything as it is, but the lock. */
+void nvb_entry_release(struct nvb_entry *entry);
 
 /* Removes what lies in the trash. */
 void nvb_state_empty_trash(const struct nvb_state *state);
