@@ -24,13 +24,13 @@
 /* What was said about something that can be true or false. */
 enum nvb_said { NVB_SAID_NOTHING, NVB_SAID_NO, NVB_SAID_YES };
 
-struct nvb_health_words {
+struct nvb_service_health {
 	char **test; /* {"CMD", ARG...}, {"CMD-SHELL", LINE}, {"NONE"} */
 	const char *interval, *timeout, *retries, *start_period, *start_interval;
 	enum nvb_said disable;
 };
 
-struct nvb_gpu_words {
+struct nvb_service_gpu {
 	const char *runtime, *driver, *isolation, *memory_limit, *compute_limit;
 	char **devices;	     /* "gpu:0", "gpu:all", "GPU-...", "0:1", CDI names */
 	char **capabilities; /* of the driver */
@@ -48,7 +48,7 @@ struct nvb_gpu_words {
 	} aiml;
 };
 
-struct nvb_game_words {
+struct nvb_service_game {
 	const char *wine_prefix, *audio, *nice;
 	enum nvb_said esync, fsync, vsync;
 };
@@ -74,10 +74,10 @@ struct nvb_service {
 	char **depends_on; /* "NAME:CONDITION", the condition started, healthy or completed */
 	enum nvb_said privileged, read_only, interactive, terminal;
 	const char *log_max_size, *log_max_file;
-	struct nvb_health_words health;
+	struct nvb_service_health health;
 	bool gpu_asked; /* it has a table 'gpu' */
-	struct nvb_gpu_words gpu;
-	struct nvb_game_words game;
+	struct nvb_service_gpu gpu;
+	struct nvb_service_game game;
 };
 
 /* A volume or a network of the file's own. */

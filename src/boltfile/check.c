@@ -289,7 +289,7 @@ static int check_service(struct boltfile_reader *r, const struct nvb_service *se
 static int fill_defaults(struct boltfile_reader *r, struct nvb_service *service)
 {
 	struct boltfile_list all = {0};
-	struct nvb_gpu_words *gpu = &service->gpu;
+	struct nvb_service_gpu *gpu = &service->gpu;
 
 	if (!service->gpu_asked)
 		return 0;

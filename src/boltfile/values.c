@@ -146,6 +146,10 @@ static int check_image(struct boltfile_reader *r, const struct nvb_toml_value *v
 		*text = bare;
 		return rc;
 	}
+	if (nvb_after(*text, "./")) {
+		*text = nvb_arena_printf(&r->file->arena, "%s/%s", r->file->directory, *text + 2);
+		return *text ? 0 : nvb_fail_oom(r->err);
+	}
 	if (bare || strstr(*text, "://"))
 		return nvb_hint(r->err,
 			nvb_toml_fail(&r->file->doc, v, r->err, "'%s' is no image's name", *text),
