@@ -190,14 +190,16 @@ static uint32_t set_mig_mode(
 		return NVML_INVALID_ARGUMENT;
 	if (gpu->mig.mode == change->a) {
 		gpu->mig.pending = change->a;
+		gpu->mig.needs_reset = 0;
 		return NVML_OK;
 	}
 	for (int i = 0; i < SIM_GI_MAX; i++)
 		if (gpu->mig.gi[i].used)
 			return NVML_IN_USE;
-	if (in_use(map, change->gpu, SIM_NO_INSTANCE, SIM_NO_INSTANCE)) {
-		if (gpu->architecture > NVML_ARCH_AMPERE)
-			return NVML_IN_USE;
+	bool used = in_use(map, change->gpu, SIM_NO_INSTANCE, SIM_NO_INSTANCE);
+	if (used && gpu->architecture > NVML_ARCH_AMPERE)
+		return NVML_IN_USE;
+	if (used || gpu->mig.waits) {
 		gpu->mig.pending = change->a;
 		gpu->mig.needs_reset = 1;
 		return NVML_OK;
@@ -276,6 +278,21 @@ static uint32_t destroy_ci(
 	return NVML_OK;
 }
 
+/* Instances do not outlive a reset, and a mode that waited for it is there afterwards. */
+static uint32_t reset(
+	struct sim_map *map, struct sim_gpu *gpu, const struct sim_change *change, uint32_t *result)
+{
+	(void)result;
+	if (in_use(map, change->gpu, SIM_NO_INSTANCE, SIM_NO_INSTANCE))
+		return NVML_IN_USE;
+	memset(gpu->mig.gi, 0, sizeof(gpu->mig.gi));
+	gpu->mig.mode = gpu->mig.pending;
+	gpu->mig.needs_reset = 0;
+	gpu->faults &= ~(uint32_t)(SIM_FAULT_RESET | SIM_FAULT_ECC);
+	gpu->ecc.mode = gpu->ecc.pending;
+	return NVML_OK;
+}
+
 static const change_fn handlers[] = {
 	[SIM_CHANGE_PERSISTENCE] = set_persistence,
 	[SIM_CHANGE_COMPUTE_MODE] = set_compute_mode,
@@ -294,6 +311,7 @@ static const change_fn handlers[] = {
 	[SIM_CHANGE_DESTROY_GI] = destroy_gi,
 	[SIM_CHANGE_CREATE_CI] = create_ci,
 	[SIM_CHANGE_DESTROY_CI] = destroy_ci,
+	[SIM_CHANGE_RESET] = reset,
 };
 
 uint32_t sim_change_apply(

@@ -46,6 +46,7 @@ static const struct setting {
 	SETTING("ecc_uncorrected", COUNT, ecc.uncorrected, 1000000000),
 	SETTING("row_remap_pending", PLAIN, ecc.remap_pending, 1),
 	SETTING("row_remap_failed", PLAIN, ecc.remap_failed, 1),
+	SETTING("mig_waits", PLAIN, mig.waits, 1),
 #undef SETTING
 };
 
@@ -303,7 +304,7 @@ static void break_gpu(struct sim_map *map, uint32_t index, const struct failure 
 	struct sim_gpu *gpu = sim_draft_gpu(map, index);
 
 	if (!failure->fault && !xid)
-		gpu->faults = 0;
+		gpu->faults = gpu->mig.trap_in = 0;
 	gpu->faults |= failure->fault;
 	if (failure->fault == SIM_FAULT_ECC) {
 		gpu->ecc.uncorrected[0]++;
@@ -314,6 +315,40 @@ static void break_gpu(struct sim_map *map, uint32_t index, const struct failure 
 		post(map, index, EVENT_DOUBLE_BIT_ECC, 0);
 	if (xid)
 		post(map, index, EVENT_XID, xid);
+}
+
+/* What can be set as a trap for changes of MIG. */
+static const struct nvb_choice traps[] = {
+	{"kill-before", SIM_TRAP_KILL_BEFORE},
+	{"kill-after", SIM_TRAP_KILL_AFTER},
+	{"in-use", SIM_TRAP_ANSWER + 19},	/* NVML_ERROR_IN_USE */
+	{"no-resources", SIM_TRAP_ANSWER + 23}, /* NVML_ERROR_INSUFFICIENT_RESOURCES */
+	{"no-permission", SIM_TRAP_ANSWER + 4}, /* NVML_ERROR_NO_PERMISSION */
+	{"unknown", SIM_TRAP_ANSWER + 999},	/* NVML_ERROR_UNKNOWN */
+	{NULL, 0},
+};
+
+/* gpu N mig COUNT TRAP: the COUNTth change of the card's MIG from now on. */
+static int set_trap(struct sim_map *map, uint32_t index, char *const *words, size_t count, nvb_error **err)
+{
+	struct sim_gpu *gpu;
+	uint32_t when;
+	int trap, rc;
+
+	if (count != 5 || !nvb_parse_u32(words[3], &when) || !when)
+		return nvb_fail(err, NVB_ERR_INVALID, "a trap looks like 'gpu 3 mig 2 kill-after'");
+	rc = nvb_choice_parse(traps, words[4], "trap", &trap, err);
+	if (rc < 0)
+		return rc;
+	rc = sim_lock(map);
+	if (rc < 0)
+		return nvb_fail_errno(err, -rc, "the machine's state");
+	gpu = sim_draft_gpu(map, index);
+	gpu->mig.trap_in = when;
+	gpu->mig.trap = (uint32_t)trap;
+	sim_publish_gpu(map, index);
+	sim_unlock(map);
+	return 0;
 }
 
 /* The card's files go with it, and come back when it is mended. */
@@ -342,6 +377,8 @@ int sim_control_fail(int root, struct sim_map *map, char *const *words, size_t c
 	if (index >= machine.gpu_count)
 		return nvb_fail(err, NVB_ERR_NOT_FOUND,
 			"there is no GPU %u: the machine has %u, numbered from 0", index, machine.gpu_count);
+	if (nvb_streq(words[2], "mig"))
+		return set_trap(map, index, words, count, err);
 	if (nvb_streq(words[2], "xid")) {
 		if (count != 4 || !nvb_parse_u32(words[3], &xid) || !xid || xid > 1000)
 			return nvb_fail(err, NVB_ERR_INVALID, "an Xid is a number from 1 to 1000");

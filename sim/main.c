@@ -281,18 +281,23 @@ static const struct nvb_verb verbs[] = {
 			"memory_utilization, encoder, decoder, jpeg, ofa (%), power (W), power_state,\n"
 			"memory_used (MiB), graphics_clock, sm_clock, memory_clock, video_clock (MHz),\n"
 			"throttle_reasons, pcie_tx, pcie_rx (KB/s), pcie_gen, pcie_width, ecc_corrected,\n"
-			"ecc_uncorrected, row_remap_pending, row_remap_failed.\n"
+			"ecc_uncorrected, row_remap_pending, row_remap_failed, mig_waits (1: MIG is switched\n"
+			"by a reset alone).\n"
 			"Of the machine: vary, latency, fabric (on or off).\n",
 		.run = verb_set,
 		.min_args = 2,
 		.max_args = NVB_ARGS_ANY},
 	{.name = "fail",
 		.summary = "break a GPU, or mend it",
-		.synopsis = "DIR gpu N lost|off-bus|reset|power|irq|ecc|hang|xid NUMBER|none",
-		.examples = "  nvbind-sim fail /tmp/h gpu 3 xid 79\n  nvbind-sim fail /tmp/h gpu 3 none\n",
+		.synopsis = "DIR gpu N lost|off-bus|reset|power|irq|ecc|hang|xid NUMBER|mig COUNT TRAP|none",
+		.description = "mig COUNT TRAP: what becomes of the COUNTth change of the card's MIG from now on. "
+			       "kill-before and kill-after kill the program that asked for it; in-use, "
+			       "no-resources, no-permission and unknown are NVML's answer.",
+		.examples = "  nvbind-sim fail /tmp/h gpu 3 xid 79\n  nvbind-sim fail /tmp/h gpu 3 none\n"
+			    "  nvbind-sim fail /tmp/h gpu 0 mig 2 kill-after\n",
 		.run = verb_fail,
 		.min_args = 4,
-		.max_args = 5},
+		.max_args = 6},
 	{.name = "destroy",
 		.summary = "stop a machine and remove it",
 		.synopsis = "DIR...",

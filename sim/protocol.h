@@ -60,6 +60,7 @@ enum sim_change_kind {
 	SIM_CHANGE_DESTROY_GI,	     /* gi */
 	SIM_CHANGE_CREATE_CI,	     /* gi, a: profile, b: start or SIM_ANYWHERE; result: id */
 	SIM_CHANGE_DESTROY_CI,	     /* gi, ci */
+	SIM_CHANGE_RESET,	     /* the whole card; nobody may use it */
 };
 #define SIM_ANYWHERE UINT32_MAX
 

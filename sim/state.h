@@ -23,7 +23,7 @@
  */
 
 #define SIM_STATE_MAGIC	   UINT64_C(0x3154534d4953564e) /* "NVSIMST1" as it stands in the file */
-#define SIM_STATE_LAYOUT   1
+#define SIM_STATE_LAYOUT   2
 #define SIM_STATE_OFFSET   4096
 #define SIM_STATE_FILENAME "libnvidia-simstate.so." /* + driver version */
 
@@ -178,10 +178,22 @@ struct sim_gpu_instance {
 	struct sim_compute_instance ci[SIM_CI_MAX];
 };
 
+/* What happens to the MIG change that a trap is set for. */
+enum sim_trap {
+	SIM_TRAP_NONE,
+	SIM_TRAP_KILL_BEFORE, /* whoever asked is killed, and nothing is changed */
+	SIM_TRAP_KILL_AFTER,  /* ... when it is changed */
+	SIM_TRAP_ANSWER,      /* + an nvmlReturn_t: that is the answer, and nothing is changed */
+};
+
 struct sim_mig {
 	uint32_t family;	/* enum sim_mig_family */
 	uint32_t mode, pending; /* 0 off, 1 on */
 	uint32_t needs_reset;	/* a mode change waits for a reset (Ampere with clients) */
+	uint32_t waits;		/* 1: it always does, as in a virtual machine that cannot reset its GPU */
+	uint32_t trap_in;	/* the change of this card by then springs the trap; 0: none is set */
+	uint32_t trap;		/* enum sim_trap */
+	uint32_t pad;
 	struct sim_gpu_instance gi[SIM_GI_MAX];
 };
 

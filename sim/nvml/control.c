@@ -57,6 +57,12 @@ API(nvmlDeviceSetMigMode, nvml_device device, uint32_t mode, nvml_return *activa
 	return NVML_OK;
 }
 
+/* Not of NVIDIA's interface: how the simulated nvidia-smi resets a card. */
+API(simDeviceReset, nvml_device device)
+{
+	return change_device(device, SIM_CHANGE_RESET, 0, 0);
+}
+
 static nvml_return create_gi(
 	nvml_device device, uint32_t profile, uint32_t start, nvml_gpu_instance *instance)
 {

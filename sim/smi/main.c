@@ -15,6 +15,7 @@ static const char help_text[] =
 	"    -q,   --query               Display GPU info.\n"
 	"    -x,   --xml-format          Produce XML output (with -q).\n"
 	"    -i,   --id=                 Target specific GPUs: index, UUID or bus id, comma-separated.\n"
+	"    -r,   --gpu-reset           Reset the GPUs of -i, which no program may use.\n"
 	"    -f,   --filename=           Log to a specified file, rather than to stdout.\n"
 	"    -l,   --loop=               Probe until Ctrl+C at the specified second interval.\n"
 	"          --query-gpu=          Information about GPUs; --help-query-gpu lists the fields.\n"
@@ -29,6 +30,7 @@ enum option {
 	OPT_VERSION,
 	OPT_LIST,
 	OPT_QUERY,
+	OPT_RESET,
 	OPT_XML,
 	OPT_ID,
 	OPT_FILE,
@@ -49,6 +51,7 @@ static const struct {
 	{"-L", "--list-gpus", OPT_LIST, false},
 	{"-q", "--query", OPT_QUERY, false},
 	{"-x", "--xml-format", OPT_XML, false},
+	{"-r", "--gpu-reset", OPT_RESET, false},
 	{"-i", "--id", OPT_ID, true},
 	{"-f", "--filename", OPT_FILE, true},
 	{"-l", "--loop", OPT_LOOP, true},
@@ -99,6 +102,9 @@ static int apply_option(struct options *options, enum option option, const char 
 		return -1;
 	case OPT_QUERY:
 		options->action = SMI_REPORT;
+		return -1;
+	case OPT_RESET:
+		options->action = SMI_RESET;
 		return -1;
 	case OPT_XML:
 		options->xml = true;
@@ -267,6 +273,23 @@ static int choose_gpus(struct smi *smi)
 	return rc;
 }
 
+static int reset_gpus(struct smi *smi)
+{
+	for (uint32_t i = 0; i < smi->count; i++) {
+		nvml_return rc = NVML(&smi->nvml, simDeviceReset, smi->gpus[i].device);
+
+		if (rc != NVML_OK) {
+			fprintf(smi->out, "GPU %u could not be reset: %s\n", smi->gpus[i].index,
+				rc == NVML_IN_USE ? "In use by another client"
+						  : smi->nvml.nvmlErrorString(rc));
+			return rc > 255 ? 255 : (int)rc;
+		}
+		fprintf(smi->out, "GPU %u was successfully reset.\n", smi->gpus[i].index);
+	}
+	fputs("All done.\n", smi->out);
+	return 0;
+}
+
 static int run(struct smi *smi)
 {
 	static int (*const actions[])(struct smi *) = {
@@ -276,6 +299,7 @@ static int run(struct smi *smi)
 		[SMI_QUERY_GPU] = smi_query_gpus,
 		[SMI_QUERY_APPS] = smi_query_apps,
 		[SMI_VERSION] = smi_version,
+		[SMI_RESET] = reset_gpus,
 	};
 	int rc;
 

@@ -65,6 +65,7 @@
 	X(nvmlDeviceGetEccMode, (nvml_device, uint32_t *, uint32_t *))                              \
 	X(nvmlDeviceGetTotalEccErrors, (nvml_device, uint32_t, uint32_t, uint64_t *))               \
 	X(nvmlDeviceGetFieldValues, (nvml_device, int, nvml_field_value *))                         \
+	X(simDeviceReset, (nvml_device))                                                            \
 	X(nvmlDeviceGetMigMode, (nvml_device, uint32_t *, uint32_t *))                              \
 	X(nvmlDeviceGetMaxMigDeviceCount, (nvml_device, uint32_t *))                                \
 	X(nvmlDeviceGetMigDeviceHandleByIndex, (nvml_device, uint32_t, nvml_device *))              \
@@ -97,7 +98,7 @@ enum {
 
 /* What is asked for. */
 struct options {
-	enum { SMI_SUMMARY, SMI_LIST, SMI_REPORT, SMI_QUERY_GPU, SMI_QUERY_APPS, SMI_VERSION } action;
+	enum { SMI_SUMMARY, SMI_LIST, SMI_REPORT, SMI_QUERY_GPU, SMI_QUERY_APPS, SMI_VERSION, SMI_RESET } action;
 	bool xml, header, units;
 	const char *fields; /* of --query-gpu, --query-compute-apps */
 	const char *format; /* of --format */
