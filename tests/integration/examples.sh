@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The example programs, compiled as users would compile them, and run: in C, and in Rust where there is a rustc.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/surge.sh"
+need_root
+need bolt nvbind busybox jq runc cc
+
+! is_sanitized || skip "a library built with a sanitizer is none for programs without"
+examples=$NVB_SOURCE/examples
+[ -e "$NVB_BUILD/src/libnvbind.so.0" ] || skip "libnvbind.so was not built"
+export LD_LIBRARY_PATH=$NVB_BUILD/src
+make_glibc_root "$T/root"
+make_sim h200x8 "$T/host"
+make_sim no-gpu "$T/none"
+profiles=$NVB_SOURCE/profiles
+
+compile() {
+	cc -std=c11 -Wall -Wextra -Werror -I "$NVB_SOURCE/include" "$examples/c/$1.c" -L "$NVB_BUILD/src" -lnvbind -o "$T/$1"
+}
+for name in gpus gaming_cdi engine run; do
+	check "$name.c compiles without a warning" compile "$name"
+done
+
+# --- C ---------------------------------------------------------------------------------------------------------------
+
+said=$("$T/gpus" "$T/host")
+is 'gpus: eight of them' 8 "$(grep -c '^GPU [0-7]: NVIDIA H200, GPU-' <<<"$said")"
+like 'gpus: compatible' '^bolt can give 8 GPUs, driver [0-9.]+$' "$said"
+like 'gpus: what works' '^compute +yes$' "$said"
+like 'gpus: what does not, with the reason' '^mig +no GPU is divided into MIG devices$' "$said"
+like 'gpus: none' '^bolt can give none: no NVIDIA driver is loaded$' "$("$T/gpus" "$T/none")"
+like 'gpus: a root that is not there' '^gpus: .*no-such-root' "$("$T/gpus" "$T/no-such-root" 2>&1)"
+
+is 'gaming_cdi: a spec of its own kind' "$T/cdi/nvidia.com-gpu-bolt.yaml: nvidia.com/gpu-bolt" \
+	"$("$T/gaming_cdi" "$T/cdi" "$T/host" "$profiles" 2>"$T/told")"
+check 'gaming_cdi: and a good one' nvbind cdi validate "$T/cdi/nvidia.com-gpu-bolt.yaml"
+like 'gaming_cdi: what has no effect is said' '^warning: vrs_enabled: ' "$(cat "$T/told")"
+
+mkdir "$T/bundle"
+(cd "$T/bundle" && runc spec)
+"$T/engine" 2 "$T/host" "$profiles" <"$T/bundle/config.json" >"$T/edited.json"
+check 'engine: what comes out is JSON' jq -e . "$T/edited.json"
+is 'engine: one GPU' 1 "$(jq '[.linux.devices[].path | select(test("/dev/nvidia[0-9]+$"))] | length' "$T/edited.json")"
+like 'engine: and the profile' '"PROTON_ENABLE_NVAPI=1"' "$(jq .process.env "$T/edited.json")"
+like 'engine: a GPU that is not there' '^engine: .*99' "$("$T/engine" 99 "$T/host" "$profiles" <"$T/bundle/config.json" 2>&1)"
+
+# What the manager starts is the program bolt.
+export NVBIND_EXAMPLE_BOLT=$NVB_BUILD/bin/bolt NVBIND_EXAMPLE_ROOT=$T/host NVBIND_EXAMPLE_PROFILES=$profiles
+run_c() { "$T/run" "$T/root" sh -c 'ls /dev | grep -c "^nvidia[0-9]"; exit 7'; }
+outside() {
+	local before after out status=0
+	before=$(readlink /proc/self/ns/mnt)
+	out=$(run_c) || status=$?
+	after=$(readlink /proc/self/ns/mnt)
+	is 'run: eight GPUs inside' 8 "$out"
+	is 'run: the status of the program' 7 "$status"
+	is 'run: the caller is where it was' "$before" "$after"
+	like 'run: what cannot be run' 'run: bolt could not run .*no-such-image' \
+		"$("$T/run" "$T/no-such-image" true 2>&1)"
+	is 'run: nothing is left' '' "$(leftovers)"
+}
+own_state outside
+
+# --- Rust ------------------------------------------------------------------------------------------------------------
+
+if command -v rustc >/dev/null; then
+	check 'bolt.rs compiles without a warning' rustc --edition 2021 -D warnings "$examples/rust/bolt.rs" \
+		-L native="$NVB_BUILD/src" -o "$T/bolt-rs"
+	in_rust() {
+		local out status=0
+		out=$("$T/bolt-rs" "$T/cdi-rs" "$T/root" sh -c 'ls /dev | grep -c "^nvidia[0-9]"; exit 5' 2>"$T/rust-err") || status=$?
+		is 'rust: the status of the program in the capsule' "5 " "$status $(cat "$T/rust-err")"
+		is 'rust: eight GPUs' 8 "$(grep -c '^GPU [0-7]: NVIDIA H200, GPU-' <<<"$out")"
+		like 'rust: compatible' '^compatible: true, [0-9.]+$' "$out"
+		like 'rust: the trait was driven in order' '^told: isolation exclusive; gaming ultra-low-latency; GPUs all$' "$out"
+		like 'rust: the trait made a plan' '^a plan of [0-9]{4,} bytes$' "$out"
+		like 'rust: what the engine refuses comes back' '^refused: this engine takes no snapshots$' "$out"
+		like 'rust: the spec reaches the engine' '^gaming-workstation gets nvidia.com/gpu-bolt=all$' "$out"
+		is 'rust: the container has eight' 8 "$(tail -n 1 <<<"$out")"
+	}
+	own_state in_rust
+	check 'rust: the spec is good' nvbind cdi validate "$T/cdi-rs/nvidia.com-gpu-bolt.yaml"
+	like 'rust: a failure is one line' '^bolt-rs: .*no-such-root' \
+		"$(NVBIND_EXAMPLE_ROOT=$T/no-such-root "$T/bolt-rs" "$T/x" 2>&1)"
+else
+	echo '# left out: there is no rustc'
+fi
