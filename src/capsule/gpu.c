@@ -43,6 +43,7 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 		.no_cuda_compat = host->no_cuda_compat,
 		.no_params_mask = host->no_params_mask,
 	};
+	const struct nvb_isolation_options isolation = {.inventory = host->inventory, .log = host->log};
 	int rc;
 
 	if (asks_for_nothing(request))
@@ -50,8 +51,13 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	rc = nvb_inventory_load(host->inventory, &gpu->inventory, err);
 	if (rc == 0 && nvb_request_needs_nvml(request, gpu->inventory))
 		rc = nvb_inventory_ask_nvml(gpu->inventory, host->log, err);
+	if (rc == 0) {
+		nvb_isolation_sweep(gpu->inventory, host->log);
+		rc = nvb_isolation_decide(request, &gpu->inventory, &isolation, &gpu->grant, err);
+	}
 	if (rc == 0)
-		rc = nvb_plan_make(request, gpu->inventory, &options, &gpu->plan, err);
+		rc = nvb_plan_make(
+			nvb_grant_request(gpu->grant, request), gpu->inventory, &options, &gpu->plan, err);
 	if (rc == 0)
 		rc = nvb_capsule_mask_params(gpu->plan, host->hook, host->log, err);
 	if (rc == 0 && wants_tree(gpu->plan))
@@ -72,7 +78,7 @@ int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_run_host *h
 		.no_params_mask = host->no_params_mask,
 	};
 	struct nvb_plan *plan = NULL;
-	int rc = nvb_plan_make(request, gpu->inventory, &options, &plan, err);
+	int rc = nvb_plan_make(nvb_grant_request(gpu->grant, request), gpu->inventory, &options, &plan, err);
 
 	if (rc == 0)
 		rc = nvb_capsule_mask_params(plan, host->hook, host->log, err);
@@ -93,6 +99,7 @@ const char *nvb_gpu_plan_layer(const struct nvb_gpu_plan *gpu)
 void nvb_gpu_plan_release(struct nvb_gpu_plan *gpu)
 {
 	nvb_plan_free(gpu->plan);
+	nvb_grant_free(gpu->grant);
 	nvb_inventory_free(gpu->inventory);
 	free(gpu->tree);
 	*gpu = (struct nvb_gpu_plan){0};

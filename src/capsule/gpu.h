@@ -5,13 +5,15 @@
 #include "base/error.h"
 #include "capsule/run.h"
 #include "inventory/inventory.h"
+#include "isolation/isolation.h"
 #include "plan/plan.h"
 
 /* A capsule's GPUs: the plan, and the driver tree that brings the driver's files. */
 struct nvb_gpu_plan {
 	struct nvb_inventory *inventory;
-	struct nvb_plan *plan; /* NULL: no GPU was asked for */
-	char *tree;	       /* NULL: the plan has no files of the driver */
+	struct nvb_plan *plan;	 /* NULL: no GPU was asked for */
+	char *tree;		 /* NULL: the plan has no files of the driver */
+	struct nvb_grant *grant; /* of isolation and limits; NULL: a lease is all */
 };
 
 /* Reads the inventory and plans with the driver tree as a layer. Does nothing when nothing is asked for. */

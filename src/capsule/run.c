@@ -55,7 +55,7 @@ static void end(struct run *run, int status)
 	start->entry.keep = start->entry.keep && start->started;
 	start->entry.ran = start->started;
 	nvb_entry_end(&start->state, &start->entry, status, start->host->log);
-	nvb_lease_release(start->lease);
+	nvb_start_give_back(start);
 	nvb_start_release(start);
 	/* Last: from here on signals end this process. */
 	nvb_attach_close(run->attachment);

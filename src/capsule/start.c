@@ -92,8 +92,8 @@ static int lease_gpus(struct nvb_start *start, nvb_error **err)
 	if (asprintf(&state, "%s/%s", start->entry.runtime_root, start->entry.id) < 0)
 		return nvb_fail_oom(err);
 	holder.runtime_state = state;
-	return nvb_lease_take_plan(start->gpu.inventory, start->gpu.plan,
-		nvb_isolation_lease_mode(start->request), &holder, &start->lease, err);
+	return nvb_isolation_take(start->gpu.grant, start->request, start->gpu.inventory, start->gpu.plan,
+		&holder, &start->lease, err);
 }
 
 static int connect_networks(struct nvb_start *start, nvb_error **err)
@@ -177,6 +177,12 @@ void nvb_start_init(struct nvb_start *start, const struct nvb_run_host *host,
 		.entry = NVB_ENTRY_INIT,
 		.rootfs = NVB_ROOTFS_INIT,
 	};
+}
+
+void nvb_start_give_back(struct nvb_start *start)
+{
+	nvb_isolation_end(
+		start->gpu.grant, start->gpu.inventory, NVB_TAKE_PTR(start->lease), start->host->log);
 }
 
 void nvb_start_unmount(struct nvb_start *start)

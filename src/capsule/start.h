@@ -69,6 +69,8 @@ int nvb_start_note(struct nvb_start *start, pid_t init, nvb_error **err);
 
 /* So that the capsule's files can be removed, or read. */
 void nvb_start_unmount(struct nvb_start *start);
+/* Gives back the lease and what was granted under it: once the container has gone, or when none came. */
+void nvb_start_give_back(struct nvb_start *start);
 /* Frees what this process has; lease and record are the caller's to end, before. */
 void nvb_start_release(struct nvb_start *start);
 

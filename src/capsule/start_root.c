@@ -7,6 +7,7 @@
 #include "capsule/kept.h"
 #include "capsule/rootless.h"
 #include "capsule/start.h"
+#include "mps/mps.h"
 
 /* The root file system of a start. */
 
@@ -77,6 +78,8 @@ int nvb_start_make_root(struct nvb_start *start, nvb_error **err)
 	if (rc == 0)
 		rc = nvb_process_make(start->spec, &start->image, &start->rootfs.view, start->gpu.plan,
 			start->hostname, &start->process, err);
+	if (rc == 0)
+		rc = nvb_mps_check_environment(start->gpu.plan, start->process.env, err);
 	if (rc == 0 && start->state.rootless)
 		rc = nvb_rootless_fit_process(&start->process, start->narrow, err);
 	if (rc == 0)

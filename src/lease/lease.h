@@ -96,6 +96,8 @@ struct nvb_lease_holder {
 	pid_t pid;		   /* 0: this process, also once it has become another program */
 	const char *runtime_state; /* directory, "<root>/<container id>"; when given, it alone counts */
 	const char *pid_file;
+	const char *token; /* 16 hex digits by which nvb_lease_token_lives knows the lease; NULL: none is
+			      needed */
 };
 
 struct nvb_lease;
@@ -124,6 +126,17 @@ int nvb_lease_adopt(struct nvb_lease *lease, pid_t pid, nvb_error **err);
 
 /* Leaves the descriptors of a lease by flock open in the program that this process becomes. */
 int nvb_lease_keep_over_exec(struct nvb_lease *lease, nvb_error **err);
+
+/* Whether a recorded lease that was taken with that token holds. What goes with a lease outside its record (a
+ * daemon, a MIG device) is named by the token. */
+bool nvb_lease_token_lives(const struct nvb_root *root, const char *token);
+
+/* A token that nobody else has: 16 hex digits. */
+enum { NVB_LEASE_TOKEN = 17 };
+int nvb_lease_make_token(char token[static NVB_LEASE_TOKEN], nvb_error **err);
+
+/* True for a lease by record, which outlives who took it. */
+bool nvb_lease_is_recorded(const struct nvb_lease *lease);
 
 /* Gives the devices back and frees the handle. */
 void nvb_lease_release(struct nvb_lease *lease);

@@ -128,18 +128,23 @@ static int describe(struct nvb_lease_record *record, const struct nvb_lease_devi
 					 "process %d, which is to hold a lease, is gone", record->pid);
 }
 
-static int make_name(struct nvb_lease *lease, nvb_error **err)
+int nvb_lease_make_token(char token[static NVB_LEASE_TOKEN], nvb_error **err)
 {
 	unsigned long long number;
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return nvb_fail_errno(err, errno, "random numbers");
-	snprintf(lease->name, sizeof(lease->name), "%s-%016llx",
-		nvb_choice_name(nvb_lease_modes, (int)lease->record.mode), number);
+	snprintf(token, NVB_LEASE_TOKEN, "%016llx", number);
 	return 0;
 }
 
-static int take_by_record(struct nvb_lease *lease, nvb_error **err)
+static void make_name(struct nvb_lease *lease, const char *token)
+{
+	snprintf(lease->name, sizeof(lease->name), "%s-%s",
+		nvb_choice_name(nvb_lease_modes, (int)lease->record.mode), token);
+}
+
+static int take_by_record(struct nvb_lease *lease, const char *token, nvb_error **err)
 {
 	const struct nvb_lease_record *record = &lease->record;
 	int rc = nvb_lease_place_lock(&lease->place, err);
@@ -150,7 +155,7 @@ static int take_by_record(struct nvb_lease *lease, nvb_error **err)
 	if (rc == 0)
 		rc = nvb_lease_flock(&lease->place, &record->devices, record->mode, &lease->flocks, err);
 	if (rc == 0)
-		rc = make_name(lease, err);
+		make_name(lease, token);
 	if (rc == 0)
 		rc = nvb_lease_place_write(&lease->place, lease->name, record, err);
 	if (rc < 0)
@@ -179,11 +184,46 @@ static int nobody_made_it(const struct nvb_lease_place *place, enum nvb_lease_mo
 		"root makes it with the first container that gets a GPU");
 }
 
+static int choose_token(
+	char token[static NVB_LEASE_TOKEN], const struct nvb_lease_holder *holder, nvb_error **err)
+{
+	if (!holder->token)
+		return nvb_lease_make_token(token, err);
+	if (strlen(holder->token) != NVB_LEASE_TOKEN - 1)
+		return nvb_fail(err, NVB_ERR_INVALID, "'%s' is no token of a lease", holder->token);
+	strcpy(token, holder->token);
+	return 0;
+}
+
+bool nvb_lease_is_recorded(const struct nvb_lease *lease)
+{
+	return lease && *lease->name;
+}
+
+bool nvb_lease_token_lives(const struct nvb_root *root, const char *token)
+{
+	_cleanup_(nvb_lease_place_close) struct nvb_lease_place place = NVB_LEASE_PLACE_INIT;
+	bool lives = false, moved;
+
+	if (nvb_lease_place_open(root, false, &place, NULL) < 0 || place.absent)
+		return false;
+	for (const struct nvb_choice *mode = nvb_lease_modes; mode->name && !lives; mode++) {
+		_cleanup_lease_record_ struct nvb_lease_record record = {0};
+		char name[NVB_LEASE_NAME];
+
+		snprintf(name, sizeof(name), "%s-%s", mode->name, token);
+		lives = nvb_lease_place_read(&place, name, &record, NULL) == 0 &&
+			nvb_lease_record_lives(&record, &moved);
+	}
+	return lives;
+}
+
 int nvb_lease_take(const struct nvb_root *root, const struct nvb_lease_devices *devices,
 	enum nvb_lease_mode mode, const struct nvb_lease_holder *holder, struct nvb_lease **out,
 	nvb_error **err)
 {
 	_cleanup_(free_lease) struct nvb_lease *lease = NULL;
+	char token[NVB_LEASE_TOKEN];
 	int rc;
 
 	if (!devices->count) {
@@ -197,12 +237,14 @@ int nvb_lease_take(const struct nvb_root *root, const struct nvb_lease_devices *
 	rc = nvb_lease_place_open(root, true, &lease->place, err);
 	if (rc == 0)
 		rc = describe(&lease->record, devices, mode, holder, err);
+	if (rc == 0)
+		rc = choose_token(token, holder, err);
 	if (rc < 0)
 		return rc;
 	if (lease->place.absent)
 		rc = nobody_made_it(&lease->place, mode, err);
 	else
-		rc = lease->place.writable ? take_by_record(lease, err) : take_by_flock(lease, err);
+		rc = lease->place.writable ? take_by_record(lease, token, err) : take_by_flock(lease, err);
 	if (rc == 0)
 		*out = NVB_TAKE_PTR(lease);
 	return rc;

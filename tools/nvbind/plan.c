@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "cli/output.h"
+#include "isolation/isolation.h"
 #include "nvbind.h"
 #include "plan/plan.h"
 
@@ -157,6 +158,10 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 		.no_cuda_compat = !nvb_common_config()->driver.cuda_compat,
 		.no_params_mask = !nvb_common_config()->driver.mask_params,
 	};
+	struct nvb_inventory_options inventory_options;
+	const struct nvb_isolation_options isolation = {
+		.inventory = &inventory_options, .preview = true, .log = nvb_logging()};
+	struct nvb_grant *grant = NULL;
 	struct nvb_plan *plan = NULL;
 	int rc = make_request(&request, err);
 
@@ -164,10 +169,14 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 	(void)argv;
 	if (rc == 0)
 		rc = load_inventory(request, &inventory, err);
+	nvb_common_inventory_options(&inventory_options);
 	if (rc == 0)
-		rc = nvb_plan_make(request, inventory, &plan_options, &plan, err);
+		rc = nvb_isolation_decide(request, &inventory, &isolation, &grant, err);
+	if (rc == 0)
+		rc = nvb_plan_make(nvb_grant_request(grant, request), inventory, &plan_options, &plan, err);
 	if (rc == 0)
 		rc = format == NVB_FORMAT_JSON ? print_json(plan, err) : print_table(plan, err);
 	nvb_plan_free(plan);
+	nvb_grant_free(grant);
 	return rc;
 }

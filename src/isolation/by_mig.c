@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "isolation/grant.h"
+
+/* Parts of GPUs by MIG: devices that were named, or one that is found or made. */
+
+int nvb_grant_select(struct nvb_grant *grant, const char *selector, nvb_error **err)
+{
+	grant->request->selector_count = 0;
+	return nvb_request_add_gpus(grant->request, selector, err);
+}
+
+static int explain(nvb_error *error, char **why, nvb_error **err)
+{
+	*why = strdup(nvb_error_message(error));
+	return *why ? 0 : nvb_fail_oom(err);
+}
+
+/* Tenths of a percent of a card's compute slices. */
+static uint64_t share(uint32_t slices, uint32_t of)
+{
+	return of ? UINT64_C(1000) * slices / of : 0;
+}
+
+static int add_limits(struct nvb_decision *decision, const char *device, const char *profile, uint64_t memory,
+	uint64_t tenths, const char *reason)
+{
+	const struct nvb_request *asked = decision->asked;
+	_cleanup_free_ char *by = NULL;
+	struct nvb_limit limit = {.enforcement = NVB_ENFORCED_HARDWARE, .device = device, .reason = reason};
+	int rc;
+
+	if (asprintf(&by, "MIG %s", profile ? profile : "device") < 0) {
+		by = NULL;
+		return nvb_fail_oom(decision->err);
+	}
+	limit.by = by;
+	limit.kind = NVB_LIMIT_MEMORY;
+	limit.asked = asked->memory_limit;
+	limit.granted = memory;
+	rc = nvb_request_add_limit(decision->grant->request, &limit, decision->err);
+	limit.kind = NVB_LIMIT_COMPUTE;
+	limit.asked = UINT64_C(10) * asked->compute_limit;
+	limit.granted = tenths;
+	return rc < 0 ? rc : nvb_request_add_limit(decision->grant->request, &limit, decision->err);
+}
+
+static bool all_are_mig(const struct nvb_decision *decision)
+{
+	for (size_t i = 0; i < decision->count; i++)
+		if (!decision->devices[i].mig)
+			return false;
+	return decision->count > 0;
+}
+
+/* Whether MIG devices were named one by one, not the GPU that they are parts of. */
+static bool names_mig(const struct nvb_request *request)
+{
+	for (size_t i = 0; i < request->selector_count; i++)
+		if (request->selectors[i].kind != NVB_SELECT_MIG_INDEX &&
+			request->selectors[i].kind != NVB_SELECT_MIG_UUID)
+			return false;
+	return request->selector_count > 0;
+}
+
+/* They have the size they have. */
+static int grant_named(struct nvb_decision *decision)
+{
+	const struct nvb_request *asked = decision->asked;
+	int rc = nvb_inventory_ask_nvml(*decision->inventory, decision->options->log, decision->err);
+
+	for (size_t i = 0; rc == 0 && i < decision->count; i++) {
+		const struct nvb_mig_device *mig = decision->devices[i].mig;
+		bool small = asked->memory_limit && mig->memory && mig->memory < asked->memory_limit;
+		char name[32];
+
+		snprintf(name, sizeof(name), "%u:%u", decision->devices[i].gpu->index, mig->index);
+		if (asked->isolation == NVB_ISOLATION_VIRTUAL && small &&
+			asked->mig_match != NVB_MIG_MATCH_DOWN)
+			return nvb_hint(decision->err,
+				nvb_fail(decision->err, NVB_ERR_UNSUPPORTED,
+					"isolation virtual: MIG device %s (%s) is smaller than the memory "
+					"that was asked for",
+					name, mig->profile ? mig->profile : "?"),
+				"name the GPU instead, or use --mig-match down");
+		rc = add_limits(
+			decision, name, mig->profile, mig->memory, 0, "a MIG device has the size it has");
+	}
+	return rc < 0 ? rc : 1;
+}
+
+static enum nvb_mig_fit fit_of(enum nvb_mig_match match)
+{
+	return match == NVB_MIG_MATCH_STRICT ? NVB_MIG_STRICT
+	       : match == NVB_MIG_MATCH_DOWN ? NVB_MIG_DOWN
+					     : NVB_MIG_UP;
+}
+
+static int grant_device(struct nvb_decision *decision)
+{
+	const struct nvb_mig_grant *device = &decision->grant->device;
+	const struct nvb_inventory *inventory = *decision->inventory;
+	const struct nvb_gpu *gpu = nvb_inventory_gpu_by_index(inventory, device->gpu);
+	char reason[128], name[32];
+	int rc;
+
+	for (size_t m = 0; gpu && m < gpu->mig_count; m++) {
+		if (gpu->migs[m].gi != device->gi || gpu->migs[m].ci != device->ci)
+			continue;
+		snprintf(name, sizeof(name), "%u:%u", gpu->index, gpu->migs[m].index);
+		snprintf(reason, sizeof(reason),
+			"%u of %u compute slices, in the profiles that the card has; %s", device->slices,
+			device->of, device->created ? "made for this" : "it was free");
+		rc = nvb_grant_select(decision->grant, name, decision->err);
+		if (rc == 0)
+			rc = add_limits(decision, name, device->profile, device->memory,
+				share(device->slices, device->of), reason);
+		return rc < 0 ? rc : 1;
+	}
+	return nvb_fail(decision->err, NVB_ERR_STALE, "MIG device %s of GPU %u has no capability nodes",
+		device->profile, device->gpu);
+}
+
+static int reload(struct nvb_decision *decision)
+{
+	struct nvb_inventory *fresh = NULL;
+	int rc = nvb_inventory_load(decision->options->inventory, &fresh, decision->err);
+
+	if (rc < 0)
+		return rc;
+	/* The devices are the old one's. */
+	decision->count = 0;
+	nvb_inventory_free(*decision->inventory);
+	*decision->inventory = fresh;
+	return 0;
+}
+
+/* What would be given, by the profiles of the cards that are divided. */
+static int preview(struct nvb_decision *decision, const struct nvb_mig *mig, const uint32_t *gpus,
+	size_t count, char **why)
+{
+	const struct nvb_request *asked = decision->asked;
+	const struct nvb_mig_profile *best = NULL;
+	const struct nvb_mig_gpu *card = NULL;
+	uint32_t of = 0;
+	int rc;
+
+	for (size_t g = 0; g < mig->gpu_count; g++) {
+		const struct nvb_mig_gpu *gpu = &mig->gpus[g];
+		bool wanted = gpu->enabled;
+		bool named = false;
+
+		for (size_t i = 0; i < count; i++)
+			named |= gpus[i] == gpu->index;
+		for (uint32_t i = 0; wanted && named && i < gpu->profile_count; i++) {
+			const struct nvb_mig_profile *p = &gpu->profiles[i];
+			uint32_t whole = 0;
+
+			for (uint32_t j = 0; j < gpu->profile_count; j++)
+				whole = gpu->profiles[j].slices > whole ? gpu->profiles[j].slices : whole;
+			if (p->memory < asked->memory_limit ||
+				p->slices * 100 < asked->compute_limit * whole || strchr(p->name, '+') ||
+				(best && p->memory >= best->memory))
+				continue;
+			best = p;
+			card = gpu;
+			of = whole;
+		}
+	}
+	if (!best) {
+		*why = strdup("no GPU that was asked for is divided by MIG, or no profile is large enough");
+		return *why ? 0 : nvb_fail_oom(decision->err);
+	}
+	(void)card;
+	rc = add_limits(decision, NULL, best->name, best->memory, share(best->slices, of),
+		"the MIG device that would be given, or made, when a container starts");
+	return rc < 0 ? rc : 1;
+}
+
+static int open_mig(struct nvb_decision *decision, struct nvb_mig **mig, char **why)
+{
+	_cleanup_error_ nvb_error *error = NULL;
+	int rc = nvb_mig_open(
+		*decision->inventory, !decision->options->preview, decision->options->log, mig, &error);
+
+	if (rc == 0)
+		return 1;
+	if (rc == -NVB_ERR_UNSUPPORTED || rc == -NVB_ERR_NOT_FOUND || rc == -NVB_ERR_PERMISSION)
+		return explain(error, why, decision->err);
+	nvb_error_move(decision->err, NVB_TAKE_PTR(error));
+	return rc;
+}
+
+static int find_or_create(struct nvb_decision *decision, const uint32_t *gpus, size_t count, char **why)
+{
+	const struct nvb_request *asked = decision->asked;
+	struct nvb_grant *grant = decision->grant;
+	const struct nvb_mig_wish wish = {
+		.gpus = gpus,
+		.gpu_count = count,
+		.memory = asked->memory_limit,
+		.compute_percent = asked->compute_limit,
+		.fit = fit_of(asked->mig_match),
+		.may_create = true,
+	};
+	_cleanup_error_ nvb_error *error = NULL;
+	int rc = nvb_mig_find_or_create(grant->session, &wish, &grant->device, &error);
+
+	if (rc == -NVB_ERR_UNSUPPORTED)
+		return explain(error, why, decision->err);
+	if (rc < 0) {
+		nvb_error_move(decision->err, NVB_TAKE_PTR(error));
+		return nvb_wrap(decision->err, rc, "isolation virtual");
+	}
+	grant->mig = true;
+	return 1;
+}
+
+int nvb_grant_by_mig(struct nvb_decision *decision, char **why)
+{
+	struct nvb_grant *grant = decision->grant;
+	_cleanup_free_ uint32_t *gpus = calloc(decision->count + 1, sizeof(*gpus));
+	size_t count = 0;
+	int rc;
+
+	if (!gpus)
+		return nvb_fail_oom(decision->err);
+	if (names_mig(decision->asked) ||
+		(decision->asked->isolation != NVB_ISOLATION_VIRTUAL && all_are_mig(decision)))
+		return grant_named(decision);
+	if (decision->asked->isolation != NVB_ISOLATION_VIRTUAL)
+		return 0;
+	for (size_t i = 0; i < decision->count; i++)
+		if (decision->devices[i].gpu &&
+			(!count || gpus[count - 1] != decision->devices[i].gpu->index))
+			gpus[count++] = decision->devices[i].gpu->index;
+	rc = count ? open_mig(decision, &grant->session, why) : 0;
+	if (rc > 0 && decision->options->preview)
+		return preview(decision, grant->session, gpus, count, why);
+	if (rc > 0)
+		rc = find_or_create(decision, gpus, count, why);
+	if (rc <= 0) {
+		nvb_mig_close(grant->session);
+		grant->session = NULL;
+		return rc;
+	}
+	if (grant->device.created)
+		rc = reload(decision);
+	return rc < 0 ? rc : grant_device(decision);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mps/mps.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+
+/* A daemon's life: directories, limits, the end. */
+
+enum { LARGEST_FILE = 1 << 16, END_TRIES = 250, END_PAUSE_NS = 20000000 };
+
+static uint64_t mebibytes(uint64_t bytes)
+{
+	return bytes >> 20;
+}
+
+static int make_directories(const struct nvb_mps *mps, nvb_error **err)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} parts[] = {{"pipe", 0755}, {"log", 0755}, {"shm", 01777}};
+	_cleanup_close_ int directory = open(mps->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_free_ char *shm = NULL, *options = NULL;
+
+	if (directory < 0)
+		return nvb_fail_errno(err, errno, "%s", mps->directory);
+	for (size_t i = 0; i < NVB_ELEMENTS(parts); i++)
+		if ((mkdirat(directory, parts[i].name, 0700) < 0 && errno != EEXIST) ||
+			fchmodat(directory, parts[i].name, parts[i].mode, 0) < 0)
+			return nvb_fail_errno(err, errno, "%s/%s", mps->directory, parts[i].name);
+	if (asprintf(&shm, "%s/shm", mps->directory) < 0 ||
+		asprintf(&options, "mode=1777,size=%" PRIu64,
+			mps->shm_size ? mps->shm_size : UINT64_C(64) << 20) < 0)
+		return nvb_fail_oom(err);
+	if (mount("shm", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
+		return nvb_fail_errno(err, errno, "%s", shm);
+	return 0;
+}
+
+/* Commands that set the limits, or that ask for them; the answers come in the same order. */
+static char *limit_commands(const struct nvb_mps *mps, bool set)
+{
+	struct nvb_strbuf sb = {0};
+	const char *verb = set ? "set" : "get";
+
+	if (set && mps->compute_limit)
+		nvb_sb_addf(&sb, "set_default_active_thread_percentage %u\n", mps->compute_limit);
+	else if (!set)
+		nvb_sb_add(&sb, "get_default_active_thread_percentage\n");
+	for (size_t i = 0; mps->memory_limit && mps->uuids[i]; i++) {
+		nvb_sb_addf(&sb, "%s_default_device_pinned_mem_limit %s", verb, mps->uuids[i]);
+		if (set)
+			nvb_sb_addf(&sb, " %" PRIu64 "M", mebibytes(mps->memory_limit));
+		nvb_sb_addc(&sb, '\n');
+	}
+	nvb_sb_add(&sb, "");
+	return nvb_sb_finish(&sb);
+}
+
+bool nvb_mps_parse_limit(const char *text, uint64_t *bytes)
+{
+	size_t n = strspn(text, "0123456789");
+	char number[24];
+	uint64_t value;
+
+	if (n == 0 || n >= sizeof(number) || !text[n] || text[n + 1] || !strchr("MmGg", text[n]))
+		return false;
+	memcpy(number, text, n);
+	number[n] = '\0';
+	if (!nvb_parse_u64(number, &value) || value > UINT64_MAX >> 30)
+		return false;
+	*bytes = value << (text[n] == 'M' || text[n] == 'm' ? 20 : 30);
+	return true;
+}
+
+static int other_limits(const struct nvb_mps *mps, const char *said, nvb_error **err)
+{
+	return nvb_fail(err, NVB_ERR_CONFLICT,
+		"the MPS daemon in %s/pipe keeps other limits than were set: '%.60s'", mps->directory, said);
+}
+
+/* The percentage ("80.0"), then a line for each GPU ("8192M"). */
+static int compare_limits(const struct nvb_mps *mps, char *reply, nvb_error **err)
+{
+	char *save = NULL, *line = strtok_r(reply, "\n", &save);
+	uint64_t bytes;
+	uint32_t percent;
+
+	if (!line || !nvb_parse_u32((line[strcspn(line, ".")] = '\0', line), &percent) ||
+		(mps->compute_limit && percent != mps->compute_limit))
+		return other_limits(mps, line ? line : "", err);
+	for (size_t i = 0; mps->memory_limit && mps->uuids[i]; i++) {
+		line = strtok_r(NULL, "\n", &save);
+		if (!line || !nvb_mps_parse_limit(line, &bytes) ||
+			mebibytes(bytes) != mebibytes(mps->memory_limit))
+			return other_limits(mps, line ? line : "", err);
+	}
+	return 0;
+}
+
+int nvb_mps_check(const struct nvb_mps *mps, nvb_error **err)
+{
+	_cleanup_free_ char *commands = limit_commands(mps, false), *reply = NULL;
+	int rc;
+
+	if (!commands)
+		return nvb_fail_oom(err);
+	rc = nvb_mps_control(mps, commands, &reply, err);
+	return rc < 0 ? rc : compare_limits(mps, reply, err);
+}
+
+int nvb_mps_start(const struct nvb_mps *mps, pid_t *daemon, nvb_error **err)
+{
+	_cleanup_free_ char *commands = limit_commands(mps, true), *reply = NULL;
+	int rc;
+
+	if (!commands)
+		return nvb_fail_oom(err);
+	if (mps->memory_limit && !mebibytes(mps->memory_limit))
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"MPS limits memory in whole MiB: %" PRIu64 " bytes are none", mps->memory_limit);
+	rc = make_directories(mps, err);
+	if (rc == 0)
+		rc = nvb_mps_run_daemon(mps, err);
+	if (rc == 0)
+		rc = nvb_mps_control(mps, commands, &reply, err);
+	if (rc == 0)
+		rc = nvb_mps_check(mps, err);
+	if (rc < 0) {
+		nvb_mps_stop(mps->program, mps->library_path, mps->directory);
+		return rc;
+	}
+	*daemon = nvb_mps_daemon(mps->directory);
+	return 0;
+}
+
+/* Whether a process is a control daemon of that directory: a number alone may be another's by now. */
+static bool is_daemon(pid_t pid, const char *directory)
+{
+	_cleanup_free_ char *environment = NULL, *name = NULL, *wanted = NULL;
+	char path[48];
+	size_t size = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (asprintf(&wanted, "CUDA_MPS_PIPE_DIRECTORY=%s/pipe", directory) < 0 ||
+		nvb_file_read(AT_FDCWD, path, 64, &name, NULL, NULL) < 0 ||
+		!nvb_after(name, "nvidia-cuda-mps"))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	if (nvb_file_read(AT_FDCWD, path, LARGEST_FILE, &environment, &size, NULL) < 0)
+		return false;
+	for (size_t at = 0; at < size; at += strlen(environment + at) + 1)
+		if (nvb_streq(environment + at, wanted))
+			return true;
+	return false;
+}
+
+pid_t nvb_mps_daemon(const char *directory)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	uint32_t pid;
+
+	if (asprintf(&path, "%s/pipe/nvidia-cuda-mps-control.pid", directory) < 0 ||
+		nvb_file_read(AT_FDCWD, path, 32, &text, NULL, NULL) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	if (!nvb_parse_u32(text, &pid) || pid < 2 || pid > INT32_MAX || !is_daemon((pid_t)pid, directory))
+		return 0;
+	return (pid_t)pid;
+}
+
+/* A server that its daemon left: it has its environment, too. */
+static void kill_servers(const char *directory)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	uint32_t pid;
+
+	while (dir && (entry = readdir(dir)))
+		if (nvb_parse_u32(entry->d_name, &pid) && pid > 1 && pid <= INT32_MAX &&
+			is_daemon((pid_t)pid, directory))
+			kill((pid_t)pid, SIGKILL);
+}
+
+void nvb_mps_stop(const char *program, const char *library_path, const char *directory)
+{
+	static const struct timespec pause = {.tv_nsec = END_PAUSE_NS};
+	const struct nvb_mps mps = {.program = program, .library_path = library_path, .directory = directory};
+	_cleanup_free_ char *reply = NULL, *shm = NULL;
+	pid_t daemon = nvb_mps_daemon(directory);
+	uint64_t started = daemon ? nvb_proc_start_time(daemon) : 0;
+
+	if (started && program && nvb_mps_control(&mps, "quit\n", &reply, NULL) == 0)
+		for (int i = 0; i < END_TRIES && nvb_proc_is_alive(daemon, started); i++)
+			nanosleep(&pause, NULL);
+	kill_servers(directory);
+	if (asprintf(&shm, "%s/shm", directory) >= 0)
+		umount2(shm, MNT_DETACH);
+}
+
+static const char *value_of(const char *variable, const char *name)
+{
+	const char *rest = nvb_after(variable, name);
+
+	return rest && *rest == '=' ? rest + 1 : NULL;
+}
+
+static bool has_mps(const struct nvb_plan *plan)
+{
+	for (size_t i = 0; plan && i < plan->edit_count; i++)
+		if (plan->edits[i].kind == NVB_EDIT_MOUNT &&
+			nvb_streq(plan->edits[i].mount.container, NVB_MPS_PIPES))
+			return true;
+	return false;
+}
+
+int nvb_mps_check_environment(const struct nvb_plan *plan, char *const *environment, nvb_error **err)
+{
+	if (!has_mps(plan))
+		return 0;
+	nvb_strv_foreach (variable, environment) {
+		const char *pipes = value_of(*variable, "CUDA_MPS_PIPE_DIRECTORY");
+
+		if (pipes && !nvb_streq(pipes, NVB_MPS_PIPES))
+			return nvb_hint(err,
+				nvb_fail(err, NVB_ERR_CONFLICT,
+					"CUDA_MPS_PIPE_DIRECTORY=%s: no MPS daemon is there in the "
+					"container, its "
+					"programs would run without the limits",
+					pipes),
+				"leave the variable out; the daemon is in " NVB_MPS_PIPES);
+		if (value_of(*variable, "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"))
+			return nvb_hint(err,
+				nvb_fail(err, NVB_ERR_CONFLICT,
+					"%s: naming one GPU that the container does not have, it drops every "
+					"limit",
+					*variable),
+				"leave the variable out, or run without limits");
+	}
+	return 0;
+}

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Limits that MPS keeps: each is gone beyond inside a capsule and fails, and every way around it that is known is
+# found before the capsule runs.
+. "$(dirname "$0")/lib.sh"
+need_root
+need bolt nvbind jq nvbind-sim
+toy=$NVB_BUILD/tests/integration/cuda-toy
+
+make_sim h200x8 "$T/host"
+export NVBIND_ROOT=$T/host
+make_glibc_root "$T/base"
+chmod 711 "$T"
+grants=$T/host/run/nvbind/grants
+mps=$T/host/usr/bin/nvidia-cuda-mps-control
+
+run() { bolt surge run --rm -v "$toy:/toy:ro" "$@"; }
+granted() { [ ! -d "$grants" ] || ls "$grants"; }
+daemons() { grep -lz "^CUDA_MPS_PIPE_DIRECTORY=$grants/" /proc/[0-9]*/environ 2>/dev/null | wc -l; }
+until_is() { # WANTED COMMAND...
+	local want=$1 i
+	shift
+	for ((i = 0; i < 200; i++)); do
+		[ "$("$@")" != "$want" ] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# The plan says what would be.
+plan=$(nvbind plan --gpu 2 --gpu-memory-limit 8GB --gpu-compute-limit 80% --format json)
+is 'the plan says who keeps the limits' 'memory driver MPS 8000000000 7999586304, compute driver MPS 80.0 80.0' \
+	"$(jq -r '[.edits[] | select(.kind == "limit") | "\(.of) \(.enforced_by) \(.by) \(.asked_bytes // .asked_percent) \(.granted_bytes // .granted_percent)"] | join(", ")' <<<"$plan" | sed 's/ 80 80/ 80.0 80.0/')"
+is 'and has no warning' '[]' "$(jq -c .warnings <<<"$plan")"
+is 'showing it makes nothing' '' "$(granted)"
+
+# Enforced: a test goes beyond and fails.
+is 'memory ends at the limit' '7 GiB' "$(run --gpu 2 --gpu-memory-limit 8GiB "$T/base" /toy fill 0)"
+is 'GB are smaller' '6 GiB' "$(run --gpu 2 --gpu-memory-limit 7.4GB "$T/base" /toy fill 0)"
+is 'multiprocessors are fewer' 105 "$(run --gpu 2 --gpu-compute-limit 80% "$T/base" /toy list | awk '{print $4}')"
+is 'without a limit there is none' '139 GiB' "$(run --gpu 2 "$T/base" /toy fill 0)"
+is 'on each of two GPUs' '3 GiB 3 GiB' \
+	"$(run --gpu 1 --gpu 3 --gpu-memory-limit 4GiB "$T/base" sh -c '/toy fill 0; /toy fill 1' | xargs)"
+is 'virtual without MIG' '3 GiB' "$(run --isolation virtual --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0)"
+is 'also where the environment was cleared' '3 GiB' \
+	"$(run --gpu 2 --gpu-memory-limit 4GiB "$T/base" env -i /toy fill 0)"
+is 'and below a tmpfs of the user' '3 GiB' \
+	"$(run --tmpfs /tmp --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0)"
+is 'another user is limited, too' '3 GiB' \
+	"$(run -u 65534 --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0)"
+is 'nothing of it stays' '' "$(granted)"
+is 'no daemon either' 0 "$(daemons)"
+
+# Inside, nobody changes his own limits.
+cp "$mps" "$T/base/mps"
+is 'the container cannot raise it' 'Insufficient permissions, 3 GiB' \
+	"$(run --gpu 2 --gpu-memory-limit 4GiB "$T/base" sh -c \
+		'echo "set_default_device_pinned_mem_limit 0 64G" | /mps; /toy fill 0' | xargs | sed 's/permissions /permissions, /')"
+
+# Ways out of it are found before.
+refuses 'a wrong pipe directory' 125 'CUDA_MPS_PIPE_DIRECTORY=/nowhere: no MPS daemon is there .*leave the variable out' \
+	run -e CUDA_MPS_PIPE_DIRECTORY=/nowhere --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0
+refuses 'a variable that drops every limit' 125 'CUDA_MPS_PINNED_DEVICE_MEM_LIMIT=0=1G,7=1G: .*drops every limit' \
+	run -e CUDA_MPS_PINNED_DEVICE_MEM_LIMIT=0=1G,7=1G --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0
+check 'who asks for no limit may set them' run -e CUDA_MPS_PIPE_DIRECTORY=/nowhere --gpu 2 "$T/base" /toy fill 0
+is 'the refused leave nothing' '' "$(granted)"
+
+# A daemon that does not start, or keeps other limits.
+mv "$mps" "$mps.real"
+printf '#!/bin/sh\necho "the driver is sad" >&2\nexit 1\n' >"$mps"
+chmod 755 "$mps"
+refuses 'a daemon that does not start' 125 'the driver is sad' run --gpu 2 --gpu-memory-limit 4GiB "$T/base" true
+printf '#!/bin/sh\nif [ "$1" = -d ]; then exec %s -d; fi\nsed "s/^set_.*//" | exec %s\n' "$mps.real" "$mps.real" >"$mps"
+refuses 'a daemon that keeps other limits' 125 'keeps other limits than were set' \
+	run --gpu 2 --gpu-memory-limit 4GiB "$T/base" true
+rm "$mps"
+refuses 'virtual without either' 125 'no GPU that was asked for is divided by MIG.*nvidia-cuda-mps-control is not installed' \
+	run --isolation virtual --gpu 2 --gpu-memory-limit 4GiB "$T/base" true
+message=$(run --isolation exclusive --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0 2>&1)
+like 'exclusive without either runs' '139 GiB' "$message"
+like 'and warns' "warning: the limit on the GPU's memory is recorded and nobody enforces it: there is no MPS here" "$message"
+mv "$mps.real" "$mps"
+refuses 'virtual without a limit' 125 'MPS needs a limit to keep' run --isolation virtual --gpu 2 "$T/base" true
+is 'none of them leaves anything' '' "$(granted)"
+until_is 0 daemons || fail 'no daemon stays' "$(daemons)"
+
+# While it runs: shared by two, each with its own limit; a killed bolt leaves the limit; a dead capsule frees it.
+mkfifo "$T/one" "$T/two"
+start() { # NAME ARGUMENT...
+	bolt surge run --rm -v "$T:/t" -v "$toy:/toy:ro" "${@:2}" "$T/base" \
+		sh -c "trap exit TERM; echo up >/t/$1; while :; do sleep 0.1; done" >/dev/null 2>"$T/$1.log" &
+	read -r _ <"$T/$1"
+}
+pids=()
+end_all() {
+	local p
+	for p in "${pids[@]}"; do kill -KILL "$p" 2>/dev/null || true; done
+}
+defer end_all
+start one --gpu 2 --gpu-memory-limit 4GiB
+first=$!
+start two --gpu 2 --gpu-memory-limit 2GiB
+second=$!
+pids=("$first" "$second")
+is 'two daemons' 2 "$(granted | wc -l)"
+refuses 'exclusively it is not free' 125 'GPU 2 .*is in use by bolt container .* and 1 more' \
+	run --isolation exclusive --gpu 2 "$T/base" true
+init() { nvbind info --leases --json | jq -r ".[$1].pid"; }
+containers=$(nvbind info --leases --json | jq -r '.[].pid')
+pids+=($containers)
+kill -KILL "$first"
+wait "$first" 2>/dev/null || true
+run --gpu 5 "$T/base" true
+is "a killed bolt's daemon stays with its container" 2 "$(granted | wc -l)"
+kill -TERM "$second"
+wait "$second" 2>/dev/null || true
+until_is 1 eval 'granted | wc -l' || fail 'the other is gone' "$(granted)"
+for p in $containers; do kill -KILL "$p" 2>/dev/null || true; done
+run --gpu 5 "$T/base" true
+is 'the next command takes back what a dead container left' '' "$(granted)"
+until_is 0 daemons || fail 'its daemon, too' "$(daemons)"
