@@ -40,7 +40,7 @@ struct nvb_backend {
 
 extern const struct nvb_backend nvb_backend_cni, nvb_backend_netavark;
 
-/* The one of that name, or with NULL the first that is installed; *program is malloc'd. */
-int nvb_backend_choose(const char *name, const struct nvb_backend **backend, char **program, nvb_error **err);
+/* The first that is installed; *program is malloc'd. */
+int nvb_backend_choose(const struct nvb_backend **backend, char **program, nvb_error **err);
 
 #endif

@@ -182,7 +182,7 @@ static int make_interfaces(
 static int join(struct nvb_connection *c, const struct nvb_network_request *request, nvb_error **err)
 {
 	_cleanup_close_ int lock = -1;
-	int rc = nvb_backend_choose(request->place->backend, &c->backend, &c->record.program, err);
+	int rc = nvb_backend_choose(&c->backend, &c->record.program, err);
 
 	if (rc < 0)
 		return rc;

@@ -55,9 +55,10 @@ static void write_network(const struct nvb_network_info *network, struct nvb_str
 		"\"ipam_options\":{\"driver\":\"host-local\"}",
 		network->id, network->interface, nvb_subnet_format(network->subnet, subnet),
 		nvb_address_format(network->gateway, gateway), network->internal ? "true" : "false");
+	nvb_sb_add(out, ",\"options\":{\"isolate\":\"true\"");
 	if (network->mtu)
-		nvb_sb_addf(out, ",\"options\":{\"mtu\":\"%u\"}", network->mtu);
-	nvb_sb_addc(out, '}');
+		nvb_sb_addf(out, ",\"mtu\":\"%u\"", network->mtu);
+	nvb_sb_add(out, "}}");
 }
 
 static void write_options(const struct nvb_backend_task *task, struct nvb_strbuf *out)

@@ -10,51 +10,66 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <linux/magic.h>
 
 #include "base/mem.h"
 
-static int raise_loopback(nvb_error **err)
-{
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {.ifr_name = "lo"};
+/* Where in the child it went wrong. */
+struct failure {
+	const char *at;
+	int error;
+};
 
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-		return nvb_fail_errno(err, errno, "the loopback interface");
+static bool raise_loopback(void)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool good = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+
 	request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return nvb_fail_errno(err, errno, "the loopback interface");
-	return 0;
+	return good && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+}
+
+/* In a child, since an ordinary user could not go back to the host's namespace. It shares our memory, and
+ * does nothing but system calls. */
+static __attribute__((noinline)) pid_t make_in_child(const char *path, struct failure *failure)
+{
+	pid_t pid = vfork();
+
+	if (pid != 0)
+		return pid;
+	if (unshare(CLONE_NEWNET) < 0)
+		failure->at = "a network namespace";
+	else if (mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) < 0)
+		failure->at = "mounting a network namespace";
+	else if (!raise_loopback())
+		failure->at = "the loopback interface";
+	failure->error = errno;
+	_exit(0);
 }
 
 int nvb_netns_create(const char *path, nvb_error **err)
 {
-	_cleanup_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), file = -1;
-	int rc = 0;
+	_cleanup_close_ int file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct failure failure = {0};
+	pid_t pid;
 
-	if (own < 0)
-		return nvb_fail_errno(err, errno, "/proc/self/ns/net");
-	file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (file < 0)
 		return nvb_fail_errno(err, errno, "%s", path);
-	if (unshare(CLONE_NEWNET) < 0)
-		return nvb_fail_errno(err, errno, "a network namespace");
-	if (mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) < 0)
-		rc = nvb_fail_errno(err, errno, "mounting a network namespace at %s", path);
-	if (rc == 0)
-		rc = raise_loopback(err);
-	if (setns(own, CLONE_NEWNET) < 0) {
-		int failed = errno;
-
-		/* Whatever this process did next would happen in the wrong place. */
-		if (err)
-			nvb_error_free(NVB_TAKE_PTR(*err));
-		rc = nvb_fail_errno(err, failed, "going back to the host's network namespace");
+	pid = make_in_child(path, &failure);
+	if (pid < 0) {
+		failure = (struct failure){"a process", errno};
+	} else {
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
-	if (rc < 0)
-		nvb_netns_release(path);
-	return rc;
+	if (!failure.at)
+		return 0;
+	nvb_netns_release(path);
+	return nvb_fail_errno(err, failure.error, "%s", failure.at);
 }
 
 void nvb_netns_release(const char *path)

@@ -8,8 +8,7 @@
 
 /*
  * A new network namespace, its loopback up, mounted at `path` (a file that is made). The namespace lives as
- * long as the mount or a process in it. Only for programs with one thread: the caller is in the new namespace
- * for a moment.
+ * long as the mount or a process in it.
  */
 int nvb_netns_create(const char *path, nvb_error **err);
 

@@ -41,7 +41,9 @@ int nvb_networks_lock(const struct nvb_network_place *place, nvb_error **err)
 
 	if (asprintf(&path, "%s/networks.lock", place->run) < 0)
 		return nvb_fail_oom(err);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Not close-on-exec: a program that makes or removes a network for us holds the lock as well, so that
+	 * whoever sweeps up behind a killed bolt waits until that program is done. */
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
 		int failed = errno;
 

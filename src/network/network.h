@@ -17,7 +17,6 @@
  */
 struct nvb_network_place {
 	const char *run, *data; /* /run/bolt, /var/lib/bolt */
-	const char *backend;	/* "cni" or "netavark"; NULL: the first that is there */
 	const struct nvb_log *log;
 };
 

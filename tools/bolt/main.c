@@ -93,6 +93,45 @@ static const struct nvb_verb capsule_verbs[] = {
 	{NULL},
 };
 
+static const struct nvb_verb network_verbs[] = {
+	{
+		.name = "create",
+		.synopsis = "NAME",
+		.summary = "make a network that capsules can be on",
+		.description = "Capsules on it reach each other by name, and through the host what the host "
+			       "reaches.",
+		.examples = "  bolt network create backend --internal\n"
+			    "  bolt network create lab --subnet 10.7.0.0/24\n",
+		.groups = network_create_groups,
+		.run = network_create,
+		.min_args = 1,
+		.max_args = 1,
+	},
+	{
+		.name = "ls",
+		.summary = "list networks",
+		.groups = network_ls_groups,
+		.run = network_ls,
+	},
+	{
+		.name = "inspect",
+		.synopsis = "NAME...",
+		.summary = "print networks as JSON, and who is on them",
+		.run = network_inspect,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "rm",
+		.synopsis = "NAME...",
+		.summary = "remove networks that no capsule is on",
+		.run = network_rm,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{NULL},
+};
+
 /* These are the verbs of bolt-image; nothing of its command line is read here. */
 static int image(int argc, char **argv, nvb_error **err)
 {
@@ -112,6 +151,7 @@ static int logout(int argc, char **argv, nvb_error **err)
 static const struct nvb_verb verbs[] = {
 	{.name = "surge", .summary = "run capsules", .verbs = surge_verbs},
 	{.name = "capsule", .summary = "list and remove capsules", .verbs = capsule_verbs},
+	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
 	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},
 	{.name = "logout", .summary = "forget credentials for a registry", HANDED_ON, .run = logout},

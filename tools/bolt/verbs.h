@@ -21,4 +21,11 @@ int capsule_exec(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_logs_groups[];
 int capsule_logs(int argc, char **argv, nvb_error **err);
 
+extern const struct nvb_option_group network_create_groups[];
+int network_create(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group network_ls_groups[];
+int network_ls(int argc, char **argv, nvb_error **err);
+int network_inspect(int argc, char **argv, nvb_error **err);
+int network_rm(int argc, char **argv, nvb_error **err);
+
 #endif
