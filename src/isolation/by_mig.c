@@ -179,6 +179,15 @@ static int preview(struct nvb_decision *decision, const struct nvb_mig *mig, con
 	return rc < 0 ? rc : 1;
 }
 
+static bool is_divided(const struct nvb_mig *mig, const uint32_t *gpus, size_t count)
+{
+	for (size_t g = 0; g < mig->gpu_count; g++)
+		for (size_t i = 0; i < count; i++)
+			if (mig->gpus[g].enabled && mig->gpus[g].index == gpus[i])
+				return true;
+	return false;
+}
+
 static int open_mig(struct nvb_decision *decision, struct nvb_mig **mig, char **why)
 {
 	_cleanup_error_ nvb_error *error = NULL;
@@ -237,6 +246,8 @@ int nvb_grant_by_mig(struct nvb_decision *decision, char **why)
 			(!count || gpus[count - 1] != decision->devices[i].gpu->index))
 			gpus[count++] = decision->devices[i].gpu->index;
 	rc = count ? open_mig(decision, &grant->session, why) : 0;
+	if (rc > 0)
+		decision->divided = is_divided(grant->session, gpus, count);
 	if (rc > 0 && decision->options->preview)
 		return preview(decision, grant->session, gpus, count, why);
 	if (rc > 0)

@@ -36,6 +36,8 @@ static const char *obstacle(const struct nvb_decision *decision)
 	for (size_t i = 0; i < asked->selector_count; i++)
 		if (asked->selectors[i].kind == NVB_SELECT_CDI)
 			return "MPS needs GPUs that are named here, not by a CDI spec";
+	if (decision->divided)
+		return "MPS is not started on a GPU that MIG divides";
 	for (size_t i = 0; i < decision->count; i++) {
 		if (decision->devices[i].mig || decision->devices[i].gpu->mig_enabled)
 			return "MPS is not started on a GPU that MIG divides";

@@ -54,6 +54,7 @@ struct nvb_decision {
 	struct nvb_device *devices;
 	size_t count;
 	struct nvb_grant *grant;
+	bool divided; /* one of them is, by MIG, whether into devices or not */
 	nvb_error **err;
 };
 int nvb_grant_by_mig(struct nvb_decision *decision, char **why);
