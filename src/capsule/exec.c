@@ -42,15 +42,14 @@ int nvb_exec_record(const char *run, const struct nvb_bundle *bundle, nvb_error 
 	return write_file(path, text.s, text.len, err);
 }
 
-/* The capsule's user namespace is the one that its bolt was root of: only in it may we enter the others. */
-static int enter_user_namespace(const struct nvb_exec_target *target, nvb_error **err)
+int nvb_exec_enter_user_namespace(pid_t init, bool rootless, nvb_error **err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[64];
 
-	if (!target->rootless)
+	if (!rootless)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", target->init);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", init);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return nvb_fail_errno(err, errno, "entering the capsule's user namespace");
@@ -199,7 +198,7 @@ int nvb_exec_run(
 	const struct nvb_exec_target *target, const struct nvb_exec *exec, int *status, nvb_error **err)
 {
 	struct nvb_exec_start start;
-	int rc = enter_user_namespace(target, err);
+	int rc = nvb_exec_enter_user_namespace(target->init, target->rootless, err);
 
 	*status = 125;
 	if (rc == 0)

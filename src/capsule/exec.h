@@ -62,6 +62,10 @@ void nvb_exec_end(struct nvb_exec_start *start);
  */
 int nvb_exec_describe(const char *record, const struct nvb_exec *exec, const struct nvb_root *root,
 	char **out, nvb_error **err);
+/* Makes this process root of the user namespace that the bolt of `init` was root of: only in it may we enter
+ * the container's others. Does nothing unless `rootless`. */
+int nvb_exec_enter_user_namespace(pid_t init, bool rootless, nvb_error **err);
+
 /* The directory in which the capsule was started, as recorded; malloc'd or NULL. */
 char *nvb_exec_recorded_bundle(const char *record);
 

@@ -55,6 +55,19 @@ static const struct nvb_verb capsule_verbs[] = {
 		.run = capsule_ps,
 	},
 	{
+		.name = "cp",
+		.synopsis = "CAPSULE:PATH HOST-PATH|-  |  HOST-PATH|- CAPSULE:PATH",
+		.summary = "copy files out of a capsule or into one",
+		.description = "Copies a file or a directory; PATH/. are a directory's contents, - is a tar archive on "
+			       "standard output or input. The capsule need not run.",
+		.examples = "  bolt capsule cp trainer:/results ./results\n"
+			    "  bolt capsule cp trainer:/etc - | tar -t\n",
+		.groups = capsule_cp_groups,
+		.run = capsule_cp,
+		.min_args = 2,
+		.max_args = 2,
+	},
+	{
 		.name = "exec",
 		.synopsis = "CAPSULE COMMAND [ARGUMENT...]",
 		.summary = "run a further program in a capsule that runs",

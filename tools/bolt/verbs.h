@@ -18,6 +18,8 @@ int capsule_rm(int argc, char **argv, nvb_error **err);
 
 extern const struct nvb_option_group capsule_exec_groups[];
 int capsule_exec(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group capsule_cp_groups[];
+int capsule_cp(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_logs_groups[];
 int capsule_logs(int argc, char **argv, nvb_error **err);
 
