@@ -47,6 +47,19 @@ static const struct nvb_verb surge_verbs[] = {
 	{NULL},
 };
 
+static const struct nvb_verb compose_verbs[] = {
+	{
+		.name = "import",
+		.synopsis = "[FILE]",
+		.summary = "make a Boltfile of a Compose file",
+		.description = "What a Boltfile has no key for becomes a comment there and a warning here.",
+		.groups = compose_import_groups,
+		.run = compose_import,
+		.max_args = 1,
+	},
+	{NULL},
+};
+
 static const struct nvb_verb capsule_verbs[] = {
 	{
 		.name = "ps",
@@ -165,6 +178,7 @@ static const struct nvb_verb verbs[] = {
 	{.name = "surge", .summary = "run capsules", .verbs = surge_verbs},
 	{.name = "capsule", .summary = "list and remove capsules", .verbs = capsule_verbs},
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
+	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
 	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},
 	{.name = "logout", .summary = "forget credentials for a registry", HANDED_ON, .run = logout},

@@ -9,6 +9,9 @@
 
 int surge_run(int argc, char **argv, nvb_error **err);
 
+extern const struct nvb_option_group compose_import_groups[];
+int compose_import(int argc, char **argv, nvb_error **err);
+
 extern const struct nvb_option_group surge_config_groups[];
 int surge_config(int argc, char **argv, nvb_error **err);
 
