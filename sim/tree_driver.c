@@ -349,6 +349,10 @@ int sim_tree_driver(struct sim_tree *tree, nvb_error **err)
 	return rc;
 }
 
+/* Source: WSLg's README, "WSLg Architecture Overview", and its samples/container/Containers.md. */
+static const char *const wslg_sockets[] = {"/mnt/wslg/.X11-unix/X0", "/mnt/wslg/runtime-dir/wayland-0",
+	"/mnt/wslg/runtime-dir/pulse/native", "/mnt/wslg/PulseServer"};
+
 int sim_tree_wsl(struct sim_tree *tree, nvb_error **err)
 {
 	const struct sim_layout *l = tree->scenario->layout;
@@ -375,5 +379,8 @@ int sim_tree_wsl(struct sim_tree *tree, nvb_error **err)
 			rc = sim_tree_link(tree, path, f->name, err);
 		}
 	}
+	/* WSLg's: nobody answers there, but they are what its are. */
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(wslg_sockets); i++)
+		rc = sim_tree_socket(tree, wslg_sockets[i], err);
 	return rc;
 }

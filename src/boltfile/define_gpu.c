@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "request/wsl2.h"
 
 /* What a service says of its GPUs becomes words of the definition (capsule/gpu_words.h), and variables where
  * that is all there is to a key. */
@@ -209,24 +210,31 @@ int nvb_boltfile_host_notes(
 	static const size_t file_fields[] = {offsetof(struct nvb_boltfile, runtime.wsl2.enabled),
 		offsetof(struct nvb_boltfile, runtime.wsl2.low_latency),
 		offsetof(struct nvb_boltfile, runtime.wsl2.gpu_acceleration)};
-	static const char why[] = "has no effect: this host is not WSL2";
 	_cleanup_strv_ char **list = calloc(1, sizeof(*list));
 	const struct nvb_toml_value *v;
 	int rc = list ? 0 : -NVB_ERR_NO_MEMORY;
 
-	for (size_t i = 0; rc == 0 && !host->wsl2 && i < NVB_ELEMENTS(file_fields); i++) {
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(file_fields); i++) {
+		const char *why;
+
 		v = given(file->given, file->given_count, file_fields[i]);
-		if (v && (v->type != NVB_TOML_BOOLEAN || v->boolean))
+		why = v ? nvb_wsl2_key_note(v->key,
+				  v->type == NVB_TOML_BOOLEAN  ? v->boolean ? "true" : "false"
+				  : v->type == NVB_TOML_STRING ? v->string.s
+							       : NULL,
+				  host->wsl2)
+			: NULL;
+		if (why)
 			rc = add_note(&list, file, v, "runtime.nvbind.wsl2.%s %s", v->key, why);
 	}
-	for (size_t i = 0; rc == 0 && !host->wsl2 && i < file->service_count; i++) {
+	for (size_t i = 0; rc == 0 && i < file->service_count; i++) {
 		const struct nvb_service *service = &file->services[i];
 
 		v = given(service->given, service->given_count,
 			offsetof(struct nvb_service, gpu.wsl2_optimized));
-		if (v && v->boolean)
-			rc = add_note(
-				&list, file, v, "services.%s.gpu.wsl2_optimized %s", service->name, why);
+		if (v && v->boolean && !host->wsl2)
+			rc = add_note(&list, file, v, "services.%s.gpu.wsl2_optimized %s", service->name,
+				nvb_wsl2_key_note("wsl2_optimized", "true", false));
 	}
 	if (rc < 0)
 		return nvb_fail_oom(err);

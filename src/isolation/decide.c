@@ -91,7 +91,16 @@ static int refuse(const struct nvb_decision *decision, const char *mig, const ch
 {
 	const struct nvb_request *asked = decision->asked;
 	const char *first = asked->selector_count ? asked->selectors[0].text : "?";
-	int rc = nvb_fail(decision->err, NVB_ERR_UNSUPPORTED,
+	int rc;
+
+	if ((*decision->inventory)->platform == NVB_PLATFORM_WSL2)
+		return nvb_hint(decision->err,
+			nvb_fail(decision->err, NVB_ERR_UNSUPPORTED,
+				"isolation virtual: WSL2 has neither MIG nor MPS: Windows' driver hands all "
+				"of a "
+				"GPU through /dev/dxg"),
+			"use --isolation shared or exclusive");
+	rc = nvb_fail(decision->err, NVB_ERR_UNSUPPORTED,
 		"isolation virtual: no part of GPU %s%s can be had: %s; %s", first,
 		asked->selector_count > 1 ? " and others" : "", mig ? mig : "no GPU is named",
 		mps ? mps : "");

@@ -69,8 +69,10 @@ int nvb_planner_driver(struct planner *planner)
 	bool native = driver->kind == NVB_DRIVER_PROPRIETARY || driver->kind == NVB_DRIVER_OPEN;
 	int rc = 0;
 
+	if (planner->inventory->platform == NVB_PLATFORM_WSL2)
+		return nvb_planner_mesa(planner);
 	if (!native)
-		return 0; /* WSL2: the driver is Windows' */
+		return 0;
 	if (!(options && options->no_cuda_compat) && planner->plan->driver_version &&
 		(planner->plan->capabilities & NVB_CAP_COMPUTE) && all_take_compat(planner->plan))
 		rc = add_compat(planner);

@@ -65,6 +65,10 @@ int nvb_planner_bind(struct planner *planner, const struct nvb_setting *setting,
 int nvb_planner_setting_device(
 	struct planner *planner, const struct nvb_setting *setting, const char *path, const char *reason);
 
+/* The same on WSL2, where screen and sound are WSLg's, and what Mesa must know there (wslg.c). */
+int nvb_planner_wslg(struct planner *planner, const struct nvb_setting *setting);
+int nvb_planner_mesa(struct planner *planner);
+
 /* What depends on the driver alone: forward compatibility, its parameters (driver.c). */
 int nvb_planner_driver(struct planner *planner);
 

@@ -228,6 +228,9 @@ int nvb_planner_session(
 {
 	if (!setting->amount)
 		return 0;
+	/* WSLg has one session, whose sockets lie at the same places for everybody. */
+	if (planner->inventory->platform == NVB_PLATFORM_WSL2)
+		return nvb_planner_wslg(planner, setting);
 	if (!session->known)
 		return left_out(planner, setting, "it is one user's session, and a spec is everybody's");
 	if (nvb_streq(setting->name, "display"))

@@ -206,9 +206,45 @@ static int collect(const struct choice *choice, struct nvb_device **devices, siz
 	return 0;
 }
 
+/* Whether a selector names the only GPU there is, and so all of them. */
+static bool names_the_only(const struct nvb_inventory *inventory, const struct nvb_selector *selector)
+{
+	if (!inventory->nvml_asked || inventory->gpu_count != 1)
+		return false;
+	if (selector->kind == NVB_SELECT_INDEX)
+		return selector->gpu == 0;
+	if (selector->kind == NVB_SELECT_COUNT)
+		return selector->gpu == 1;
+	if (selector->kind == NVB_SELECT_PCI)
+		return nvb_streq0(inventory->gpus[0].pci, selector->text);
+	return selector->kind == NVB_SELECT_UUID &&
+	       nvb_inventory_gpu_by_uuid(inventory, selector->text) == &inventory->gpus[0];
+}
+
+static int refuse_on_wsl(
+	const struct nvb_inventory *inventory, const struct nvb_selector *selector, nvb_error **err)
+{
+	if (selector->kind == NVB_SELECT_MIG_INDEX || selector->kind == NVB_SELECT_MIG_UUID)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_UNSUPPORTED,
+				"MIG device %s cannot be given: WSL2 hands all of a GPU through /dev/dxg",
+				selector->text),
+			"ask for all");
+	if (inventory->nvml_asked && inventory->gpu_count == 1)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_NOT_FOUND, "there is no GPU %s: this host has one",
+				selector->text),
+			"it is GPU 0, %s", inventory->gpus[0].uuid ? inventory->gpus[0].uuid : "or all");
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"GPU %s cannot be given alone: WSL2 has one device, /dev/dxg, for all GPUs",
+			selector->text),
+		"ask for all");
+}
+
 /* Under WSL2 one paravirtual device stands for every GPU: all of them can be had, or none. */
-static int resolve_wsl(
-	const struct nvb_request *request, struct nvb_device **devices, size_t *count, nvb_error **err)
+static int resolve_wsl(const struct nvb_request *request, const struct nvb_inventory *inventory,
+	struct nvb_device **devices, size_t *count, nvb_error **err)
 {
 	bool wanted = false;
 
@@ -217,13 +253,8 @@ static int resolve_wsl(
 
 		if (selector->kind == NVB_SELECT_CDI)
 			continue;
-		if (selector->kind != NVB_SELECT_ALL)
-			return nvb_hint(err,
-				nvb_fail(err, NVB_ERR_UNSUPPORTED,
-					"GPU %s cannot be given alone: WSL2 has one device, /dev/dxg, for "
-					"all GPUs",
-					selector->text),
-				"ask for all");
+		if (selector->kind != NVB_SELECT_ALL && !names_the_only(inventory, selector))
+			return refuse_on_wsl(inventory, selector, err);
 		wanted = true;
 	}
 	*devices = calloc(1, sizeof(**devices));
@@ -240,7 +271,7 @@ int nvb_request_resolve(const struct nvb_request *request, const struct nvb_inve
 	int rc;
 
 	if (inventory->platform == NVB_PLATFORM_WSL2)
-		return resolve_wsl(request, devices, count, err);
+		return resolve_wsl(request, inventory, devices, count, err);
 	rc = choice_init(&choice, inventory, err);
 	for (size_t i = 0; rc == 0 && i < request->selector_count; i++)
 		rc = choose(&choice, &request->selectors[i], err);
@@ -263,11 +294,16 @@ static bool uuids_missing(const struct nvb_inventory *inventory, bool mig)
 
 bool nvb_request_needs_nvml(const struct nvb_request *request, const struct nvb_inventory *inventory)
 {
-	if (inventory->nvml_asked || inventory->platform == NVB_PLATFORM_WSL2)
+	if (inventory->nvml_asked)
 		return false;
 	for (size_t i = 0; i < request->selector_count; i++) {
 		enum nvb_selector_kind kind = request->selectors[i].kind;
 
+		/* Only NVML knows how many there are, and one of one is all. */
+		if (inventory->platform == NVB_PLATFORM_WSL2 &&
+			(kind == NVB_SELECT_INDEX || kind == NVB_SELECT_COUNT || kind == NVB_SELECT_UUID ||
+				kind == NVB_SELECT_PCI))
+			return true;
 		if (kind == NVB_SELECT_UUID && uuids_missing(inventory, false))
 			return true;
 		if (kind == NVB_SELECT_MIG_UUID && uuids_missing(inventory, true))
