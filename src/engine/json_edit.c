@@ -51,8 +51,9 @@ static int at_line(const char *text, size_t size, const char *file, nvb_error *f
 		column = text[i] == '\n' ? 1 : column + (((unsigned char)text[i] & 0xc0) != 0x80);
 		line += text[i] == '\n';
 	}
-	rc = nvb_fail(err, NVB_ERR_INVALID, "%s:%zu:%zu: not JSON: %.*s", file, line, column,
-		(int)(byte - message), message);
+	/* "[]" is JSON, but no configuration. */
+	rc = nvb_fail(err, NVB_ERR_INVALID, "%s:%zu:%zu: %s%.*s", file, line, column,
+		strstr(message, "must be an object") ? "" : "not JSON: ", (int)(byte - message), message);
 	nvb_error_free(failure);
 	return rc;
 }

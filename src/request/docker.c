@@ -94,7 +94,11 @@ static int take_field(const char *value, const char *field, struct fields *field
 		fields->devices = nvb_strv_split(text, ",");
 		if (!fields->devices)
 			return nvb_fail_oom(err);
-		return fields->devices[0] ? 0 : bad_value(value, "device= names no device", err);
+		if (!fields->devices[0])
+			return bad_value(value, "device= names no device", err);
+		return *text == ',' || strstr(text, ",,") || nvb_ends_with(text, ",")
+			       ? bad_value(value, "a device between two commas is missing", err)
+			       : 0;
 	}
 	if ((text = nvb_after(field, "count=")))
 		return take_count(value, text, fields, err);

@@ -52,11 +52,20 @@ static int is_disabled(const struct check *check, bool *disabled)
 		"use 1 or 0");
 }
 
+/* ", GPU 0 is of brand tesla or nvidia", as far as there is room */
+static void list_brands(const struct nvb_gpu *gpu, const char *const *brands, char *text, size_t size)
+{
+	size_t n = (size_t)snprintf(text, size, ", GPU %u is of brand", gpu->index);
+
+	for (const char *const *brand = brands; *brand && n < size; brand++)
+		n += (size_t)snprintf(text + n, size - n, "%s %s", brand == brands ? "" : " or", *brand);
+}
+
 static int unmet(const struct check *check, const char *name, const char *expression,
 	const struct nvb_facts *facts, const struct nvb_gpu *gpu)
 {
 	size_t n = strcspn(expression, " ");
-	char cuda[32] = "no known version", arch[64] = "";
+	char cuda[32] = "no known version", arch[64] = "", brands[96] = "";
 	int shown = n > 80 ? 80 : (int)n, rc;
 
 	if (facts->has_cuda)
@@ -64,10 +73,12 @@ static int unmet(const struct check *check, const char *name, const char *expres
 	if (gpu && facts->has_arch)
 		snprintf(arch, sizeof(arch), ", GPU %u is of arch %u.%u", gpu->index, facts->arch.major,
 			facts->arch.minor);
+	if (gpu && facts->brands)
+		list_brands(gpu, facts->brands, brands, sizeof(brands));
 	rc = nvb_fail(check->err, NVB_ERR_UNSUPPORTED,
-		"%s is not met: it wants %.*s%s, this host has CUDA %s by driver %s%s", name, shown,
+		"%s is not met: it wants %.*s%s, this host has CUDA %s by driver %s%s%s", name, shown,
 		expression, expression[n] || n > 80 ? " ..." : "", cuda,
-		facts->driver ? facts->driver : "of no known version", arch);
+		facts->driver ? facts->driver : "of no known version", arch, brands);
 	return nvb_hint(check->err, rc,
 		"install a newer driver, take an image made for this one, or set NVIDIA_DISABLE_REQUIRE=1");
 }

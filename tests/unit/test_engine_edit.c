@@ -162,7 +162,7 @@ static void json_refuses(void **state)
 		{"{\n  \"a\": 1,\n}", "f:3:1: not JSON: a ',' before its '}'"},
 		{"{\n  // a comment\n}", "f:2:3: not JSON: expected a key in quotes"},
 		{"{\"a\": \"\u00e4\", b}", "f:1:12: not JSON: expected a key in quotes"},
-		{"[]", "f:1:1: not JSON: must be an object, is an array"},
+		{"[]", "f:1:1: must be an object, is an array"},
 		{"{\"runtimes\": []}", "f: \"runtimes\" must be an object, is an array"},
 		{"{\"runtimes\": {\"nvbind\": \"x\"}}", "f: \"nvbind\" must be an object, is a string"},
 		{"{\"runtimes\": {}, \"runtimes\": {}}",

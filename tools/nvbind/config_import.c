@@ -37,6 +37,11 @@ static int config_import(int argc, char **argv, nvb_error **err)
 	size_t size;
 	int rc = nvb_file_read(AT_FDCWD, file, NVB_TOML_MAX, &data, &size, err);
 
+	if (rc == -NVB_ERR_NOT_FOUND && !argc)
+		return nvb_hint(err, rc,
+			"NVIDIA's runtime then goes by its defaults, and so does nvbind: there is nothing to "
+			"import; "
+			"name a FILE that lies elsewhere");
 	if (rc == 0)
 		rc = nvb_config_import(data, size, file, &text, &notes, err);
 	if (rc < 0)
