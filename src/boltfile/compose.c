@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "boltfile/compose_parts.h"
 
@@ -87,6 +88,11 @@ static const struct row {
 	{"develop", LOST, NULL, NULL, "bolt watches no source files"},
 };
 
+size_t compose_count(const node *n)
+{
+	return n && n->type == NVB_CDI_LIST ? n->count : 0;
+}
+
 const char *compose_text(const node *n)
 {
 	return n && n->type != NVB_CDI_NULL && n->type != NVB_CDI_LIST && n->type != NVB_CDI_MAP ? n->text
@@ -105,7 +111,7 @@ static void take_over(struct compose *c, node *to, const node *from, unsigned de
 			continue;
 		if (item->node->type == NVB_CDI_MAP)
 			take_over(c, to, item->node, depth + 1);
-		for (size_t i = 0; item->node->type == NVB_CDI_LIST && i < item->node->count; i++)
+		for (size_t i = 0; i < compose_count(item->node); i++)
 			if (nvb_cdi_node_at(item->node, i)->type == NVB_CDI_MAP)
 				take_over(c, to, nvb_cdi_node_at(item->node, i), depth + 1);
 	}
@@ -129,13 +135,33 @@ const node *compose_get(struct compose *c, const node *map, const char *key)
 	return nvb_cdi_node_get(compose_map(c, map), key);
 }
 
+/* On one line, whatever names the file has. */
+static void add_line(struct nvb_strbuf *out, const char *text)
+{
+	for (; *text; text++)
+		nvb_sb_addc(out, (char)((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text));
+}
+
 void compose_lose(
 	struct compose *c, struct nvb_strbuf *out, const node *at, const char *path, const char *why)
 {
-	nvb_sb_addf(out, "# %s: %s\n", path, why);
-	if (!nvb_strv_addf(&c->lost, "%s:%u: %s%s%s%s: %s", c->file, at->line, c->service ? "services." : "",
-		    c->service ? c->service : "", c->service ? "." : "", path, why))
-		c->oom = true;
+	_cleanup_strbuf_ struct nvb_strbuf line = {0};
+
+	nvb_sb_add(out, "# ");
+	add_line(out, path);
+	nvb_sb_add(out, ": ");
+	add_line(out, why);
+	nvb_sb_addc(out, '\n');
+	nvb_sb_addf(&line, "%s:%u: ", c->file, at->line);
+	if (c->service) {
+		nvb_sb_add(&line, "services.");
+		add_line(&line, c->service);
+		nvb_sb_addc(&line, '.');
+	}
+	add_line(&line, path);
+	nvb_sb_add(&line, ": ");
+	add_line(&line, why);
+	c->oom = c->oom || line.failed || !nvb_strv_add(&c->lost, line.s);
 }
 
 void compose_quote(struct nvb_strbuf *out, const char *text)
@@ -223,20 +249,23 @@ void compose_header(struct nvb_strbuf *out, const char *kind, const char *name, 
 	nvb_sb_addf(out, "%s]\n", rest);
 }
 
-/* true, false, numbers stand without quotes; so do the variables that may stand for them not. */
-static void put_scalar(struct compose *c, const char *key, const node *n)
+/* YAML's words for them; false for what is neither. */
+static bool put_bool(struct nvb_strbuf *out, const char *key, const node *n)
 {
-	bool bare = n->plain && (n->type == NVB_CDI_BOOL || n->type == NVB_CDI_NUMBER);
-	const char *text = compose_text(n);
+	static const char *const words[] = {"true", "yes", "on", "false", "no", "off"};
 
-	if (!text)
-		return;
-	if (bare && n->type == NVB_CDI_BOOL && (nvb_streq(text, "true") || nvb_streq(text, "false")))
-		nvb_sb_addf(&c->keys, "%s = %s\n", key, text);
-	else if (nvb_streq(key, "replicas"))
-		nvb_sb_addf(&c->keys, "%s = %s\n", key, text);
-	else
-		compose_put(&c->keys, key, text);
+	for (size_t i = 0; n->plain && i < NVB_ELEMENTS(words); i++)
+		if (strcasecmp(n->text, words[i]) == 0) {
+			nvb_sb_addf(out, "%s = %s\n", key, i < 3 ? "true" : "false");
+			return true;
+		}
+	return false;
+}
+
+static void put_scalar(struct nvb_strbuf *out, const char *key, const node *n)
+{
+	if (compose_text(n) && !(n->type == NVB_CDI_BOOL && put_bool(out, key, n)))
+		compose_put(out, key, compose_text(n));
 }
 
 /* Pairs as "NAME<separator>VALUE" words; a null value is the name alone. */
@@ -266,7 +295,7 @@ static void put_list(struct compose *c, const char *key, const node *n, enum how
 	if (compose_text(n)) {
 		ok = nvb_strv_add(&list, compose_text(n));
 	} else if (how == PATHS) {
-		for (size_t i = 0; ok && i < n->count; i++) {
+		for (size_t i = 0; ok && i < compose_count(n); i++) {
 			const node *at = nvb_cdi_node_at(n, i);
 			const char *path = compose_text(at) ? compose_text(at)
 							    : compose_text(compose_get(c, at, "path"));
@@ -311,7 +340,7 @@ static void put_key(struct compose *c, const struct row *row, const node *n)
 		return;
 	switch (row->how) {
 	case TEXT:
-		put_scalar(c, as, n);
+		put_scalar(&c->keys, as, n);
 		break;
 	case WORDS:
 		if (compose_text(n))
@@ -450,10 +479,7 @@ static void put_parts(struct compose *c, struct nvb_strbuf *out, const char *kin
 				if (!nvb_streq(taken[i], key->key) || !text)
 					continue;
 				known = true;
-				if (key->node->type == NVB_CDI_BOOL)
-					nvb_sb_addf(out, "%s = %s\n", key->key, text);
-				else
-					compose_put(out, key->key, text);
+				put_scalar(out, key->key, key->node);
 			}
 			if (!known && key->node->type != NVB_CDI_NULL)
 				compose_lose(c, out, key->node,

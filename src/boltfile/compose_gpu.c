@@ -32,7 +32,7 @@ static void add_count(struct compose *c, const char *text, struct gpus *gpus)
 
 static void add_ids(struct compose *c, const node *ids, struct gpus *gpus)
 {
-	for (size_t i = 0; ids && ids->type == NVB_CDI_LIST && i < ids->count; i++)
+	for (size_t i = 0; i < compose_count(ids); i++)
 		if (compose_text(nvb_cdi_node_at(ids, i)))
 			add(c, &gpus->devices, compose_text(nvb_cdi_node_at(ids, i)));
 }
@@ -50,7 +50,7 @@ static bool add_device(struct compose *c, const node *device, struct gpus *gpus)
 	add_ids(c, ids, gpus);
 	if (!ids)
 		add_count(c, count ? count : "all", gpus);
-	for (size_t i = 0; capabilities && i < capabilities->count; i++) {
+	for (size_t i = 0; i < compose_count(capabilities); i++) {
 		const char *word = compose_text(nvb_cdi_node_at(capabilities, i));
 
 		/* "gpu" and "nvidia" say what kind of device it is, the others what its driver is for. */
@@ -62,7 +62,7 @@ static bool add_device(struct compose *c, const node *device, struct gpus *gpus)
 
 static void add_devices(struct compose *c, const node *devices, const char *path, struct gpus *gpus)
 {
-	for (size_t i = 0; devices && i < devices->count; i++) {
+	for (size_t i = 0; i < compose_count(devices); i++) {
 		const node *device = nvb_cdi_node_at(devices, i);
 
 		if (!add_device(c, device, gpus))
@@ -77,7 +77,7 @@ static const char *variable(struct compose *c, const node *service, const char *
 
 	if (compose_map(c, environment))
 		return compose_text(compose_get(c, environment, name));
-	for (size_t i = 0; environment && i < environment->count; i++) {
+	for (size_t i = 0; i < compose_count(environment); i++) {
 		const char *text = compose_text(nvb_cdi_node_at(environment, i));
 
 		if (text && strncmp(text, name, n) == 0 && text[n] == '=')

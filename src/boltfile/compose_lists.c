@@ -38,7 +38,7 @@ void compose_ports(struct compose *c, const node *ports)
 {
 	_cleanup_strv_ char **list = NULL;
 
-	for (size_t i = 0; i < ports->count; i++) {
+	for (size_t i = 0; i < compose_count(ports); i++) {
 		const node *port = nvb_cdi_node_at(ports, i);
 		const char *text =
 			compose_text(port) ? short_port(c, compose_text(port)) : long_port(c, port);
@@ -75,7 +75,7 @@ void compose_volumes(struct compose *c, const node *volumes)
 {
 	_cleanup_strv_ char **list = NULL, **tmpfs = NULL;
 
-	for (size_t i = 0; i < volumes->count; i++) {
+	for (size_t i = 0; i < compose_count(volumes); i++) {
 		const node *volume = nvb_cdi_node_at(volumes, i);
 		const char *text = compose_text(volume);
 
@@ -122,7 +122,7 @@ void compose_depends(struct compose *c, const node *depends)
 	bool first = true;
 
 	if (!map) {
-		for (size_t i = 0; i < depends->count; i++)
+		for (size_t i = 0; i < compose_count(depends); i++)
 			if (compose_text(nvb_cdi_node_at(depends, i)))
 				add(c, &list, compose_text(nvb_cdi_node_at(depends, i)));
 		compose_put_list(&c->keys, "depends_on", list);
@@ -150,7 +150,7 @@ static void health_test(struct compose *c, const node *test)
 		compose_put(&c->tables, "test", compose_text(test));
 		return;
 	}
-	for (size_t i = 0; i < test->count; i++)
+	for (size_t i = 0; i < compose_count(test); i++)
 		if (compose_text(nvb_cdi_node_at(test, i)))
 			add(c, &list, compose_text(nvb_cdi_node_at(test, i)));
 	compose_put_list(&c->tables, "test", list);
@@ -189,7 +189,7 @@ void compose_deploy(struct compose *c, const node *deploy)
 	const char *replicas = compose_text(compose_get(c, deploy, "replicas"));
 
 	if (replicas)
-		nvb_sb_addf(&c->keys, "replicas = %s\n", replicas);
+		compose_put(&c->keys, "replicas", replicas);
 	for (const struct nvb_cdi_item *item = map ? map->first : NULL; item; item = item->next) {
 		bool is_known = false;
 

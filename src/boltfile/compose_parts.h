@@ -29,6 +29,9 @@ struct compose {
 const node *compose_map(struct compose *c, const node *n);
 const node *compose_get(struct compose *c, const node *map, const char *key);
 
+/* Elements of a list; 0 for what is none. */
+size_t compose_count(const node *n);
+
 /* A scalar's text; NULL for null and for what is none. */
 const char *compose_text(const node *n);
 
