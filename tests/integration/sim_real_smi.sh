@@ -53,6 +53,14 @@ try() { # NUMBER PROGRAM
 	local full=0
 	"$smi" mig -cgi 9,9 -i 7 >/dev/null 2>&1 || full=$?
 	is "$version: no room for two halves more" 23 "$full" # NVML_ERROR_INSUFFICIENT_RESOURCES
+	is "$version: nvbind sees the same" '3g.40gb 2g.20gb 1g.10gb' \
+		"$(nvbind --root "$root" mig list --gpu 7 --format json | grep -o '"device": "[^}]*' | grep -o '[1-7]g[^"]*' | paste -sd' ')"
+	check "$version: nvbind makes what is missing" nvbind --root "$root" mig apply - <<-'END'
+		version: v1
+		mig-configs: {a: [{devices: [7], mig-enabled: true, mig-devices: {4g.40gb: 1, 1g.10gb: 3}}]}
+	END
+	is "$version: it sees nvbind's, with their places" '0:4 4:1 5:1 6:1' \
+		"$("$smi" mig -lgi -i 7 | grep -o '[0-9]:[0-9]' | sort | paste -sd' ')"
 	check "$version: compute instances destroyed" "$smi" mig -dci -i 7
 	check "$version: GPU instances destroyed" "$smi" mig -dgi -i 7
 	check "$version: MIG off" "$smi" -mig 0 -i 7
