@@ -71,7 +71,8 @@ static const struct nvb_verb capsule_verbs[] = {
 		.name = "cp",
 		.synopsis = "CAPSULE:PATH HOST-PATH|-  |  HOST-PATH|- CAPSULE:PATH",
 		.summary = "copy files out of a capsule or into one",
-		.description = "Copies a file or a directory; PATH/. are a directory's contents, - is a tar archive on "
+		.description = "Copies a file or a directory; PATH/. are a directory's contents, - is a tar "
+			       "archive on "
 			       "standard output or input. The capsule need not run.",
 		.examples = "  bolt capsule cp trainer:/results ./results\n"
 			    "  bolt capsule cp trainer:/etc - | tar -t\n",
@@ -99,12 +100,34 @@ static const struct nvb_verb capsule_verbs[] = {
 		.name = "logs",
 		.synopsis = "CAPSULE",
 		.summary = "print what a detached capsule has printed",
-		.description = "Prints what the capsule wrote on its standard output there, and what it wrote "
-			       "on its standard error here.",
+		.description =
+			"Prints what the capsule wrote on its standard output there, and what it wrote "
+			"on its standard error here.",
 		.examples = "  bolt capsule logs -f --tail 20 trainer\n"
 			    "  bolt capsule logs -t --since 10m --until 2026-11-22T21:30:00 trainer\n",
 		.groups = capsule_logs_groups,
 		.run = capsule_logs,
+		.min_args = 1,
+		.max_args = 1,
+	},
+	{
+		.name = "stats",
+		.synopsis = "[CAPSULE...]",
+		.summary = "show what capsules use, again and again",
+		.description =
+			"Processors, memory, processes and block devices, as their control groups count "
+			"them, and "
+			"GPUs where NVML tells which processes use them. Without names of all that run.",
+		.groups = capsule_stats_groups,
+		.run = capsule_stats,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "top",
+		.synopsis = "CAPSULE",
+		.summary = "list the processes of a capsule",
+		.groups = capsule_top_groups,
+		.run = capsule_top,
 		.min_args = 1,
 		.max_args = 1,
 	},

@@ -23,6 +23,10 @@ extern const struct nvb_option_group capsule_exec_groups[];
 int capsule_exec(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_cp_groups[];
 int capsule_cp(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group capsule_stats_groups[];
+int capsule_stats(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group capsule_top_groups[];
+int capsule_top(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_logs_groups[];
 int capsule_logs(int argc, char **argv, nvb_error **err);
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cli/sibling.h"
 #include "inventory/nvml_record.h"
+#include "inventory/nvml_usage.h"
 #include "mig/wire.h"
 
 /*
@@ -22,12 +23,22 @@ int nvb_nvml_child(const char *library, int fd)
 	return 1;
 }
 
-int nvb_mig_child(const char *library, int in, int out)
+static int become_nvbind_nvml(const char *library, const char *mode, int in, int out)
 {
 	_cleanup_free_ char *helper = nvb_sibling_program("nvbind-nvml", NVB_LIBEXECDIR);
-	char *const argv[] = {helper, (char *)library, (char *)"mig", NULL}, *const environment[] = {NULL};
+	char *const argv[] = {helper, (char *)library, (char *)mode, NULL}, *const environment[] = {NULL};
 
 	if (helper && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
 		execve(helper, argv, environment);
 	return 1;
+}
+
+int nvb_mig_child(const char *library, int in, int out)
+{
+	return become_nvbind_nvml(library, "mig", in, out);
+}
+
+int nvb_nvml_usage_child(const char *library, int in, int out)
+{
+	return become_nvbind_nvml(library, "usage", in, out);
 }

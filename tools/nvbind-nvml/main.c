@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include "inventory/nvml_record.h"
+#include "inventory/nvml_usage.h"
 #include "mig/wire.h"
 
 /*
  * Loads NVML for programs that cannot. nvbind-nvml LIBRARY writes what it says of the host to its standard
- * output; nvbind-nvml LIBRARY mig answers requests about MIG until its standard input ends.
+ * output; nvbind-nvml LIBRARY mig answers requests about MIG until its standard input ends, nvbind-nvml
+ * LIBRARY usage questions about who uses the GPUs.
  */
 int main(int argc, char **argv)
 {
@@ -16,7 +18,10 @@ int main(int argc, char **argv)
 		return nvb_nvml_child(argv[1], STDOUT_FILENO);
 	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "mig") == 0)
 		return nvb_mig_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
-	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig]; run by programs of nvbind\n",
+	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "usage") == 0)
+		return nvb_nvml_usage_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
+	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage]; run by programs of "
+	      "nvbind\n",
 		stderr);
 	return 2;
 }
