@@ -287,6 +287,30 @@ NVB_API void nvb_cdi_spec_free(nvb_bolt_cdi_spec *spec);
 NVB_API int nvb_manager_run(nvb_manager *manager, const char *image, const char *const *command,
 	const char *gpus, int *status, nvb_error **error);
 
+/** A container that is started and left running. Set `size` to sizeof(struct nvb_bolt_run). */
+struct nvb_bolt_run {
+	size_t size;
+	const char *id;		     /* what the capsule is called; NULL: bolt makes a name */
+	const char *image;	     /* an image's name; with `rootfs`, what is kept of where it came from */
+	const char *rootfs;	     /* directory to be used as the root; NULL: the image's files */
+	const char *const *command;  /* ended by NULL; NULL: the image's own */
+	const nvb_request *request;  /* GPUs, capabilities, isolation, limits; NULL: no GPU */
+	const char *const *profiles; /* by name, ended by NULL */
+	bool remove;		     /* with its files when it ends */
+};
+
+/**
+ * Starts a container, as `bolt surge run --detach`, and hands out the number of its first process on this
+ * host. It runs on under bolt's supervisor, whatever becomes of the caller, whose child it is not: 'bolt
+ * capsule wait|stop|logs ID' are for the rest of its life. The request is handed on as it was asked and
+ * resolved by bolt. Errors: NVB_ERR_INVALID (neither image nor rootfs; a size of another library),
+ * NVB_ERR_UNSUPPORTED (a request with features, IMEX channels or settings of profiles, which no command line
+ * of bolt's says: name profiles in `profiles`), NVB_ERR_NOT_FOUND (bolt is not installed), NVB_ERR_SYSTEM
+ * with what bolt said.
+ */
+NVB_API int nvb_manager_run_rootfs(
+	nvb_manager *manager, const struct nvb_bolt_run *run, pid_t *pid, nvb_error **error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,7 +18,7 @@ profiles=$NVB_SOURCE/profiles
 compile() {
 	cc -std=c11 -Wall -Wextra -Werror -I "$NVB_SOURCE/include" "$examples/c/$1.c" -L "$NVB_BUILD/src" -lnvbind -o "$T/$1"
 }
-for name in gpus gaming_cdi engine run; do
+for name in gpus gaming_cdi engine run start contexts; do
 	check "$name.c compiles without a warning" compile "$name"
 done
 
@@ -44,6 +44,9 @@ check 'engine: what comes out is JSON' jq -e . "$T/edited.json"
 is 'engine: one GPU' 1 "$(jq '[.linux.devices[].path | select(test("/dev/nvidia[0-9]+$"))] | length' "$T/edited.json")"
 like 'engine: and the profile' '"PROTON_ENABLE_NVAPI=1"' "$(jq .process.env "$T/edited.json")"
 like 'engine: a GPU that is not there' '^engine: .*99' "$("$T/engine" 99 "$T/host" "$profiles" <"$T/bundle/config.json" 2>&1)"
+
+like 'contexts: a half of the multiprocessors each' '^GPU-.*: 72 multiprocessors$' \
+	"$("$T/contexts" "$T/host/usr/lib/x86_64-linux-gnu/libcuda.so.1")"
 
 # What the manager starts is the program bolt.
 export NVBIND_EXAMPLE_BOLT=$NVB_BUILD/bin/bolt NVBIND_EXAMPLE_ROOT=$T/host NVBIND_EXAMPLE_PROFILES=$profiles
