@@ -207,6 +207,28 @@ static int read_config(const struct reader *r, const struct nvb_cdi_item *item, 
 	return rc;
 }
 
+/* Names end up in messages, which are one line. */
+static bool is_plain(const char *s)
+{
+	for (; s && *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+/* Depth is bounded by the readers; an alias is looked at where it stands as well. */
+static int check_text(const struct reader *r, const struct nvb_cdi_node *node)
+{
+	int rc = 0;
+
+	if (!is_plain(node->text))
+		return fail(r, node->line, "a text holds a control character", NULL);
+	for (const struct nvb_cdi_item *item = node->first; rc == 0 && item; item = item->next)
+		rc = is_plain(item->key) ? check_text(r, item->node)
+					 : fail(r, item->line, "a key holds a control character", NULL);
+	return rc;
+}
+
 static int read_document(const struct reader *r, const struct nvb_cdi_node *root)
 {
 	static const char *const keys[] = {"version", "mig-configs"};
@@ -299,6 +321,8 @@ int nvb_mig_file_parse(
 		rc = read_toml(&r, data, size, &root);
 	else
 		rc = nvb_cdi_parse_yaml(&file.arena, data, size, file.name, &root, err);
+	if (rc == 0)
+		rc = check_text(&r, root);
 	if (rc == 0)
 		rc = read_document(&r, root);
 	if (rc < 0)

@@ -17,13 +17,16 @@ static const struct cache {
 	struct {
 		const char *name, *value, *reason;
 	} more[2];
+	enum { ANYWHERE, NATIVE, WSL2 } where; /* on WSL2 shaders are Mesa's */
 } caches[] = {
 	{"shaders", "shaders-size", "__GL_SHADER_DISK_CACHE_SIZE",
 		{"__GL_SHADER_DISK_CACHE_PATH", "VKD3D_SHADER_CACHE_PATH", "DXVK_STATE_CACHE_PATH"},
 		{{"__GL_SHADER_DISK_CACHE", "1", "compiled shaders are kept"},
 			{"__GL_SHADER_DISK_CACHE_SKIP_CLEANUP", "1",
-				"compiled shaders stay when the cache is large"}}},
-	{"kernels", "kernels-size", "CUDA_CACHE_MAXSIZE", {"CUDA_CACHE_PATH"}, {{0}}},
+				"compiled shaders stay when the cache is large"}},
+		NATIVE},
+	{"shaders", "shaders-size", "MESA_SHADER_CACHE_MAX_SIZE", {"MESA_SHADER_CACHE_DIR"}, {{0}}, WSL2},
+	{"kernels", "kernels-size", "CUDA_CACHE_MAXSIZE", {"CUDA_CACHE_PATH"}, {{0}}, ANYWHERE},
 };
 
 /* Where containers see them. */
@@ -42,7 +45,11 @@ static int add_bound(struct planner *planner, const struct cache *cache, const s
 {
 	char bytes[24];
 
-	snprintf(bytes, sizeof(bytes), "%" PRIu64, setting->amount);
+	/* Mesa takes a bare number for gigabytes ("Environment Variables", MESA_SHADER_CACHE_MAX_SIZE). */
+	if (cache->where == WSL2)
+		snprintf(bytes, sizeof(bytes), "%" PRIu64 "K", setting->amount / 1024);
+	else
+		snprintf(bytes, sizeof(bytes), "%" PRIu64, setting->amount);
 	return nvb_planner_variable(planner, setting, cache->bound, bytes, NULL);
 }
 
@@ -78,7 +85,11 @@ static int add_cache(struct planner *planner, const struct nvb_request *request,
 int nvb_planner_cache(
 	struct planner *planner, const struct nvb_request *request, const struct nvb_setting *setting)
 {
+	bool wsl2 = planner->inventory->platform == NVB_PLATFORM_WSL2;
+
 	for (size_t i = 0; i < NVB_ELEMENTS(caches); i++) {
+		if (caches[i].where != ANYWHERE && (caches[i].where == WSL2) != wsl2)
+			continue;
 		if (nvb_streq(caches[i].name, setting->name))
 			return setting->amount ? add_cache(planner, request, &caches[i], setting) : 0;
 		if (nvb_streq(caches[i].size, setting->name))

@@ -34,6 +34,8 @@ for what in '/tmp/.X11-unix/X0' 'DISPLAY=:0' '/mnt/wslg/runtime-dir/wayland-0' '
 	'GALLIUM_DRIVER=d3d12' 'MESA_D3D12_DEFAULT_ADAPTER_NAME=NVIDIA' '/usr/lib/wsl/lib/libd3d12.so'; do
 	like "gaming: $what" "$what( |$)" "$plan"
 done
+like "gaming: Mesa's shaders are kept" 'MESA_SHADER_CACHE_DIR=/var/cache/nvbind/shaders' "$plan"
+unlike 'gaming: no variable that only NVIDIA reads' '__GL_SHADER' "$plan"
 unlike 'compute alone: no Mesa' 'GALLIUM_DRIVER|wslg' "$(one plan --gpu all --capabilities compute)"
 rm "$T/one/mnt/wslg/PulseServer"
 unlike 'what WSLg lacks is left out' 'PULSE_SERVER' "$(one plan --gpu all --profile gaming 2>/dev/null)"
