@@ -331,8 +331,9 @@ uint32_t sim_change_apply(
 	if (rc < 0)
 		return rc == -EROFS ? NVML_NO_PERMISSION : NVML_OPERATING_SYSTEM;
 	struct sim_gpu *draft = sim_draft_gpu(map, change->gpu);
-	uint32_t nvml = draft->faults & (SIM_FAULT_LOST | SIM_FAULT_OFF_BUS)
-				? NVML_GPU_IS_LOST
+	uint32_t nvml = draft->faults & (SIM_FAULT_LOST | SIM_FAULT_OFF_BUS) ? NVML_GPU_IS_LOST
+			: draft->faults & SIM_FAULT_NO_PERMISSION
+				? NVML_NO_PERMISSION
 				: handlers[change->kind](map, draft, change, &created);
 	if (nvml == NVML_OK) {
 		sim_publish_gpu(map, change->gpu);

@@ -266,6 +266,7 @@ static const struct failure {
 	{"irq", SIM_FAULT_IRQ, 0},
 	{"ecc", SIM_FAULT_ECC, 48},
 	{"hang", SIM_FAULT_HANG, 0},
+	{"no-permission", SIM_FAULT_NO_PERMISSION, 0},
 };
 
 /* nvmlEventType* bits. */
@@ -287,7 +288,7 @@ static int find_failure(const char *word, const struct failure **out, nvb_error 
 	nearest = nvb_nearest(word, names, NVB_ELEMENTS(names));
 	rc = nvb_fail(err, NVB_ERR_INVALID, "there is no fault '%s'", word);
 	return nearest ? nvb_hint(err, rc, "did you mean %s?", nearest)
-		       : nvb_hint(err, rc, "lost, off-bus, reset, power, irq, ecc, hang, xid N or none");
+		       : nvb_hint(err, rc, "lost, off-bus, reset, power, irq, ecc, hang, no-permission, xid N or none");
 }
 
 static void post(struct sim_map *map, uint32_t gpu, uint64_t type, uint64_t data)

@@ -289,7 +289,7 @@ static const struct nvb_verb verbs[] = {
 		.max_args = NVB_ARGS_ANY},
 	{.name = "fail",
 		.summary = "break a GPU, or mend it",
-		.synopsis = "DIR gpu N lost|off-bus|reset|power|irq|ecc|hang|xid NUMBER|mig COUNT TRAP|none",
+		.synopsis = "DIR gpu N lost|off-bus|reset|power|irq|ecc|hang|no-permission|xid NUMBER|mig COUNT TRAP|none",
 		.description = "mig COUNT TRAP: what becomes of the COUNTth change of the card's MIG from now on. "
 			       "kill-before and kill-after kill the program that asked for it; in-use, "
 			       "no-resources, no-permission and unknown are NVML's answer.",

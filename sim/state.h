@@ -69,6 +69,7 @@ enum sim_fault {
 	SIM_FAULT_IRQ = 1u << 4,     /* interrupt trouble: IRQ_ISSUE */
 	SIM_FAULT_ECC = 1u << 5,     /* uncorrectable ECC error pending: contexts fail */
 	SIM_FAULT_HANG = 1u << 6,    /* calls answer TIMEOUT */
+	SIM_FAULT_NO_PERMISSION = 1u << 7, /* changes are refused, root's as well: a locked-down machine */
 };
 
 /* Flags of the machine. */
