@@ -52,6 +52,15 @@ static void place(struct reader *r, struct nvb_setting *s, unsigned line)
 	s->line = line;
 }
 
+/* What a parser says of a value, with its place; that there is no memory has none. */
+static int refuse_value(const struct nvb_toml *doc, const struct nvb_toml_value *v, const nvb_error *why,
+	nvb_error **err)
+{
+	if (nvb_error_code(why) == NVB_ERR_NO_MEMORY)
+		return nvb_fail_oom(err);
+	return nvb_toml_fail(doc, v, err, "%s", nvb_error_message(why));
+}
+
 static int read_capabilities(struct reader *r, nvb_error **err)
 {
 	const struct nvb_toml_value *list = NULL;
@@ -68,7 +77,7 @@ static int read_capabilities(struct reader *r, nvb_error **err)
 		if (rc < 0)
 			return rc;
 		if (nvb_capabilities_parse(word, &bits, &why) < 0)
-			return nvb_toml_fail(r->doc, v, err, "%s", nvb_error_message(why));
+			return refuse_value(r->doc, v, why, err);
 		all |= bits;
 	}
 	if (rc == 0 && list)
@@ -161,7 +170,7 @@ static int read_amount(
 	else if (!bytes)
 		return nvb_toml_fail(r->doc, v, r->err, "neither a number nor \"unlimited\"");
 	else if (nvb_parse_size(text, "the amount", out, &why) < 0)
-		return nvb_toml_fail(r->doc, v, r->err, "%s", nvb_error_message(why));
+		return refuse_value(r->doc, v, why, r->err);
 	return 0;
 }
 
@@ -180,8 +189,7 @@ static int read_knob(struct reader *r, const struct nvb_toml_value *v, const cha
 
 	if (rc < 0 || nvb_knob_parse(nvb_knob_find(name), *value, &parsed, &why) == 0)
 		return rc;
-	return nvb_hint(r->err, nvb_toml_fail(r->doc, v, r->err, "%s", nvb_error_message(why)), "%s",
-		nvb_error_hint(why));
+	return nvb_hint(r->err, refuse_value(r->doc, v, why, r->err), "%s", nvb_error_hint(why));
 }
 
 /* What the value is: a number in *amount, and where words tell more, *value. */
