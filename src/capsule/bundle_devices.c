@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "capsule/bundle_parts.h"
+#include "capsule/runtime_call.h"
 
 /* One device node inside. */
 struct node {
@@ -233,11 +234,7 @@ int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 			",{\"allow\":true,\"type\":\"%c\",\"major\":%u,\"minor\":%u,\"access\":\"%s\"}",
 			list.nodes[i].type, list.nodes[i].major, list.nodes[i].minor, list.nodes[i].access);
 	nvb_sb_addc(out, ']');
-	if (bundle->cpus) {
-		nvb_sb_add(out, ",\"cpu\":{\"cpus\":");
-		nvb_sb_add_json(out, bundle->cpus);
-		nvb_sb_addc(out, '}');
-	}
+	nvb_resources_write(&bundle->spec->resources, bundle->cpus, out);
 	nvb_sb_addc(out, '}');
 	return 0;
 }

@@ -3,76 +3,156 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "capsule/record.h"
+
+const struct nvb_choice nvb_capsule_states[] = {
+	{"created", NVB_CAPSULE_CREATED},
+	{"starting", NVB_CAPSULE_STARTING},
+	{"running", NVB_CAPSULE_RUNNING},
+	{"paused", NVB_CAPSULE_PAUSED},
+	{"restarting", NVB_CAPSULE_RESTARTING},
+	{"exited", NVB_CAPSULE_EXITED},
+	{"dead", NVB_CAPSULE_DEAD},
+	{NULL},
+};
 
 struct list {
 	struct nvb_capsule_info *items;
 	size_t count, capacity;
 };
 
+void nvb_capsule_info_release(struct nvb_capsule_info *info)
+{
+	free(info->name);
+	free(info->image);
+	free(info->command);
+	free(info->ports);
+	free(info->health);
+	free(info->error);
+	*info = (struct nvb_capsule_info){0};
+}
+
 void nvb_capsules_free(struct nvb_capsule_info *list, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		free(list[i].name);
-		free(list[i].image);
-	}
+	for (size_t i = 0; i < count; i++)
+		nvb_capsule_info_release(&list[i]);
 	free(list);
 }
 
-static bool has(const struct list *list, const char *id)
+static void read_info(const char *record, const char *id, struct nvb_capsule_info *info)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (nvb_streq(list->items[i].id, id))
-			return true;
-	return false;
+	*info = (struct nvb_capsule_info){
+		.status = (int)nvb_record_number(record, "status", -1),
+		.created = nvb_record_number(record, "created", 0),
+		.since = nvb_record_number(record, "since", 0),
+		.ended = nvb_record_number(record, "ended", 0),
+		.began = nvb_record_number(record, "began", 0),
+		.restarts = (uint64_t)nvb_record_number(record, "restarts", 0),
+		.stopped = nvb_record_flag(record, "stopped"),
+		.name = nvb_record_value(record, "name"),
+		.image = nvb_record_value(record, "image"),
+		.command = nvb_record_value(record, "command"),
+		.ports = nvb_record_value(record, "ports"),
+		.health = nvb_record_value(record, "health"),
+		.error = nvb_record_value(record, "error"),
+	};
+	memcpy(info->id, id, sizeof(info->id));
+	if (!info->since)
+		info->since = info->ended ? info->ended : info->began;
 }
 
-static int add(struct list *list, int directory, const char *id, bool running, nvb_error **err)
+/* The first process, if it lives. */
+static pid_t living_init(int directory)
 {
-	_cleanup_free_ char *path = NULL, *record = NULL, *created = NULL, *status = NULL;
-	struct nvb_capsule_info info = {.running = running, .status = -1};
-	uint64_t number;
+	_cleanup_free_ char *text = NULL;
+	uint64_t started;
+	int pid;
 
-	if (has(list, id))
+	if (nvb_file_read(directory, "init", 64, &text, NULL, NULL) < 0 ||
+		sscanf(text, "%d %" SCNu64, &pid, &started) != 2 || !nvb_proc_is_alive(pid, started))
 		return 0;
-	if (asprintf(&path, "%s/record", id) < 0)
-		return nvb_fail_oom(err);
-	/* One without a record is just being made or removed. */
-	if (nvb_file_read(directory, path, 1 << 16, &record, NULL, NULL) < 0)
+	return pid;
+}
+
+/* Whoever has the lock keeps the record true, and what it says is believed without looking any further. */
+static void judge_running(int directory, const char *record, struct nvb_capsule_info *info)
+{
+	_cleanup_free_ char *said = nvb_record_value(record, "state");
+	int state = NVB_CAPSULE_RUNNING;
+
+	if (said)
+		nvb_choice_parse(nvb_capsule_states, said, "state", &state, NULL);
+	info->state = (enum nvb_capsule_state)state;
+	if (flock(directory, LOCK_SH | LOCK_NB) < 0)
+		return;
+	flock(directory, LOCK_UN);
+	info->init = living_init(directory);
+	info->unsupervised = info->init > 0;
+	if (!info->init)
+		info->state = NVB_CAPSULE_DEAD;
+}
+
+static void judge_kept(struct nvb_capsule_info *info)
+{
+	info->state = info->began || info->ended ? NVB_CAPSULE_EXITED : NVB_CAPSULE_CREATED;
+}
+
+/* 0 also when there is none: one without a record is just being made or removed. */
+static int add(struct list *list, int parent, const char *id, bool running, nvb_error **err)
+{
+	_cleanup_close_ int directory = openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_free_ char *record = NULL;
+
+	if (directory < 0 || nvb_file_read(directory, "record", NVB_RECORD_MOST, &record, NULL, NULL) < 0)
 		return 0;
-	created = nvb_record_value(record, "created");
-	status = nvb_record_value(record, "status");
-	memcpy(info.id, id, sizeof(info.id));
-	if (created && nvb_parse_u64(created, &number))
-		info.created = (long long)number;
-	if (status && nvb_parse_u64(status, &number))
-		info.status = (int)number;
 	if (!NVB_GROW(list->items, list->count, list->capacity))
 		return nvb_fail_oom(err);
-	info.name = nvb_record_value(record, "name");
-	info.image = nvb_record_value(record, "image");
-	list->items[list->count++] = info;
+	read_info(record, id, &list->items[list->count]);
+	if (running)
+		judge_running(directory, record, &list->items[list->count]);
+	else
+		judge_kept(&list->items[list->count]);
+	list->count++;
 	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct nvb_capsule_info *)a)->id, ((const struct nvb_capsule_info *)b)->id);
+}
+
+/* `known`: the first so many of the list, by id. */
+static bool has(const struct list *list, size_t known, const char *id)
+{
+	struct nvb_capsule_info key;
+
+	memcpy(key.id, id, sizeof(key.id));
+	return known && bsearch(&key, list->items, known, sizeof(key), by_id);
 }
 
 static int add_all(struct list *list, const char *base, bool running, nvb_error **err)
 {
-	_cleanup_free_ char *path = NULL;
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *path = nvb_state_join(base, "capsules");
+	_cleanup_closedir_ DIR *dir = path ? opendir(path) : NULL;
 	const struct dirent *entry;
+	size_t known = list->count;
 	int rc = 0;
 
-	if (asprintf(&path, "%s/capsules", base) < 0)
+	if (!path)
 		return nvb_fail_oom(err);
-	dir = opendir(path);
+	if (known)
+		qsort(list->items, known, sizeof(*list->items), by_id);
 	while (rc == 0 && dir && (entry = readdir(dir)))
-		if (nvb_record_is_id(entry->d_name))
+		if (nvb_record_is_id(entry->d_name) && !has(list, known, entry->d_name))
 			rc = add(list, dirfd(dir), entry->d_name, running, err);
 	return rc;
 }
@@ -86,13 +166,13 @@ static int by_age(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-int nvb_capsules_list(
-	const struct nvb_state *state, struct nvb_capsule_info **out, size_t *count, nvb_error **err)
+int nvb_capsules_list(const struct nvb_state *state, bool all, struct nvb_capsule_info **out, size_t *count,
+	nvb_error **err)
 {
 	struct list list = {0};
 	int rc = add_all(&list, state->run, true, err);
 
-	if (rc == 0)
+	if (rc == 0 && all)
 		rc = add_all(&list, state->data, false, err);
 	if (rc < 0) {
 		nvb_capsules_free(list.items, list.count);
@@ -105,48 +185,29 @@ int nvb_capsules_list(
 	return 0;
 }
 
-static int find(const struct nvb_capsule_info *list, size_t count, const char *which,
-	const struct nvb_capsule_info **found, nvb_error **err)
+int nvb_capsule_info_of(
+	const struct nvb_state *state, const char *id, struct nvb_capsule_info *info, nvb_error **err)
 {
-	size_t matches = 0;
+	const char *const bases[] = {state->run, state->data};
+	struct list list = {0};
+	int rc = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		bool exact = nvb_streq0(list[i].name, which) || nvb_streq(list[i].id, which);
+	for (size_t i = 0; rc == 0 && !list.count && i < NVB_ELEMENTS(bases); i++) {
+		_cleanup_free_ char *path = nvb_state_join(bases[i], "capsules");
+		_cleanup_close_ int parent = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-		if (!exact && (strlen(which) < 4 || !nvb_after(list[i].id, which)))
-			continue;
-		*found = &list[i];
-		if (exact)
-			return 0;
-		matches++;
+		rc = add(&list, parent, id, i == 0, err);
+		if (rc == 0 && i == 0 && list.count && !list.items[0].init) {
+			_cleanup_close_ int directory =
+				openat(parent, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+			list.items[0].init = living_init(directory);
+		}
 	}
-	if (matches == 1)
-		return 0;
-	if (matches)
-		return nvb_fail(err, NVB_ERR_INVALID, "%s: %zu capsules begin so", which, matches);
-	return nvb_hint(err, nvb_fail(err, NVB_ERR_NOT_FOUND, "no capsule '%s'", which),
-		"'bolt capsule ps' lists them");
-}
-
-int nvb_capsules_remove(const struct nvb_state *state, const char *which, nvb_error **err)
-{
-	const struct nvb_capsule_info *capsule = NULL;
-	_cleanup_free_ char *data = NULL, *name = NULL;
-	struct nvb_capsule_info *list = NULL;
-	size_t count = 0;
-	int rc = nvb_capsules_list(state, &list, &count, err);
-
+	if (rc == 0 && !list.count)
+		rc = nvb_fail(err, NVB_ERR_NOT_FOUND, "no capsule %.12s", id);
 	if (rc == 0)
-		rc = find(list, count, which, &capsule, err);
-	if (rc == 0 && capsule->running)
-		rc = nvb_fail(err, NVB_ERR_BUSY, "capsule %s is running", which);
-	if (rc == 0 && asprintf(&data, "%s/capsules/%s", state->data, capsule->id) < 0)
-		rc = nvb_fail_oom(err);
-	if (rc == 0)
-		rc = nvb_file_remove_tree(AT_FDCWD, data, err);
-	/* The name last: until then it says whose the rest is. */
-	if (rc == 0 && capsule->name && asprintf(&name, "%s/names/%s", state->data, capsule->name) >= 0)
-		unlink(name);
-	nvb_capsules_free(list, count);
+		*info = list.items[0];
+	free(list.items);
 	return rc;
 }

@@ -129,7 +129,8 @@ static int create_locked(struct nvb_entry *entry, const char *record, nvb_error 
 }
 
 /* The record of one that is to be kept stands there from the start: /run does not outlive the host. */
-static int make_data(const struct nvb_entry *entry, const char *record, nvb_error **err)
+static int make_data(const struct nvb_entry *entry, const struct nvb_entry_options *options,
+	const char *record, nvb_error **err)
 {
 	_cleanup_free_ char *path = nvb_state_join(entry->data, "record");
 
@@ -137,8 +138,11 @@ static int make_data(const struct nvb_entry *entry, const char *record, nvb_erro
 		return nvb_fail_oom(err);
 	if (!entry->resumed && mkdir(entry->data, 0700) < 0)
 		return nvb_fail_errno(err, errno, "%s", entry->data);
-	if (!entry->keep)
+	if (options->parked)
 		return 0;
+	/* One that goes when it ends is none that a host which has started finds again. */
+	if (!entry->keep)
+		return unlink(path) == 0 || errno == ENOENT ? 0 : nvb_fail_errno(err, errno, "%s", path);
 	return nvb_file_write_unflushed(AT_FDCWD, path, record, strlen(record), 0600, err);
 }
 
@@ -204,7 +208,7 @@ int nvb_entry_begin(const struct nvb_state *state, const struct nvb_entry_option
 	if (rc == 0 && !entry.resumed)
 		rc = nvb_name_claim(state, entry.name, entry.id, err);
 	if (rc == 0)
-		rc = make_data(&entry, record, err);
+		rc = make_data(&entry, options, record, err);
 	if (rc < 0) {
 		if (lock >= 0)
 			undo(state, &entry);
@@ -297,4 +301,39 @@ int nvb_entry_open(
 	}
 	*out = entry;
 	return 0;
+}
+
+void nvb_entry_forget_init(const struct nvb_entry *entry)
+{
+	_cleanup_free_ char *path = nvb_state_join(entry->run, "init");
+
+	if (path)
+		unlink(path);
+}
+
+static char *read_key(const struct nvb_entry *entry, const char *key)
+{
+	_cleanup_free_ char *path = nvb_state_join(entry->run, "record"), *text = NULL;
+
+	if (!path || nvb_file_read(AT_FDCWD, path, NVB_RECORD_MOST, &text, NULL, NULL) < 0)
+		return NULL;
+	return nvb_record_value(text, key);
+}
+
+void nvb_entry_refresh(const struct nvb_state *state, struct nvb_entry *entry)
+{
+	char *runtime = read_key(entry, "runtime");
+
+	if (!runtime)
+		return;
+	free(entry->runtime);
+	entry->runtime = runtime;
+	fill_runtime_root(state, entry);
+}
+
+bool nvb_entry_is(const struct nvb_entry *entry, const char *what)
+{
+	_cleanup_free_ char *said = read_key(entry, "state");
+
+	return nvb_streq0(said, what);
 }

@@ -74,18 +74,14 @@ void nvb_state_empty_trash(const struct nvb_state *state)
 }
 
 /* What is only true of one that runs. */
-static const char *const passing[] = {
-	"pid", "started", "cgroup", "runtime", "detached", "resumed", "state", "since", "health", NULL};
+static const char *const passing[] = {"pid", "started", "cgroup", "runtime", "detached", "resumed", "state",
+	"since", "health", "stdout", "stderr", "holder", NULL};
 
-/* A capsule that is kept says in its own directory what it was and how it ended. What somebody stopped stays
- * stopped when the machine goes down: that is flushed to disk. */
-static int keep_record(const struct nvb_entry *entry, int status, nvb_error **err)
+/* The record in /run without that; malloc'd. */
+static int lasting_record(const struct nvb_entry *entry, char **out, nvb_error **err)
 {
-	_cleanup_free_ char *from = nvb_state_join(entry->run, "record"),
-			    *to = nvb_state_join(entry->data, "record"), *text = NULL;
-	_cleanup_strbuf_ struct nvb_strbuf more = {0};
-	int rc = from && to ? nvb_file_read(AT_FDCWD, from, NVB_RECORD_MOST, &text, NULL, err)
-			    : nvb_fail_oom(err);
+	_cleanup_free_ char *from = nvb_state_join(entry->run, "record"), *text = NULL;
+	int rc = from ? nvb_file_read(AT_FDCWD, from, NVB_RECORD_MOST, &text, NULL, err) : nvb_fail_oom(err);
 
 	for (const char *const *key = passing; rc == 0 && *key; key++) {
 		char *without = nvb_record_set(text, *key, NULL);
@@ -94,6 +90,46 @@ static int keep_record(const struct nvb_entry *entry, int status, nvb_error **er
 		text = without;
 		rc = text ? 0 : nvb_fail_oom(err);
 	}
+	if (rc == 0)
+		*out = NVB_TAKE_PTR(text);
+	return rc;
+}
+
+/* So that a name in it outlives a crash of the machine. */
+static void flush_directory(const char *base, const char *name)
+{
+	_cleanup_free_ char *path = nvb_state_join(base, name);
+	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		fsync(fd);
+}
+
+int nvb_entry_park(const struct nvb_state *state, struct nvb_entry *entry, nvb_error **err)
+{
+	_cleanup_free_ char *path = nvb_state_join(entry->data, "record"), *text = NULL;
+	int rc = path ? lasting_record(entry, &text, err) : nvb_fail_oom(err);
+
+	if (rc == 0)
+		rc = nvb_file_write(AT_FDCWD, path, text, strlen(text), 0600, err);
+	if (rc < 0)
+		return rc;
+	flush_directory(entry->data, ".");
+	flush_directory(state->data, "capsules");
+	flush_directory(state->data, "names");
+	rc = nvb_file_remove_tree(AT_FDCWD, entry->run, err);
+	nvb_entry_release(entry);
+	return rc;
+}
+
+/* A capsule that is kept says in its own directory what it was and how it ended. What somebody stopped stays
+ * stopped when the machine goes down: that is flushed to disk. */
+static int keep_record(const struct nvb_entry *entry, int status, nvb_error **err)
+{
+	_cleanup_free_ char *to = nvb_state_join(entry->data, "record"), *text = NULL;
+	_cleanup_strbuf_ struct nvb_strbuf more = {0};
+	int rc = to ? lasting_record(entry, &text, err) : nvb_fail_oom(err);
+
 	if (rc < 0)
 		return rc;
 	nvb_sb_addf(&more, "%sended %lld\n", text, (long long)time(NULL));

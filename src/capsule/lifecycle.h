@@ -39,7 +39,6 @@ int nvb_capsule_create(const struct nvb_run_host *host, const struct nvb_state *
 struct nvb_capsule_start {
 	char id[NVB_CAPSULE_ID + 1];
 	int report; /* readable when there is something to be said; -1: none under way */
-	pid_t supervisor;
 };
 
 /* Begins to start one. NVB_ERR_CONFLICT when it runs already. */
@@ -78,7 +77,8 @@ int nvb_capsule_unpause(
 int nvb_capsule_remove(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	bool force, nvb_error **err);
 
-int nvb_capsule_rename(const struct nvb_state *state, const char *id, const char *name, nvb_error **err);
+int nvb_capsule_rename(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	const char *name, nvb_error **err);
 
 /* Writes the changed definition down and, where it runs, applies its limits and restart policy at once. The
  * name cannot be changed so. */

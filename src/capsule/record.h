@@ -31,7 +31,5 @@ char *nvb_state_join(const char *a, const char *b);
 bool nvb_entry_fill_paths(const struct nvb_state *state, struct nvb_entry *entry);
 /* Whether the container was started. */
 bool nvb_entry_has_init(const struct nvb_entry *entry);
-/* Lets the runtime end the container its own way, hooks included. */
-void nvb_entry_delete_by_runtime(const struct nvb_entry *entry, const struct nvb_log *log);
 
 #endif

@@ -76,6 +76,10 @@ int nvb_entry_begin(const struct nvb_state *state, const struct nvb_entry_option
 int nvb_entry_use_runtime(
 	const struct nvb_state *state, struct nvb_entry *entry, const char *runtime, nvb_error **err);
 
+/* One that was made to be started another time: its record is complete and outlives a crash of the machine.
+ * Releases the entry when it succeeds. */
+int nvb_entry_park(const struct nvb_state *state, struct nvb_entry *entry, nvb_error **err);
+
 /* Records the container's first process. */
 int nvb_entry_started(const struct nvb_entry *entry, pid_t init, nvb_error **err);
 /* Which that is; false when none was recorded. It may be gone. */
@@ -104,6 +108,18 @@ bool nvb_entry_clear(const struct nvb_state *state, const struct nvb_entry *entr
  */
 void nvb_entry_end(
 	const struct nvb_state *state, struct nvb_entry *entry, int status, const struct nvb_log *log);
+
+/* Ends its container by force: one that a killed process left, or that came up half. */
+void nvb_entry_kill(const struct nvb_entry *entry, const struct nvb_log *log);
+
+/* The container has ended and another one may follow. */
+void nvb_entry_forget_init(const struct nvb_entry *entry);
+
+/* Reads anew which runtime has it. */
+void nvb_entry_refresh(const struct nvb_state *state, struct nvb_entry *entry);
+
+/* Whether the record says so: "running", "paused" ... */
+bool nvb_entry_is(const struct nvb_entry *entry, const char *what);
 
 /* Leaves everything as it is, but the lock. */
 void nvb_entry_release(struct nvb_entry *entry);

@@ -37,7 +37,7 @@ static void kill_init(const struct nvb_entry *entry)
 }
 
 /* Lets the runtime end the container its own way, hooks included; what it leaves we remove by hand. */
-void nvb_entry_delete_by_runtime(const struct nvb_entry *entry, const struct nvb_log *log)
+static void delete_by_runtime(const struct nvb_entry *entry, const struct nvb_log *log)
 {
 	_cleanup_free_ char *state =
 		entry->runtime_root ? nvb_state_join(entry->runtime_root, entry->id) : NULL;
@@ -57,6 +57,12 @@ void nvb_entry_delete_by_runtime(const struct nvb_entry *entry, const struct nvb
 	}
 	if (pid > 0 && waitpid(pid, NULL, 0) == pid)
 		nvb_debug(log, "deleted container %s by %s", entry->id, entry->runtime);
+}
+
+void nvb_entry_kill(const struct nvb_entry *entry, const struct nvb_log *log)
+{
+	kill_init(entry);
+	delete_by_runtime(entry, log);
 }
 
 /* True when there is a record of a capsule that was complete: then the directory in /run is that of a start
@@ -89,8 +95,7 @@ static void sweep_one(const struct nvb_state *state, const char *id, int lock, c
 	/* One that never came to run has nothing worth keeping. */
 	entry.keep = entry.keep && nvb_entry_has_init(&entry);
 	nvb_info(log, "removing what a killed bolt left of capsule %.12s", id);
-	kill_init(&entry);
-	nvb_entry_delete_by_runtime(&entry, log);
+	nvb_entry_kill(&entry, log);
 	/* It ended by force. */
 	nvb_entry_end(state, &entry, 128 + SIGKILL, log);
 }

@@ -94,6 +94,21 @@ static int receive_master(int connection, nvb_error **err)
 	return fd;
 }
 
+int nvb_terminal_take(struct nvb_terminal *t, int *master, nvb_error **err)
+{
+	_cleanup_close_ int connection = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC);
+	int fd;
+
+	if (connection < 0)
+		return nvb_fail_errno(err, errno, "the runtime sent no terminal");
+	fd = receive_master(connection, err);
+	if (fd < 0)
+		return fd;
+	fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	*master = fd;
+	return 0;
+}
+
 void nvb_terminal_resize(const struct nvb_terminal *t)
 {
 	struct winsize size;

@@ -37,6 +37,9 @@ nfds_t nvb_terminal_poll(const struct nvb_terminal *terminal, struct pollfd *fds
 int nvb_terminal_pump(struct nvb_terminal *terminal, bool interactive, struct nvb_stream *in,
 	struct nvb_stream *out, nvb_error **err);
 
+/* The master, once the runtime has ended well; the caller's to close. For who copies by itself. */
+int nvb_terminal_take(struct nvb_terminal *terminal, int *master, nvb_error **err);
+
 /* The caller's terminal has changed its size. */
 void nvb_terminal_resize(const struct nvb_terminal *terminal);
 

@@ -72,8 +72,8 @@ upper() {
 	data=$BOLT_DATA/capsules/$(readlink $BOLT_DATA/names/kept)
 	is "$WORLD: the upper directory holds what the program wrote" ./written "$(cd "$data/upper" && find . -mindepth 1)"
 	like "$WORLD: its record says how it ended" '^status 0$' "$(cat "$data/record")"
-	like "$WORLD: bolt capsule ps lists it" 'kept .*ended with 0' "$(bolt capsule ps)"
-	is "$WORLD: and as JSON" 'kept false 0' "$(bolt capsule ps --format json | jq -r '.[] | "\(.name) \(.running) \(.status)"')"
+	like "$WORLD: bolt capsule ps lists it" 'kept .*ended with 0' "$(bolt capsule ps -a)"
+	is "$WORLD: and as JSON" 'kept false 0' "$(bolt capsule ps -a --format json | jq -r '.[] | "\(.name) \(.running) \(.status)"')"
 	refuses "$WORLD: its name is taken" 125 "bolt capsule rm kept" surge --name kept "$ROOT" true
 	check "$WORLD: bolt capsule rm removes it" bolt capsule rm kept
 	refuses "$WORLD: once" 1 "no capsule 'kept'" bolt capsule rm kept

@@ -124,7 +124,7 @@ host_went_down() {
 	wait "${pids[@]}" 2>/dev/null || true
 	rm -rf /run/bolt/*
 	is 'the name of a capsule that went down with the host is free' 0 "$(status surge --name going "$ROOT" true)"
-	like 'one that was to be kept is listed' 'kept' "$(bolt capsule ps 2>&1)"
+	like 'one that was to be kept is listed' 'kept' "$(bolt capsule ps -a 2>&1)"
 	is 'with its file' 1 "$(find /var/lib/bolt/capsules -name mine | wc -l)"
 	is 'of the other nothing is left' 1 "$(find /var/lib/bolt/capsules -mindepth 1 -maxdepth 1 | wc -l)"
 	is 'the kept one can be removed' 0 "$(status bolt capsule rm kept)"

@@ -62,10 +62,103 @@ static const struct nvb_verb compose_verbs[] = {
 
 static const struct nvb_verb capsule_verbs[] = {
 	{
+		.name = "create",
+		.synopsis = "[NAME] [-- COMMAND [ARGUMENT...]]",
+		.summary = "make a capsule, to be started",
+		.description = "Makes a capsule from an image and keeps all that is said here: it is looked up "
+			       "anew at every start. The image is pulled when it is not here.",
+		.examples =
+			"  bolt capsule create gaming-workstation --image steam:latest --gpu all --profile gaming\n"
+			"  bolt capsule create trainer --image pytorch/pytorch:latest --gpu 0 -- python train.py\n",
+		.groups = capsule_create_groups,
+		.run = capsule_create,
+		.max_args = NVB_ARGS_ANY,
+		.failure = FAILURE,
+	},
+	{
+		.name = "start",
+		.synopsis = "[CAPSULE...]",
+		.summary = "start capsules",
+		.description = "Returns when each one's program runs; the exit status is 125 to 127 for one that "
+			       "could not be started, as of 'surge run'. Its output goes to its log.",
+		.groups = capsule_start_groups,
+		.run = capsule_start,
+		.max_args = NVB_ARGS_ANY,
+		.failure = FAILURE,
+	},
+	{
+		.name = "stop",
+		.synopsis = "CAPSULE...",
+		.summary = "end capsules, by force when their time is up",
+		.groups = capsule_stop_groups,
+		.run = capsule_stop,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "restart",
+		.synopsis = "CAPSULE...",
+		.summary = "stop capsules that run, and start them",
+		.groups = capsule_stop_groups,
+		.run = capsule_restart,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "kill",
+		.synopsis = "CAPSULE...",
+		.summary = "send capsules' programs a signal",
+		.groups = capsule_kill_groups,
+		.run = capsule_kill,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "pause",
+		.synopsis = "CAPSULE...",
+		.summary = "freeze all processes of capsules",
+		.run = capsule_pause,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "unpause",
+		.synopsis = "CAPSULE...",
+		.summary = "let paused capsules go on",
+		.run = capsule_unpause,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "rename",
+		.synopsis = "CAPSULE NAME",
+		.summary = "give a capsule another name",
+		.run = capsule_rename,
+		.min_args = 2,
+		.max_args = 2,
+	},
+	{
+		.name = "update",
+		.synopsis = "CAPSULE...",
+		.summary = "change capsules' limits and restart policy, also while they run",
+		.groups = capsule_update_groups,
+		.run = capsule_update,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
 		.name = "ps",
-		.summary = "list capsules that run and such as were kept",
+		.summary = "list capsules that run, or all",
 		.groups = capsule_ps_groups,
 		.run = capsule_ps,
+	},
+	{
+		.name = "inspect",
+		.synopsis = "CAPSULE...",
+		.summary = "print all that is known of capsules, as JSON",
+		.run = capsule_inspect,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
 	},
 	{
 		.name = "cp",
@@ -134,7 +227,8 @@ static const struct nvb_verb capsule_verbs[] = {
 	{
 		.name = "rm",
 		.synopsis = "CAPSULE...",
-		.summary = "remove capsules that were kept, by name or id",
+		.summary = "remove capsules with all their files",
+		.groups = capsule_rm_groups,
 		.run = capsule_rm,
 		.min_args = 1,
 		.max_args = NVB_ARGS_ANY,
@@ -199,7 +293,7 @@ static int logout(int argc, char **argv, nvb_error **err)
 
 static const struct nvb_verb verbs[] = {
 	{.name = "surge", .summary = "run capsules", .verbs = surge_verbs},
-	{.name = "capsule", .summary = "list and remove capsules", .verbs = capsule_verbs},
+	{.name = "capsule", .summary = "make, start, stop and look at capsules", .verbs = capsule_verbs},
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
 	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},

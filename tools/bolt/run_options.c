@@ -367,3 +367,24 @@ int run_options_update(struct nvb_capsule_definition *definition, bool *any, nvb
 		return -NVB_ERR_INVALID;
 	return nvb_definition_check(definition, err);
 }
+
+int run_options_apply_create(
+	int argc, char **argv, struct nvb_capsule_definition *definition, nvb_error **err)
+{
+	int rc;
+
+	if (argc > 0) {
+		if (opt.name)
+			return nvb_usage(err, "the capsule's name is given twice: '%s' and --name %s",
+				argv[0], opt.name);
+		opt.name = argv[0];
+	}
+	/* Docker's order of words would make the image a name. */
+	if (!opt.image)
+		return nvb_hint(
+			err, nvb_usage(err, "no image was named"), "bolt capsule create NAME --image IMAGE");
+	rc = run_options_apply(definition, err);
+	if (rc == 0 && argc > 1)
+		rc = nvb_definition_set_command(definition, (const char *const *)argv + 1, err);
+	return rc;
+}

@@ -12,6 +12,9 @@
 extern const struct nvb_option_group surge_run_groups[], capsule_create_groups[], capsule_update_groups[];
 
 int run_options_apply(struct nvb_capsule_definition *definition, nvb_error **err);
+/* The arguments of `capsule create`, too: the name, the command. */
+int run_options_apply_create(
+	int argc, char **argv, struct nvb_capsule_definition *definition, nvb_error **err);
 /* -d */
 bool run_options_detach(void);
 /* Lays those of `capsule update` over a definition; *any: whether there is one. */

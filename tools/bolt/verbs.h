@@ -17,7 +17,19 @@ int surge_config(int argc, char **argv, nvb_error **err);
 
 extern const struct nvb_option_group capsule_ps_groups[];
 int capsule_ps(int argc, char **argv, nvb_error **err);
+int capsule_inspect(int argc, char **argv, nvb_error **err);
+int capsule_create(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group capsule_start_groups[], capsule_stop_groups[], capsule_kill_groups[],
+	capsule_rm_groups[];
+int capsule_start(int argc, char **argv, nvb_error **err);
+int capsule_stop(int argc, char **argv, nvb_error **err);
+int capsule_restart(int argc, char **argv, nvb_error **err);
+int capsule_kill(int argc, char **argv, nvb_error **err);
+int capsule_pause(int argc, char **argv, nvb_error **err);
+int capsule_unpause(int argc, char **argv, nvb_error **err);
 int capsule_rm(int argc, char **argv, nvb_error **err);
+int capsule_rename(int argc, char **argv, nvb_error **err);
+int capsule_update(int argc, char **argv, nvb_error **err);
 
 extern const struct nvb_option_group capsule_exec_groups[];
 int capsule_exec(int argc, char **argv, nvb_error **err);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_SUPERVISOR_PRIVATE_H
+#define NVB_SUPERVISOR_PRIVATE_H
+
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capsule/definition.h"
+#include "capsule/exec.h"
+#include "capsule/image.h"
+#include "supervisor/health.h"
+#include "supervisor/log.h"
+#include "supervisor/pipes.h"
+#include "supervisor/starter.h"
+#include "supervisor/streams.h"
+#include "supervisor/supervisor.h"
+
+/* The inside of a supervisor, for the files that make it up. */
+
+enum nvb_phase {
+	NVB_PHASE_STARTING,
+	NVB_PHASE_RUNNING,
+	NVB_PHASE_WAITING, /* to be started again */
+	NVB_PHASE_ENDED,
+};
+
+enum { NVB_CLIENTS = 64 };
+
+/* Somebody connected to the control socket. */
+struct nvb_client {
+	int socket;
+	bool waits; /* for the end */
+};
+
+struct nvb_supervisor {
+	const struct nvb_run_host *host;
+	struct nvb_state state;
+	struct nvb_capsule_definition definition;
+	struct nvb_entry entry;
+	struct nvb_image image;
+	bool image_open;
+	enum nvb_phase phase;
+
+	int report; /* to who wants the capsule started; -1: told */
+	int listener;
+	struct nvb_client clients[NVB_CLIENTS];
+	size_t client_count;
+
+	struct nvb_pipes pipes;
+	struct nvb_log_writer *log;
+	struct nvb_streams *streams;
+	struct nvb_health_check check;
+	struct nvb_exec_target target;
+	struct nvb_health *health; /* NULL: no check */
+
+	pid_t starter;
+	int starter_report;
+	pid_t init;
+	int init_gone; /* pidfd */
+	bool child;    /* the container is ours to wait for */
+	bool paused;
+	int stop_signal; /* of the program */
+	int status;	 /* of the last run; -1 unknown */
+
+	/* Nanoseconds of the monotonic clock; 0: never. */
+	uint64_t began, kill_at, start_at;
+	uint64_t delay;
+};
+
+uint64_t nvb_supervisor_now(void);
+
+/* supervised.c: what happens to the container. */
+
+/* Begins to start it. */
+int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err);
+/* The starter's report is there. */
+void nvb_supervised_started(struct nvb_supervisor *s);
+/* The container's first process has ended. */
+void nvb_supervised_ended(struct nvb_supervisor *s);
+/* Takes over a container that another supervisor started; it may have ended since. */
+void nvb_supervised_adopt(struct nvb_supervisor *s);
+/* What the clock asks for. */
+void nvb_supervised_turn(struct nvb_supervisor *s);
+void nvb_supervised_signal(struct nvb_supervisor *s, int signal);
+/* It shall end. */
+void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds);
+int nvb_supervised_freeze(struct nvb_supervisor *s, bool freeze, nvb_error **err);
+/* The definition is read anew and its limits applied. */
+int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err);
+/* Gives all back and tells those who wait. Nothing but leaving can follow. */
+void nvb_supervised_finish(struct nvb_supervisor *s);
+
+/* supervisor.c */
+
+/* Starts a supervisor for one that has none any more. Takes the entry over, and with it the lock. */
+int nvb_supervisor_adopt(const struct nvb_run_host *host, const struct nvb_state *state,
+	struct nvb_entry *entry, nvb_error **err);
+
+/* restart.c */
+
+/* Whether a run that ended with this status (-1 unknown) is followed by another, and after how long. */
+bool nvb_restart_wanted(const struct nvb_capsule_definition *definition, int status, uint64_t restarts);
+/* As docker: 100 ms, doubled each time up to a minute; from the beginning after ten seconds of running. */
+uint64_t nvb_restart_delay(uint64_t last, uint64_t ran);
+
+/* control.c */
+
+int nvb_control_open(struct nvb_supervisor *s, nvb_error **err);
+void nvb_control_accept(struct nvb_supervisor *s);
+/* What client `i` sent; true when it is gone from the list. */
+bool nvb_control_read(struct nvb_supervisor *s, size_t i);
+void nvb_control_ended(struct nvb_supervisor *s);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/starter.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "capsule/start.h"
+#include "capsule/terminal.h"
+#include "supervisor/report.h"
+
+/* In the child. */
+struct starting {
+	const struct nvb_starter *starter;
+	struct nvb_start start;
+	struct nvb_terminal terminal;
+};
+
+static int open_terminal(struct nvb_start *start, nvb_error **err)
+{
+	struct starting *s = start->data;
+
+	return start->spec->terminal ? nvb_terminal_open(&s->terminal, start->state.workspace, err) : 0;
+}
+
+/* What a failed runtime wrote, which is in the pipe of the container that never came to be. */
+static void read_said(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (fd >= 0 && used + 1 < size && (n = read(fd, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+}
+
+static int wait_for_runtime(struct starting *s, pid_t runtime, int *status, nvb_error **err)
+{
+	struct nvb_start *start = &s->start;
+	int ended;
+	char said[2048];
+
+	while (waitpid(runtime, &ended, 0) < 0)
+		if (errno != EINTR)
+			return nvb_fail_errno(err, errno, "waiting for %s", start->runtime);
+	if (WIFEXITED(ended) && WEXITSTATUS(ended) == 0)
+		return 0;
+	read_said(s->starter->error, said, sizeof(said));
+	*status = nvb_launch_failure(&start->launch, ended, start->process.args[0], said, err);
+	return -(int)nvb_error_code(*err);
+}
+
+static int launch(struct starting *s, pid_t *init, int *master, int *status, nvb_error **err)
+{
+	struct nvb_start *start = &s->start;
+	pid_t runtime;
+	int rc = nvb_start_check_program(start, status, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < NVB_ELEMENTS(start->launch.stdio); i++)
+		start->launch.stdio[i] = s->starter->pipes->given[i];
+	start->launch.console = s->terminal.socket_path;
+	runtime = nvb_start_launch(start, err);
+	if (runtime < 0)
+		return runtime;
+	rc = wait_for_runtime(s, runtime, status, err);
+	if (rc == 0 && start->spec->terminal)
+		rc = nvb_terminal_take(&s->terminal, master, err);
+	if (rc == 0)
+		rc = nvb_launch_init(&start->launch, init, err);
+	return rc < 0 ? rc : nvb_start_note(start, *init, err);
+}
+
+/* Asleep until the container has ended, so that somebody has its terminal. */
+static void hold_terminal(pid_t init)
+{
+	struct pollfd gone = {.fd = (int)syscall(SYS_pidfd_open, init, 0), .events = POLLIN};
+
+	while (gone.fd >= 0 && poll(&gone, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+/* Whoever waits for the end of our output, or for a lock that the supervisor has, shall not wait for a
+ * holder: all but the master goes. */
+static void close_all_but(int fd)
+{
+	if (dup2(fd, NVB_TERMINAL_HELD) == NVB_TERMINAL_HELD)
+		close_range(NVB_TERMINAL_HELD + 1, ~0U, 0);
+	close_range(0, NVB_TERMINAL_HELD - 1, 0);
+}
+
+static _Noreturn void run(const struct nvb_starter *starter, int socket)
+{
+	struct starting s = {.starter = starter, .terminal = NVB_TERMINAL_INIT};
+	_cleanup_error_ nvb_error *err = NULL;
+	int status = 125, master = -1, rc;
+	pid_t init = 0;
+
+	nvb_start_init(&s.start, starter->host, starter->definition);
+	s.start.entered = open_terminal;
+	s.start.data = &s;
+	s.start.entry = *starter->entry;
+	s.start.image = *starter->image;
+	s.start.image_open = true;
+	rc = nvb_start_prepare(&s.start, &err);
+	if (rc == 0)
+		rc = launch(&s, &init, &master, &status, &err);
+	if (rc < 0) {
+		nvb_lease_release(s.start.lease);
+		nvb_report_failure(socket, status, err);
+		_exit(1);
+	}
+	if (master >= 0)
+		prctl(PR_SET_PDEATHSIG, 0);
+	nvb_report_ok(socket, init, master);
+	if (master >= 0) {
+		close_all_but(master);
+		hold_terminal(init);
+	}
+	_exit(0);
+}
+
+int nvb_starter_begin(const struct nvb_starter *starter, pid_t *pid, int *socket, nvb_error **err)
+{
+	pid_t parent = getpid();
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return nvb_fail_errno(err, errno, "starting a capsule");
+	*pid = fork();
+	if (*pid < 0) {
+		int failed = errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return nvb_fail_errno(err, failed, "starting a capsule");
+	}
+	if (*pid == 0) {
+		/* Half a start is nobody's: it ends with who asked for it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		close(pair[0]);
+		run(starter, pair[1]);
+	}
+	close(pair[1]);
+	*socket = pair[0];
+	return 0;
+}

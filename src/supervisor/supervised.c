@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "capsule/record.h"
+#include "capsule/runtime_call.h"
+#include "supervisor/private.h"
+#include "supervisor/report.h"
+
+/* What happens to a supervised container, from one start to the next or to the end. */
+
+uint64_t nvb_supervisor_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void note(const struct nvb_supervisor *s, const char *key, const char *value)
+{
+	/* A list that is not up to date is no reason to end anything. */
+	nvb_entry_note(&s->entry, (const char *const[]){key, value, NULL}, NULL);
+}
+
+static void note_state(const struct nvb_supervisor *s, const char *state)
+{
+	char since[32], restarts[32];
+
+	snprintf(since, sizeof(since), "%lld", (long long)time(NULL));
+	snprintf(restarts, sizeof(restarts), "%llu", (unsigned long long)s->entry.restarts);
+	nvb_entry_note(&s->entry,
+		(const char *const[]){"state", state, "since", since, "restarts",
+			s->entry.restarts ? restarts : NULL, "health", s->health ? "starting" : NULL, NULL},
+		NULL);
+}
+
+int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
+{
+	struct nvb_starter starter = {
+		.host = s->host,
+		.state = &s->state,
+		.definition = &s->definition,
+		.entry = &s->entry,
+		.image = &s->image,
+		.pipes = &s->pipes,
+	};
+	int rc = s->pipes.given[1] < 0 ? nvb_pipes_open(&s->pipes, s->definition.spec.interactive, err) : 0;
+
+	if (rc < 0)
+		return rc;
+	starter.error = s->pipes.error;
+	rc = nvb_pipes_record(&s->pipes, &s->entry, err);
+	if (rc == 0)
+		rc = nvb_starter_begin(&starter, &s->starter, &s->starter_report, err);
+	if (rc == 0)
+		s->phase = NVB_PHASE_STARTING;
+	return rc;
+}
+
+static void health_changed(void *data, const struct nvb_health_report *report)
+{
+	struct nvb_supervisor *s = data;
+	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+	_cleanup_free_ char *path = nvb_state_join(s->entry.run, "health.json");
+
+	note(s, "health", nvb_health_state_name(report->state));
+	nvb_health_json(report, &text);
+	if (path && !text.failed)
+		nvb_file_write_unflushed(AT_FDCWD, path, text.s, text.len, 0600, NULL);
+}
+
+static void open_health(struct nvb_supervisor *s)
+{
+	const struct nvb_health_options options = {
+		.check = &s->check, .target = &s->target, .changed = health_changed, .data = s};
+	_cleanup_error_ nvb_error *err = NULL;
+
+	s->target = (struct nvb_exec_target){
+		.id = s->entry.id,
+		.runtime = s->entry.runtime,
+		.runtime_root = s->entry.runtime_root,
+		.run = s->entry.run,
+		.init = s->init,
+		.rootless = s->state.rootless,
+	};
+	if (!nvb_health_resolve(&s->definition.health, &s->image.health, &s->check))
+		return;
+	if (nvb_health_open(&options, &s->health, &err) < 0 && s->log)
+		nvb_log_note(s->log, "its health is not checked: %s", nvb_error_message(err));
+}
+
+/* The pipes stay over restarts; a terminal is another one each time. */
+static int open_streams(struct nvb_supervisor *s, int master, nvb_error **err)
+{
+	struct nvb_streams_options options = {
+		.output = s->pipes.output,
+		.error = s->pipes.error,
+		.input = s->pipes.input,
+		.log = s->log,
+	};
+
+	if (master >= 0) {
+		nvb_streams_close(NVB_TAKE_PTR(s->streams));
+		options = (struct nvb_streams_options){
+			.output = master, .error = -1, .input = -1, .terminal = true, .log = s->log};
+		nvb_pipes_close(&s->pipes);
+	} else if (s->streams) {
+		return 0;
+	}
+	s->pipes.output = s->pipes.error = s->pipes.input = -1;
+	return nvb_streams_open(&options, &s->streams, err);
+}
+
+static void watch(struct nvb_supervisor *s, pid_t init)
+{
+	s->init = init;
+	s->init_gone = (int)syscall(SYS_pidfd_open, init, 0);
+	s->phase = NVB_PHASE_RUNNING;
+	s->began = nvb_supervisor_now();
+	s->paused = false;
+}
+
+/* What a start that failed has left; the reason goes to whoever waits, into the record and the log. */
+static void failed(struct nvb_supervisor *s, int status, const nvb_error *error)
+{
+	nvb_entry_kill(&s->entry, s->host->log);
+	free(s->entry.error);
+	s->entry.error = strdup(error ? nvb_error_message(error) : "it could not be started");
+	if (s->log && s->entry.error)
+		nvb_log_note(s->log, "%s", s->entry.error);
+	s->status = status;
+	if (s->report >= 0) {
+		s->entry.ran = false;
+		/* All is given back before it is told. */
+		s->phase = NVB_PHASE_ENDED;
+		return;
+	}
+	nvb_supervised_ended(s);
+}
+
+static void tell_failure(struct nvb_supervisor *s, int status, const nvb_error *error)
+{
+	int report = NVB_TAKE_FD(s->report);
+
+	nvb_supervised_finish(s);
+	nvb_report_failure(report, status, error);
+	close(report);
+}
+
+/* Who keeps the terminal for the next supervisor. */
+static void note_holder(const struct nvb_supervisor *s)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%d %llu", s->starter,
+		(unsigned long long)nvb_proc_start_time(s->starter));
+	note(s, "holder", text);
+}
+
+void nvb_supervised_started(struct nvb_supervisor *s)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+	int status = 125, master = -1, rc;
+	pid_t init = 0;
+
+	rc = nvb_report_read(s->starter_report, &init, &master, &status, &err);
+	close(NVB_TAKE_FD(s->starter_report));
+	if (master < 0)
+		waitpid(s->starter, NULL, 0);
+	nvb_entry_refresh(&s->state, &s->entry);
+	if (rc == 0)
+		watch(s, init);
+	if (rc == 0)
+		rc = open_streams(s, master, &err);
+	if (rc < 0) {
+		failed(s, status, err);
+		if (s->report >= 0)
+			tell_failure(s, status, err);
+		return;
+	}
+	s->child = s->entry.ran = true;
+	if (master >= 0)
+		note_holder(s);
+	free(NVB_TAKE_PTR(s->entry.error));
+	open_health(s);
+	note_state(s, "running");
+	if (s->report >= 0) {
+		nvb_report_ok(s->report, init, -1);
+		close(NVB_TAKE_FD(s->report));
+	}
+	/* It was to end before it ran. */
+	if (s->entry.stopped)
+		nvb_supervised_stop(s, s->stop_signal, s->definition.stop_timeout);
+}
+
+static int wait_status(struct nvb_supervisor *s)
+{
+	siginfo_t info = {0};
+
+	if (!s->child || waitid(P_PID, (id_t)s->init, &info, WEXITED) < 0)
+		return -1;
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+void nvb_supervised_ended(struct nvb_supervisor *s)
+{
+	bool again;
+
+	if (s->init)
+		s->status = wait_status(s);
+	again = !s->entry.stopped && nvb_restart_wanted(&s->definition, s->status, s->entry.restarts);
+	nvb_health_close(NVB_TAKE_PTR(s->health));
+	if (s->streams)
+		nvb_streams_ended(s->streams, s->status, !again);
+	close(NVB_TAKE_FD(s->init_gone));
+	s->init = 0;
+	s->kill_at = 0;
+	s->paused = false;
+	/* Those who served its ports, and the like. */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (!again) {
+		s->phase = NVB_PHASE_ENDED;
+		return;
+	}
+	nvb_entry_clear(&s->state, &s->entry, s->host->log);
+	nvb_entry_forget_init(&s->entry);
+	s->entry.restarts++;
+	s->delay = nvb_restart_delay(s->delay, s->began ? nvb_supervisor_now() - s->began : 0);
+	s->start_at = nvb_supervisor_now() + s->delay;
+	s->phase = NVB_PHASE_WAITING;
+	note_state(s, "restarting");
+}
+
+void nvb_supervised_adopt(struct nvb_supervisor *s)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+	uint64_t started;
+	pid_t init;
+
+	if (!nvb_entry_init(&s->entry, &init, &started)) {
+		/* Killed while it started: nobody was told that it runs. */
+		nvb_entry_kill(&s->entry, s->host->log);
+		s->entry.error = strdup("its start was interrupted");
+		s->status = -1;
+		nvb_supervised_ended(s);
+		return;
+	}
+	s->entry.ran = true;
+	watch(s, init);
+	if (s->init_gone < 0 || !nvb_proc_is_alive(init, started)) {
+		nvb_supervised_ended(s);
+		return;
+	}
+	nvb_pipes_find(&s->pipes, &s->entry, init);
+	if (open_streams(s, nvb_pipes_terminal(&s->entry), &err) < 0 && s->log)
+		nvb_log_note(s->log, "its output is lost: %s", nvb_error_message(err));
+	if (s->log)
+		nvb_log_note(s->log, "the supervisor was killed; another one has taken over");
+	open_health(s);
+	s->paused = nvb_entry_is(&s->entry, "paused");
+	if (s->health && s->paused)
+		nvb_health_pause(s->health, true);
+	if (s->entry.stopped)
+		nvb_supervised_stop(s, s->stop_signal, s->definition.stop_timeout);
+}
+
+void nvb_supervised_turn(struct nvb_supervisor *s)
+{
+	uint64_t now = nvb_supervisor_now();
+	_cleanup_error_ nvb_error *err = NULL;
+
+	if (s->kill_at && now >= s->kill_at) {
+		s->kill_at = 0;
+		nvb_supervised_signal(s, SIGKILL);
+	}
+	if (s->phase == NVB_PHASE_WAITING && now >= s->start_at) {
+		s->start_at = 0;
+		if (nvb_supervised_start(s, &err) < 0)
+			failed(s, 125, err);
+	}
+}
+
+void nvb_supervised_signal(struct nvb_supervisor *s, int signal)
+{
+	if (s->phase == NVB_PHASE_RUNNING && s->init_gone >= 0)
+		syscall(SYS_pidfd_send_signal, s->init_gone, signal, NULL, 0);
+}
+
+void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds)
+{
+	s->entry.stopped = true;
+	note(s, "stopped", "1");
+	if (s->phase == NVB_PHASE_WAITING) {
+		s->phase = NVB_PHASE_ENDED;
+		return;
+	}
+	/* Frozen processes take no signal. */
+	if (s->paused)
+		nvb_supervised_freeze(s, false, NULL);
+	nvb_supervised_signal(s, signal ? signal : s->stop_signal);
+	if (signal != SIGKILL)
+		s->kill_at = nvb_supervisor_now() + seconds * 1000000000 + 1;
+}
+
+int nvb_supervised_freeze(struct nvb_supervisor *s, bool freeze, nvb_error **err)
+{
+	int rc;
+
+	if (s->phase != NVB_PHASE_RUNNING)
+		return nvb_fail(err, NVB_ERR_CONFLICT, "the capsule's program does not run now");
+	if (s->paused == freeze)
+		return nvb_fail(err, NVB_ERR_CONFLICT,
+			freeze ? "the capsule is paused already" : "the capsule is not paused");
+	if (!s->entry.cgroup)
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"only a capsule with a control group can be paused, which one run without root has "
+			"not");
+	rc = nvb_runtime_call(&s->entry, freeze ? "pause" : "resume", NULL, err);
+	if (rc < 0)
+		return rc;
+	s->paused = freeze;
+	note(s, "state", freeze ? "paused" : "running");
+	if (s->health)
+		nvb_health_pause(s->health, freeze);
+	return 0;
+}
+
+int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err)
+{
+	struct nvb_capsule_definition read;
+	int rc;
+
+	nvb_capsule_definition_init(&read);
+	rc = nvb_definition_load(&read, s->entry.data, err);
+	if (rc == 0 && s->phase == NVB_PHASE_RUNNING)
+		rc = nvb_runtime_update(&s->entry, &read.spec.resources, err);
+	if (rc < 0) {
+		nvb_capsule_definition_release(&read);
+		return rc;
+	}
+	nvb_capsule_definition_release(&s->definition);
+	s->definition = read;
+	return 0;
+}
+
+void nvb_supervised_finish(struct nvb_supervisor *s)
+{
+	nvb_streams_close(NVB_TAKE_PTR(s->streams));
+	nvb_log_writer_close(NVB_TAKE_PTR(s->log));
+	nvb_pipes_close(&s->pipes);
+	if (s->image_open)
+		nvb_image_close(&s->image);
+	s->image_open = false;
+	nvb_entry_end(&s->state, &s->entry, s->status, s->host->log);
+	nvb_control_ended(s);
+	s->phase = NVB_PHASE_ENDED;
+}

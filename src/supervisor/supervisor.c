@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/supervisor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "capsule/bring.h"
+#include "capsule/record.h"
+#include "network/port.h"
+#include "supervisor/private.h"
+#include "supervisor/report.h"
+
+/* A supervisor's life: how it comes to be, and its loop. */
+
+/* What our caller had open, knowingly or not, is no business of a process that outlives it. */
+static void close_inherited(void)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	uint32_t fd;
+
+	while (dir && (entry = readdir(dir)))
+		if (nvb_parse_u32(entry->d_name, &fd) && fd > 2 && !(fcntl((int)fd, F_GETFD) & FD_CLOEXEC))
+			close((int)fd);
+}
+
+static void silence(int from, int to)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = from; null >= 0 && fd <= to; fd++)
+		dup2(null, fd);
+	nvb_closep(&null);
+}
+
+/* A session of its own, no terminal, no working directory that could not be unmounted. Warnings of the start
+ * still reach the caller. */
+static void become_daemon(void)
+{
+	static const int reset[] = {SIGCHLD, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2};
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+	sigset_t none;
+
+	setsid();
+	for (size_t i = 0; i < NVB_ELEMENTS(reset); i++)
+		signal(reset[i], SIG_DFL);
+	for (size_t i = 0; i < NVB_ELEMENTS(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	umask(022);
+	if (chdir("/") < 0)
+		_exit(125);
+	close_inherited();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_NAME, "bolt-supervisor");
+}
+
+static nfds_t add(struct pollfd *fds, nfds_t n, int fd)
+{
+	fds[n] = (struct pollfd){.fd = fd, .events = POLLIN};
+	return n + 1;
+}
+
+static int timeout_of(const struct nvb_supervisor *s)
+{
+	uint64_t at = s->kill_at, now;
+
+	if (s->phase == NVB_PHASE_WAITING && (!at || s->start_at < at))
+		at = s->start_at;
+	if (!at)
+		return -1;
+	now = nvb_supervisor_now();
+	return at <= now ? 0 : (int)((at - now) / 1000000) + 1;
+}
+
+enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, FIXED };
+
+static void turn(struct nvb_supervisor *s)
+{
+	struct pollfd fds[FIXED + NVB_CLIENTS];
+	nfds_t n = 0;
+
+	n = add(fds, n, s->listener);
+	n = add(fds, n, s->starter_report);
+	n = add(fds, n, s->init_gone);
+	n = add(fds, n, s->streams ? nvb_streams_fd(s->streams) : -1);
+	n = add(fds, n, s->health ? nvb_health_fd(s->health) : -1);
+	for (size_t i = 0; i < s->client_count; i++)
+		n = add(fds, n, s->clients[i].socket);
+	if (poll(fds, n, timeout_of(s)) < 0)
+		return;
+	if (fds[STREAMS].revents)
+		nvb_streams_turn(s->streams);
+	if (fds[HEALTH].revents)
+		nvb_health_turn(s->health);
+	/* From behind: one that is gone is replaced by the last. */
+	for (nfds_t i = n; i-- > FIXED;)
+		if (fds[i].revents && s->phase != NVB_PHASE_ENDED)
+			nvb_control_read(s, i - FIXED);
+	if (fds[LISTENER].revents)
+		nvb_control_accept(s);
+	if (fds[STARTER].revents && s->phase != NVB_PHASE_ENDED)
+		nvb_supervised_started(s);
+	if (fds[INIT].revents && s->phase == NVB_PHASE_RUNNING)
+		nvb_supervised_ended(s);
+	if (s->phase != NVB_PHASE_ENDED)
+		nvb_supervised_turn(s);
+}
+
+static _Noreturn void supervise(struct nvb_supervisor *s)
+{
+	bool silent = s->report < 0;
+
+	if (silent)
+		silence(0, 2);
+	while (s->phase != NVB_PHASE_ENDED) {
+		turn(s);
+		if (!silent && s->report < 0) {
+			silent = true;
+			silence(2, 2);
+		}
+	}
+	if (s->entry.run)
+		nvb_supervised_finish(s);
+	_exit(0);
+}
+
+static int choose_stop_signal(const struct nvb_supervisor *s)
+{
+	const char *said = s->definition.spec.stop_signal ? s->definition.spec.stop_signal
+			   : s->image_open		  ? s->image.stop_signal
+							  : NULL;
+	int number;
+
+	return said && nvb_parse_signal(said, &number) ? number : SIGTERM;
+}
+
+static int open_log(struct nvb_supervisor *s, nvb_error **err)
+{
+	_cleanup_free_ char *path = nvb_state_join(s->entry.data, "log");
+
+	return path ? nvb_log_writer_open(path, &s->definition.log, &s->log, err) : nvb_fail_oom(err);
+}
+
+static void add_words(struct nvb_strbuf *out, const char *const *words)
+{
+	for (; words && *words; words++)
+		nvb_sb_addf(out, "%s%s", out->len ? " " : "", *words);
+}
+
+/* What it runs and where it listens, for lists. */
+static void describe(const struct nvb_supervisor *s, struct nvb_strbuf *command, struct nvb_strbuf *ports)
+{
+	const struct nvb_capsule_spec *spec = &s->definition.spec;
+	char text[NVB_PORT_TEXT];
+
+	if (spec->entrypoint)
+		nvb_sb_add(command, spec->entrypoint);
+	else
+		add_words(command, s->image.entrypoint);
+	if (spec->command && *spec->command)
+		add_words(command, (const char *const *)spec->command);
+	else if (!spec->entrypoint)
+		add_words(command, s->image.command);
+	for (size_t i = 0; i < spec->port_count; i++)
+		nvb_sb_addf(ports, "%s%s", ports->len ? ", " : "", nvb_port_format(&spec->ports[i], text));
+}
+
+static int begin(struct nvb_supervisor *s, const char *id, nvb_error **err)
+{
+	_cleanup_strbuf_ struct nvb_strbuf command = {0}, ports = {0};
+	const struct nvb_capsule_spec *spec = &s->definition.spec;
+	struct nvb_entry_options options = {
+		.id = id,
+		.name = spec->name,
+		.image = spec->image,
+		.keep = !spec->remove,
+		.cgroup = !s->state.rootless,
+		.detached = true,
+	};
+
+	describe(s, &command, &ports);
+	options.command = command.s;
+	options.ports = ports.s;
+	return nvb_entry_begin(&s->state, &options, &s->entry, err);
+}
+
+static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, const struct nvb_state *state)
+{
+	*s = (struct nvb_supervisor){
+		.host = host,
+		.state = *state,
+		.entry = NVB_ENTRY_INIT,
+		.report = -1,
+		.listener = -1,
+		.pipes = NVB_PIPES_INIT,
+		.starter_report = -1,
+		.init_gone = -1,
+		.status = -1,
+	};
+	nvb_capsule_definition_init(&s->definition);
+}
+
+/* In the new process: until there is a start under way. */
+static int start(struct nvb_supervisor *s, const char *id, nvb_error **err)
+{
+	_cleanup_free_ char *data = NULL;
+	int rc;
+
+	if (asprintf(&data, "%s/capsules/%s", s->state.data, id) < 0)
+		return nvb_fail_oom(err);
+	rc = nvb_definition_load(&s->definition, data, err);
+	if (rc == 0)
+		rc = nvb_image_bring(s->host, &s->definition.spec, &s->image, err);
+	s->image_open = rc == 0;
+	s->stop_signal = choose_stop_signal(s);
+	if (rc == 0)
+		rc = begin(s, id, err);
+	if (rc == 0)
+		rc = open_log(s, err);
+	if (rc == 0)
+		rc = nvb_control_open(s, err);
+	return rc < 0 ? rc : nvb_supervised_start(s, err);
+}
+
+static _Noreturn void run_start(
+	const struct nvb_run_host *host, const struct nvb_state *state, const char *id, int report)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+	struct nvb_supervisor s;
+
+	init(&s, host, state);
+	s.report = report;
+	silence(0, 1);
+	if (start(&s, id, &err) < 0) {
+		s.status = 125;
+		if (s.entry.run)
+			nvb_supervised_finish(&s);
+		nvb_report_failure(report, 125, err);
+		_exit(1);
+	}
+	supervise(&s);
+}
+
+static void own(const struct nvb_entry *entry)
+{
+	char pid[16], started[32];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	snprintf(started, sizeof(started), "%" PRIu64, nvb_proc_start_time(getpid()));
+	nvb_entry_note(entry, (const char *const[]){"pid", pid, "started", started, NULL}, NULL);
+}
+
+/* In the new process, which has the capsule's lock. */
+static _Noreturn void run_adopt(const struct nvb_run_host *host, const struct nvb_state *state,
+	const struct nvb_entry *entry, int ready)
+{
+	_cleanup_error_ nvb_error *err = NULL;
+	struct nvb_supervisor s;
+
+	init(&s, host, state);
+	s.entry = *entry;
+	silence(0, 2);
+	own(&s.entry);
+	if (nvb_definition_load(&s.definition, s.entry.data, NULL) < 0) {
+		/* Without it nobody can say how to start it again. */
+		nvb_capsule_definition_release(&s.definition);
+		nvb_capsule_definition_init(&s.definition);
+	}
+	s.definition.spec.pull = NVB_PULL_NEVER;
+	s.image_open =
+		s.definition.spec.image && nvb_image_bring(host, &s.definition.spec, &s.image, NULL) == 0;
+	s.stop_signal = choose_stop_signal(&s);
+	open_log(&s, NULL);
+	if (nvb_control_open(&s, &err) < 0)
+		_exit(125);
+	nvb_report_ok(ready, 0, -1);
+	close(ready);
+	nvb_supervised_adopt(&s);
+	supervise(&s);
+}
+
+/* Forks twice, so that the supervisor is nobody's child: 0 in it, 1 in the caller, or a negated code. */
+static int detach(nvb_error **err)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return nvb_fail_errno(err, errno, "starting a supervisor");
+	if (pid > 0) {
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		return 1;
+	}
+	pid = fork();
+	if (pid != 0)
+		_exit(pid < 0);
+	become_daemon();
+	return 0;
+}
+
+static int make_socket(int pair[2], nvb_error **err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return nvb_fail_errno(err, errno, "starting a supervisor");
+	return 0;
+}
+
+int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int *report, nvb_error **err)
+{
+	int pair[2], rc = make_socket(pair, err);
+
+	if (rc < 0)
+		return rc;
+	rc = detach(err);
+	if (rc == 0) {
+		close(pair[0]);
+		run_start(host, state, id, pair[1]);
+	}
+	close(pair[1]);
+	if (rc < 0) {
+		close(pair[0]);
+		return rc;
+	}
+	*report = pair[0];
+	return 0;
+}
+
+int nvb_supervisor_adopt(const struct nvb_run_host *host, const struct nvb_state *state,
+	struct nvb_entry *entry, nvb_error **err)
+{
+	int pair[2], rc = make_socket(pair, err);
+
+	if (rc < 0) {
+		nvb_entry_release(entry);
+		return rc;
+	}
+	rc = detach(err);
+	if (rc == 0) {
+		close(pair[0]);
+		run_adopt(host, state, entry, pair[1]);
+	}
+	close(pair[1]);
+	nvb_entry_release(entry);
+	if (rc > 0)
+		rc = nvb_report_read(pair[0], NULL, NULL, NULL, err);
+	close(pair[0]);
+	return rc;
+}

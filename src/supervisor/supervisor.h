@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_SUPERVISOR_SUPERVISOR_H
+#define NVB_SUPERVISOR_SUPERVISOR_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "capsule/run.h"
+#include "capsule/state.h"
+
+/*
+ * A detached capsule's supervisor: one small process that waits for the container's end, writes its log,
+ *hands its streams to who attaches, checks its health, starts it again as its policy says, and gives back
+ *what it had. It holds the lock of the capsule's directory in /run; it alone changes anything about a capsule
+ *that runs, and is asked through the socket "control" there, one request per connection:
+ *
+ *	stop SIGNAL SECONDS	answered when all is given back
+ *	kill SIGNAL
+ *	pause, unpause
+ *	update			the definition has changed
+ *	rename NAME
+ *	attach [input]		see attach.h
+ *
+ * Answers are reports (report.h). Killing it ends nothing: the container runs on, its lease names the
+ *container, and whoever next needs the capsule starts another supervisor, which takes it over.
+ */
+
+/* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. */
+int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int *report, nvb_error **err);
+
+/* Whether the capsule has a directory in /run and a living supervisor; where that was killed another one
+ * takes over, before this returns. NVB_ERR_NOT_FOUND: it does not run. */
+int nvb_supervisor_ensure(
+	const struct nvb_run_host *host, const struct nvb_state *state, const char *id, nvb_error **err);
+
+/* The same for all capsules, in the background. Before this process enters namespaces. */
+void nvb_supervisor_adopt_all(const struct nvb_run_host *host, const struct nvb_state *state);
+
+/* Asks the supervisor and waits for the answer; one that was killed meanwhile is replaced and asked once
+ * more. NVB_ERR_NOT_FOUND: the capsule does not run. */
+int nvb_supervisor_ask(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	const char *request, nvb_error **err);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "capsule.h"
+#include "capsule/capsules.h"
+#include "capsule/lifecycle.h"
+#include "capsule/preflight.h"
+#include "capsule/rootless.h"
+#include "cli/logging.h"
+#include "cli/output.h"
+#include "host.h"
+#include "run_options.h"
+#include "supervisor/supervisor.h"
+#include "verbs.h"
+
+/* bolt capsule create, start, stop, restart, kill, pause, unpause, rm, rename, update. */
+
+int each_capsule(int argc, char **argv,
+	int (*act)(const struct nvb_state *state, const char *id, nvb_error **err), nvb_error **err)
+{
+	_cleanup_state_ struct nvb_state state = {0};
+	bool failed = false;
+	int rc = nvb_state_open(&state, err);
+
+	for (int i = 0; rc == 0 && i < argc; i++) {
+		_cleanup_error_ nvb_error *why = NULL;
+		char id[NVB_CAPSULE_ID + 1];
+		int one = nvb_capsule_find(&state, argv[i], id, &why);
+
+		if (one == 0)
+			one = act(&state, id, &why);
+		if (one == 0) {
+			printf("%s\n", argv[i]);
+			continue;
+		}
+		/* A single one's error is the command's. */
+		if (argc == 1) {
+			nvb_error_move(err, NVB_TAKE_PTR(why));
+			return one;
+		}
+		nvb_report_error("bolt", why);
+		failed = true;
+	}
+	if (rc == 0)
+		rc = nvb_stdout_flush(err);
+	return rc < 0 ? rc : failed;
+}
+
+int capsule_create(int argc, char **argv, nvb_error **err)
+{
+	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
+	_cleanup_state_ struct nvb_state state = {0};
+	char id[NVB_CAPSULE_ID + 1];
+	int rc;
+
+	nvb_capsule_definition_init(&definition);
+	rc = run_options_apply_create(argc, argv, &definition, err);
+	if (rc == 0)
+		rc = nvb_state_open(&state, err);
+	if (rc == 0)
+		rc = nvb_capsule_create(run_host(), &state, &definition, id, err);
+	if (rc < 0)
+		return rc;
+	printf("%s\n", id);
+	return nvb_stdout_flush(err);
+}
+
+/* starting */
+
+static struct {
+	bool restartable, gpu_snapshot;
+} start_opt;
+
+static const struct nvb_option start_options[] = {
+	{"gpu-snapshot", 0, NVB_OPTION_FLAG(&start_opt.gpu_snapshot),
+		"only if the state of its GPUs can be kept by snapshots, which is then asked for"},
+	{"restartable", 0, NVB_OPTION_FLAG(&start_opt.restartable),
+		"all whose policy is always or unless-stopped and that ran when the host went down"},
+	{NULL},
+};
+const struct nvb_option_group capsule_start_groups[] = {{"Options", start_options}, {NULL}};
+
+static int prepare_snapshot(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
+	int rc;
+
+	nvb_capsule_definition_init(&definition);
+	rc = nvb_capsule_definition_of(state, id, &definition, err);
+	if (rc == 0)
+		rc = nvb_snapshot_preflight(run_host(), &definition, err);
+	if (rc < 0 || definition.snapshot_gpu_state)
+		return rc;
+	definition.snapshot_gpu_state = true;
+	return nvb_capsule_update(run_host(), state, id, &definition, err);
+}
+
+/* Those that a start of the host finds ended: `always` also what somebody stopped, as docker. */
+static bool shall_run(const struct nvb_state *state, const struct nvb_capsule_info *info)
+{
+	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
+
+	if (info->state != NVB_CAPSULE_EXITED || !info->began)
+		return false;
+	nvb_capsule_definition_init(&definition);
+	if (nvb_capsule_definition_of(state, info->id, &definition, NULL) < 0)
+		return false;
+	return definition.restart == NVB_RESTART_ALWAYS ||
+	       (definition.restart == NVB_RESTART_UNLESS_STOPPED && !info->stopped);
+}
+
+static bool finish(struct nvb_capsule_start *start, const char *name)
+{
+	_cleanup_error_ nvb_error *why = NULL;
+	int status;
+
+	if (nvb_capsule_start_finish(start, &status, &why) == 0) {
+		printf("%s\n", name);
+		return true;
+	}
+	nvb_wrap(&why, 0, "capsule %s", name);
+	nvb_report_error("bolt", why);
+	return false;
+}
+
+/* All at once: none waits for another one's program. */
+static int start_restartable(const struct nvb_state *state, nvb_error **err)
+{
+	struct nvb_capsule_info *list = NULL;
+	struct nvb_capsule_start *starts;
+	bool failed = false;
+	size_t count = 0;
+	int rc;
+
+	nvb_supervisor_adopt_all(run_host(), state);
+	rc = nvb_capsules_list(state, true, &list, &count, err);
+	starts = rc == 0 ? calloc(count + 1, sizeof(*starts)) : NULL;
+	if (rc == 0 && !starts)
+		rc = nvb_fail_oom(err);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		starts[i].report = -1;
+		if (shall_run(state, &list[i]) &&
+			nvb_capsule_start_begin(run_host(), state, list[i].id, &starts[i], NULL) < 0)
+			failed = true;
+	}
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		if (starts[i].report >= 0 && !finish(&starts[i], list[i].name ? list[i].name : list[i].id))
+			failed = true;
+	free(starts);
+	nvb_capsules_free(list, count);
+	if (rc == 0)
+		rc = nvb_stdout_flush(err);
+	return rc < 0 ? rc : failed;
+}
+
+int capsule_start(int argc, char **argv, nvb_error **err)
+{
+	_cleanup_state_ struct nvb_state state = {0};
+	int rc, status = 0, worst = 0;
+
+	if (start_opt.restartable ? argc > 0 : argc == 0)
+		return nvb_usage(err, start_opt.restartable ? "--restartable takes no capsules"
+							    : "which capsule? Name one, or --restartable");
+	rc = nvb_state_open(&state, err);
+	if (rc < 0)
+		return rc;
+	if (start_opt.restartable)
+		return start_restartable(&state, err);
+	for (int i = 0; i < argc; i++) {
+		_cleanup_error_ nvb_error *why = NULL;
+		char id[NVB_CAPSULE_ID + 1];
+
+		status = 125;
+		rc = nvb_capsule_find(&state, argv[i], id, &why);
+		if (rc == 0 && start_opt.gpu_snapshot)
+			rc = prepare_snapshot(&state, id, &why);
+		if (rc == 0)
+			rc = nvb_capsule_start(run_host(), &state, id, &status, &why);
+		/* As docker: what is asked for is so already. */
+		if (rc == -NVB_ERR_CONFLICT && nvb_supervisor_ensure(run_host(), &state, id, NULL) == 0)
+			rc = 0;
+		if (rc == 0)
+			printf("%s\n", argv[i]);
+		else if (why)
+			nvb_report_error("bolt", why);
+		worst = rc < 0 && status > worst ? status : worst;
+	}
+	rc = nvb_stdout_flush(err);
+	return rc < 0 ? rc : worst;
+}
+
+/* stopping */
+
+static struct {
+	uint32_t seconds;
+	bool seconds_given;
+	const char *signal;
+} stop_opt;
+
+static const struct nvb_option stop_options[] = {
+	{"time", 't', NVB_KIND_U32, "SECONDS", {.u32 = &stop_opt.seconds}, NULL, NULL,
+		&stop_opt.seconds_given,
+		"how long it may take to end, before it is killed (what it was made "
+		"with, 10)"},
+	{"signal", 's', NVB_OPTION_STRING("SIGNAL", &stop_opt.signal),
+		"what asks the program to end (what it was made with, SIGTERM)"},
+	{NULL},
+};
+const struct nvb_option_group capsule_stop_groups[] = {{"Options", stop_options}, {NULL}};
+
+static int read_stop(struct nvb_capsule_stop *stop, nvb_error **err)
+{
+	*stop = (struct nvb_capsule_stop){.timeout = stop_opt.seconds_given ? (int64_t)stop_opt.seconds : -1};
+	if (stop_opt.signal && !nvb_parse_signal(stop_opt.signal, &stop->signal))
+		return nvb_fail(
+			err, NVB_ERR_INVALID, "signal '%s': there is no such signal", stop_opt.signal);
+	return 0;
+}
+
+static int stop_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	struct nvb_capsule_stop stop;
+	int rc = read_stop(&stop, err);
+
+	return rc < 0 ? rc : nvb_capsule_stop(run_host(), state, id, &stop, err);
+}
+
+int capsule_stop(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, stop_one, err);
+}
+
+static int restart_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	int status, rc = stop_one(state, id, err);
+
+	return rc < 0 ? rc : nvb_capsule_start(run_host(), state, id, &status, err);
+}
+
+int capsule_restart(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, restart_one, err);
+}
+
+static const char *kill_signal;
+static const struct nvb_option kill_options[] = {
+	{"signal", 's', NVB_OPTION_STRING("SIGNAL", &kill_signal), "the signal to send (SIGKILL)"},
+	{NULL},
+};
+const struct nvb_option_group capsule_kill_groups[] = {{"Options", kill_options}, {NULL}};
+
+static int kill_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	int signal = SIGKILL;
+
+	if (kill_signal && !nvb_parse_signal(kill_signal, &signal))
+		return nvb_fail(err, NVB_ERR_INVALID, "signal '%s': there is no such signal", kill_signal);
+	return nvb_capsule_kill(run_host(), state, id, signal, err);
+}
+
+int capsule_kill(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, kill_one, err);
+}
+
+static int pause_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	return nvb_capsule_pause(run_host(), state, id, err);
+}
+
+int capsule_pause(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, pause_one, err);
+}
+
+static int unpause_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	return nvb_capsule_unpause(run_host(), state, id, err);
+}
+
+int capsule_unpause(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, unpause_one, err);
+}
+
+/* removing and changing */
+
+static bool remove_force;
+static const struct nvb_option rm_options[] = {
+	{"force", 'f', NVB_OPTION_FLAG(&remove_force), "also one that runs, which is killed"},
+	{NULL},
+};
+const struct nvb_option_group capsule_rm_groups[] = {{"Options", rm_options}, {NULL}};
+
+/* Files of other ids than the user's own can only be removed in his user namespace, running capsules only be
+ * stopped outside of it. */
+static int remove_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	const struct nvb_capsule_stop stop = {.signal = SIGKILL};
+	_cleanup_free_ char *narrow = NULL;
+	static bool entered;
+	int rc = 0;
+
+	if (state->rootless && remove_force && !entered)
+		rc = nvb_capsule_stop(run_host(), state, id, &stop, err);
+	if (rc == 0 && state->rootless && !entered)
+		rc = nvb_rootless_enter(state, &narrow, nvb_logging(), err);
+	entered = entered || rc == 0;
+	return rc < 0 ? rc : nvb_capsule_remove(run_host(), state, id, remove_force, err);
+}
+
+int capsule_rm(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, remove_one, err);
+}
+
+int capsule_rename(int argc, char **argv, nvb_error **err)
+{
+	_cleanup_state_ struct nvb_state state = {0};
+	char id[NVB_CAPSULE_ID + 1];
+	int rc = nvb_state_open(&state, err);
+
+	(void)argc;
+	if (rc == 0)
+		rc = nvb_capsule_find(&state, argv[0], id, err);
+	return rc < 0 ? rc : nvb_capsule_rename(run_host(), &state, id, argv[1], err);
+}
+
+static int update_one(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
+	bool any = false;
+	int rc;
+
+	nvb_capsule_definition_init(&definition);
+	rc = nvb_capsule_definition_of(state, id, &definition, err);
+	if (rc == 0)
+		rc = run_options_update(&definition, &any, err);
+	if (rc == 0 && !any)
+		return nvb_fail(err, NVB_ERR_INVALID, "update: nothing to change was named");
+	return rc < 0 ? rc : nvb_capsule_update(run_host(), state, id, &definition, err);
+}
+
+int capsule_update(int argc, char **argv, nvb_error **err)
+{
+	return each_capsule(argc, argv, update_one, err);
+}
