@@ -18,6 +18,7 @@ enum kind {
 	NUMBER32, /* uint32_t */
 	CHOICE,	  /* an enumeration with names */
 	SET,	  /* uint64_t: capabilities by number */
+	ITEM,	  /* a structure, written as one text */
 	ITEMS,	  /* an array of structures, written one by one */
 };
 
@@ -30,7 +31,7 @@ struct field {
 	const struct nvb_choice *choices;
 	/* Reads one text, checked; NULL: any text that is UTF-8. */
 	int (*add)(definition *d, const char *text, nvb_error **err);
-	/* Of ITEMS: the text of number i, false behind the last. */
+	/* Of ITEM and ITEMS: the text of number i, false behind the last. */
 	bool (*item)(const definition *d, size_t i, struct nvb_strbuf *out);
 };
 
@@ -209,7 +210,7 @@ static const struct field fields[] = {
 	{"mig_match", TEXT, AT(mig_match), .add = nvb_definition_set_mig_match},
 	{"gpu_settings", TEXTS, AT(gpu_settings), .add = nvb_definition_add_gpu_setting},
 	{"snapshot_gpu_state", FLAG, AT(snapshot_gpu_state)},
-	{"restart", ITEMS, 0, .add = set_restart, .item = restart_item},
+	{"restart", ITEM, 0, .add = set_restart, .item = restart_item},
 	{"stop_signal", TEXT, AT(spec.stop_signal), .add = set_stop_signal},
 	{"stop_timeout", NUMBER, AT(stop_timeout)},
 	{"health_disabled", FLAG, AT(health.disabled)},
@@ -262,6 +263,17 @@ static void write_texts(const char *const *texts, struct nvb_strbuf *out)
 		nvb_sb_add_json(out, texts[i]);
 	}
 	nvb_sb_addc(out, ']');
+}
+
+static void write_item(const definition *d, const struct field *field, struct nvb_strbuf *out)
+{
+	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+
+	field->item(d, 0, &text);
+	if (text.failed)
+		out->failed = true;
+	else
+		nvb_sb_add_json(out, text.s);
 }
 
 static void write_items(const definition *d, const struct field *field, struct nvb_strbuf *out)
@@ -320,6 +332,9 @@ static void write_value(const definition *d, const struct field *field, struct n
 		break;
 	case SET:
 		write_set(VALUE(d, field, uint64_t), out);
+		break;
+	case ITEM:
+		write_item(d, field, out);
 		break;
 	case ITEMS:
 		write_items(d, field, out);
@@ -484,6 +499,7 @@ static int read_value(definition *d, const struct field *field, struct nvb_jscan
 		return nvb_jscan_value(js, &null, err);
 	switch (field->kind) {
 	case TEXT:
+	case ITEM:
 		return read_one_text(d, field, js, err);
 	case WORDS:
 		return read_words(d, field, js, err);
