@@ -157,6 +157,23 @@ static int start_restartable(const struct nvb_state *state, nvb_error **err)
 	return rc < 0 ? rc : failed;
 }
 
+/* As docker: one that runs is what was asked for. One that has just ended is started. */
+static int start_one(const struct nvb_state *state, const char *id, int *status, nvb_error **err)
+{
+	nvb_error *why = NULL;
+	int rc = nvb_capsule_start(run_host(), state, id, status, &why);
+
+	if (rc == -NVB_ERR_CONFLICT) {
+		nvb_error_free(NVB_TAKE_PTR(why));
+		rc = nvb_supervisor_ensure(run_host(), state, id, NULL);
+		if (rc < 0)
+			return nvb_capsule_start(run_host(), state, id, status, err);
+	}
+	if (why)
+		nvb_error_move(err, why);
+	return rc;
+}
+
 int capsule_start(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_state_ struct nvb_state state = {0};
@@ -179,10 +196,7 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 		if (rc == 0 && start_opt.gpu_snapshot)
 			rc = prepare_snapshot(&state, id, &why);
 		if (rc == 0)
-			rc = nvb_capsule_start(run_host(), &state, id, &status, &why);
-		/* As docker: what is asked for is so already. */
-		if (rc == -NVB_ERR_CONFLICT && nvb_supervisor_ensure(run_host(), &state, id, NULL) == 0)
-			rc = 0;
+			rc = start_one(&state, id, &status, &why);
 		if (rc == 0)
 			printf("%s\n", argv[i]);
 		else if (why)

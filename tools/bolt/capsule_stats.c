@@ -112,10 +112,10 @@ static int choose(struct watching *w, char **names, nvb_error **err)
 	int rc = nvb_state_open(&state, err);
 
 	if (rc == 0)
-		rc = nvb_capsules_list(&state, &list, &count, err);
+		rc = nvb_capsules_list(&state, false, &list, &count, err);
 	for (size_t i = 0; rc == 0 && !*names && i < count; i++)
 		/* One that ends meanwhile is none of them. */
-		if (list[i].running && add_one(w, &state, list[i].id, false, NULL) == -NVB_ERR_NO_MEMORY)
+		if (add_one(w, &state, list[i].id, false, NULL) == -NVB_ERR_NO_MEMORY)
 			rc = nvb_fail_oom(err);
 	for (; rc == 0 && *names; names++)
 		rc = add_one(w, &state, *names, true, err);
