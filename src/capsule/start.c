@@ -9,6 +9,7 @@
 #include "capsule/bolt_ops.h"
 #include "capsule/bring.h"
 #include "capsule/filter_cache.h"
+#include "capsule/knobs.h"
 #include "capsule/mounts.h"
 #include "capsule/program.h"
 #include "capsule/rootless.h"
@@ -40,8 +41,10 @@ static int enter(struct nvb_start *start, nvb_error **err)
 		rc = start->entered(start, err);
 	if (rc < 0)
 		return rc;
-	if (!rootless)
+	if (!rootless) {
 		nvb_state_sweep(&start->state, start->host->log);
+		nvb_capsule_settle_knobs(start->host);
+	}
 	return nvb_runtime_choose(&start->state,
 		start->spec->runtime ? (char *const *)only : start->host->runtimes, &start->runtime,
 		start->host->log, err);
@@ -125,6 +128,8 @@ int nvb_start_note(struct nvb_start *start, pid_t init, nvb_error **err)
 		nvb_filter_keep(&start->state, &start->entry, start->seccomp.s, NULL);
 	if (rc == 0 && start->connection)
 		rc = nvb_network_started(start->connection, init, err);
+	if (rc == 0)
+		rc = nvb_knobs_adopt(start->knobs, init, err);
 	return rc < 0 ? rc : nvb_lease_adopt(start->lease, init, err);
 }
 
@@ -156,6 +161,7 @@ int nvb_start_prepare(struct nvb_start *start, nvb_error **err)
 		{connect_networks, "its networks are there"},
 		{nvb_start_make_root, "the root is mounted"},
 		{nvb_start_make_bundle, "the bundle is written"},
+		{nvb_start_turn_knobs, "knobs are turned"},
 	};
 	int rc = 0;
 
@@ -181,6 +187,8 @@ void nvb_start_init(struct nvb_start *start, const struct nvb_run_host *host,
 
 void nvb_start_give_back(struct nvb_start *start)
 {
+	/* Under the lease, while nobody else can have taken the GPU for himself. */
+	nvb_knobs_release(NVB_TAKE_PTR(start->knobs), start->host->log);
 	nvb_isolation_end(
 		start->gpu.grant, start->gpu.inventory, NVB_TAKE_PTR(start->lease), start->host->log);
 }
@@ -196,6 +204,7 @@ void nvb_start_unmount(struct nvb_start *start)
 
 void nvb_start_release(struct nvb_start *start)
 {
+	nvb_knobs_free(start->knobs);
 	nvb_connection_free(start->connection);
 	nvb_process_release(&start->process);
 	nvb_sb_release(&start->seccomp);

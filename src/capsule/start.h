@@ -42,6 +42,7 @@ struct nvb_start {
 	struct nvb_connection *connection; /* to networks of its own, or NULL */
 	char netns[PATH_MAX];		   /* "": the host's or none */
 	struct nvb_lease *lease;	   /* NULL: no GPU, or nothing to lease */
+	struct nvb_knobs *knobs;	   /* NULL: none is turned */
 	struct nvb_rootfs rootfs;
 	struct nvb_process process;
 	char hostname[HOST_NAME_MAX + 1];
@@ -69,7 +70,8 @@ int nvb_start_note(struct nvb_start *start, pid_t init, nvb_error **err);
 
 /* So that the capsule's files can be removed, or read. */
 void nvb_start_unmount(struct nvb_start *start);
-/* Gives back the lease and what was granted under it: once the container has gone, or when none came. */
+/* Puts knobs back, gives back the lease and what was granted under it: once the container has gone, or when
+ * none came. */
 void nvb_start_give_back(struct nvb_start *start);
 /* Frees what this process has; lease and record are the caller's to end, before. */
 void nvb_start_release(struct nvb_start *start);

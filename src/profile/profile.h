@@ -62,6 +62,10 @@ int nvb_profile_parse(struct nvb_profile *profile, const char *data, size_t size
  */
 int nvb_profile_apply(const struct nvb_profile *profile, struct nvb_request *request, nvb_error **err);
 
+/* Appends what in it has no effect, one line each with the place: variables that nothing is known to read, sizes
+ * without their caches. */
+int nvb_profile_check(const struct nvb_profile *profile, char ***warnings, nvb_error **err);
+
 /* Adds one setting under the name of `profile`, of which two the last counts; copies its strings. */
 int nvb_request_add_setting(
 	struct nvb_request *request, const struct nvb_setting *setting, const char *profile, nvb_error **err);

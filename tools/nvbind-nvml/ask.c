@@ -6,12 +6,13 @@
 #include "cli/sibling.h"
 #include "inventory/nvml_record.h"
 #include "inventory/nvml_usage.h"
+#include "knob/nvml_child.h"
 #include "mig/wire.h"
 
 /*
  * A static program cannot load NVML. In the place of the library's own children, which these definitions keep
  * out of the program, the child becomes a helper that can: it is asked for MIG UUIDs that are in no cache,
- * and to divide a GPU. It says the same.
+ * to divide a GPU and to turn its knobs. It says the same.
  */
 int nvb_nvml_child(const char *library, int fd)
 {
@@ -41,4 +42,9 @@ int nvb_mig_child(const char *library, int in, int out)
 int nvb_nvml_usage_child(const char *library, int in, int out)
 {
 	return become_nvbind_nvml(library, "usage", in, out);
+}
+
+int nvb_knob_child(const char *library, int in, int out)
+{
+	return become_nvbind_nvml(library, "knob", in, out);
 }

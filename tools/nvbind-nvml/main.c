@@ -5,12 +5,13 @@
 
 #include "inventory/nvml_record.h"
 #include "inventory/nvml_usage.h"
+#include "knob/nvml_child.h"
 #include "mig/wire.h"
 
 /*
  * Loads NVML for programs that cannot. nvbind-nvml LIBRARY writes what it says of the host to its standard
  * output; nvbind-nvml LIBRARY mig answers requests about MIG until its standard input ends, nvbind-nvml
- * LIBRARY usage questions about who uses the GPUs.
+ * LIBRARY usage questions about who uses the GPUs, nvbind-nvml LIBRARY knob those about their settings.
  */
 int main(int argc, char **argv)
 {
@@ -20,7 +21,10 @@ int main(int argc, char **argv)
 		return nvb_mig_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "usage") == 0)
 		return nvb_nvml_usage_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
-	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage]; run by programs of "
+	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "knob") == 0)
+		return nvb_knob_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
+	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage|knob]; run by programs "
+	      "of "
 	      "nvbind\n",
 		stderr);
 	return 2;

@@ -3,7 +3,9 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "mig_verbs.h"
+#include "knob_verbs.h"
 #include "nvbind.h"
+#include "profile_verbs.h"
 #include "runtime_verbs.h"
 
 static const struct nvb_verb verbs[] = {
@@ -40,6 +42,16 @@ static const struct nvb_verb verbs[] = {
 		.name = "config",
 		.summary = "take over the settings of NVIDIA's container runtime",
 		.verbs = nvbind_config_verbs,
+	},
+	{
+		.name = "profile",
+		.summary = "list, show and check profiles",
+		.verbs = nvbind_profile_verbs,
+	},
+	{
+		.name = "knob",
+		.summary = "list and put back what capsules have turned: power, clocks, governor",
+		.verbs = nvbind_knob_verbs,
 	},
 	{
 		.name = "plan",
