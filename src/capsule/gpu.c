@@ -59,6 +59,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 		rc = nvb_plan_make(
 			nvb_grant_request(gpu->grant, request), gpu->inventory, &options, &gpu->plan, err);
 	if (rc == 0)
+		rc = nvb_plugins_apply(&host->plugins, gpu->inventory, gpu->plan, err);
+	if (rc == 0)
 		rc = nvb_capsule_mask_params(gpu->plan, host->hook, host->log, err);
 	if (rc == 0 && wants_tree(gpu->plan))
 		rc = ensure_tree(gpu, host, request, err);
@@ -80,6 +82,8 @@ int nvb_gpu_plan_as_mount(struct nvb_gpu_plan *gpu, const struct nvb_run_host *h
 	struct nvb_plan *plan = NULL;
 	int rc = nvb_plan_make(nvb_grant_request(gpu->grant, request), gpu->inventory, &options, &plan, err);
 
+	if (rc == 0)
+		rc = nvb_plugins_apply(&host->plugins, gpu->inventory, plan, err);
 	if (rc == 0)
 		rc = nvb_capsule_mask_params(plan, host->hook, host->log, err);
 	if (rc < 0) {

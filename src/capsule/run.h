@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "capsule/definition.h"
 #include "nvbind/inventory.h"
+#include "plugin/plugin.h"
 
 /* What a run needs to know of the host and of the program it is part of. */
 struct nvb_run_host {
@@ -19,6 +20,7 @@ struct nvb_run_host {
 	const struct nvb_log *log;
 	const char *profiles; /* directory of the installed ones; NULL: none */
 	const char *hook;     /* nvbind-hook, for what OCI runtimes cannot do (see params.h); NULL: none */
+	struct nvb_plugin_options plugins; /* what adds to plans; zeroed: nothing */
 	bool no_cuda_compat, no_params_mask; /* as in struct nvb_plan_options */
 };
 

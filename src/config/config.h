@@ -69,6 +69,11 @@ struct nvb_config {
 		char *directory; /* of the inventory between runs; NULL: /run/nvbind for this host's own
 				    roots, none for others */
 	} cache;
+	struct {
+		char *directory; /* of plugins; NULL: the one that was installed */
+		bool required;	 /* a plugin that fails fails what it was asked for */
+		char **mount_sources; /* directories that plugins may mount from; NULL: the built-in ones */
+	} plugins;
 	char *file; /* the file that was read; NULL when there is none */
 };
 

@@ -44,6 +44,11 @@ const struct config_key nvb_config_table[] = {
 		"where CDI specs are, the last directory wins"},
 	{"cache", "directory", CONFIG_DIRECTORY, AT(cache.directory),
 		"where the inventory is kept between runs, also for other roots than this host's"},
+	{"plugins", "directory", CONFIG_DIRECTORY, AT(plugins.directory), "where plugins are loaded from"},
+	{"plugins", "required", CONFIG_FLAG, AT(plugins.required),
+		"a plugin that fails fails what it was asked for, instead of being left out"},
+	{"plugins", "mount-sources", CONFIG_DIRECTORIES, AT(plugins.mount_sources),
+		"directories that plugins may mount from"},
 };
 const size_t nvb_config_table_size = NVB_ELEMENTS(nvb_config_table);
 

@@ -6,6 +6,7 @@
 
 #include "cli/common.h"
 #include "cli/logging.h"
+#include "cli/plugins.h"
 #include "cli/sibling.h"
 #include "helper.h"
 
@@ -31,6 +32,7 @@ const struct nvb_run_host *run_host(void)
 		.hook = config->hook.path ? strdup(config->hook.path)
 					  : nvb_sibling_program("nvbind-hook", NVB_BINDIR),
 		.profiles = nvb_sibling_data("profiles.d", NVB_DATADIR),
+		.plugins = nvb_common_plugin_options(),
 		.no_cuda_compat = !config->driver.cuda_compat,
 		.no_params_mask = !config->driver.mask_params,
 	};

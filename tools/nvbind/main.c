@@ -5,6 +5,7 @@
 #include "mig_verbs.h"
 #include "knob_verbs.h"
 #include "nvbind.h"
+#include "plugin_verbs.h"
 #include "profile_verbs.h"
 #include "runtime_verbs.h"
 
@@ -42,6 +43,11 @@ static const struct nvb_verb verbs[] = {
 		.name = "config",
 		.summary = "take over the settings of NVIDIA's container runtime",
 		.verbs = nvbind_config_verbs,
+	},
+	{
+		.name = "plugin",
+		.summary = "list plugins and try them",
+		.verbs = nvbind_plugin_verbs,
 	},
 	{
 		.name = "profile",

@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "cli/output.h"
+#include "cli/plugins.h"
 #include "isolation/isolation.h"
 #include "nvbind.h"
 #include "plan/plan.h"
@@ -147,6 +148,13 @@ static int print_json(const struct nvb_plan *plan, nvb_error **err)
 	return nvb_stdout_write(json, strlen(json), err);
 }
 
+static int apply_plugins(const struct nvb_inventory *inventory, struct nvb_plan *plan, nvb_error **err)
+{
+	const struct nvb_plugin_options plugins = nvb_common_plugin_options();
+
+	return nvb_plugins_apply(&plugins, inventory, plan, err);
+}
+
 int verb_plan(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;
@@ -174,6 +182,8 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 		rc = nvb_isolation_decide(request, &inventory, &isolation, &grant, err);
 	if (rc == 0)
 		rc = nvb_plan_make(nvb_grant_request(grant, request), inventory, &plan_options, &plan, err);
+	if (rc == 0)
+		rc = apply_plugins(inventory, plan, err);
 	if (rc == 0)
 		rc = format == NVB_FORMAT_JSON ? print_json(plan, err) : print_table(plan, err);
 	nvb_plan_free(plan);
