@@ -82,12 +82,12 @@ static int open_state(struct nvb_mig *mig, bool change, nvb_error **err)
 {
 	int rc = nvb_mig_state_open(&mig->inventory->roots.dev, change, &mig->state, err);
 
-	if (rc == -NVB_ERR_PERMISSION && change)
-		return nvb_hint(err, rc, "changing MIG takes root");
-	if (rc < 0)
-		return rc;
 	mig->unfinished = nvb_mig_before_exists(mig->state);
-	return change ? nvb_mig_state_lock(mig->state, &mig->lock, err) : 0;
+	if (rc == 0 && change)
+		rc = nvb_mig_state_lock(mig->state, &mig->lock, err);
+	if (rc == -NVB_ERR_PERMISSION && geteuid() != 0)
+		return nvb_hint(err, rc, "changing MIG takes root");
+	return rc;
 }
 
 int nvb_mig_open_raw(const struct nvb_inventory *inventory, bool change, const struct nvb_log *log,

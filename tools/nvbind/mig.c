@@ -176,7 +176,8 @@ const struct nvb_verb nvbind_mig_verbs[] = {
 		.synopsis = "PROFILE...",
 		.description = "A profile is 1g.10gb, 1g.10gb+me, or 1c.3g.40gb for a part of an instance, "
 			       "as 'nvbind "
-			       "mig list' shows them. Places are chosen so that most still fits afterwards. "
+			       "mig list' shows them. MIG is switched on where it is off. Places are chosen "
+			       "so that most still fits afterwards. "
 			       "All of them "
 			       "are made, or none.",
 		.examples = "  nvbind mig create --gpu 0 3g.40gb 2g.20gb\n"

@@ -13,7 +13,7 @@ static char **create_gpus, **destroy_gpus;
 
 const struct nvb_option nvbind_mig_create_options[] = {
 	{"gpu", 'i', NVB_OPTION_LIST("GPU", &create_gpus),
-		"of this GPU (number, UUID or PCI address; repeatable, or separated by commas; all)"},
+		"of this GPU: number, UUID, PCI address, or all (repeatable, or separated by commas)"},
 	{NULL},
 };
 

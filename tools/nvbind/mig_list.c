@@ -291,7 +291,7 @@ static void profile_json(
 	nvb_sb_add_json(sb, profile->name);
 	nvb_sb_addf(sb,
 		", \"id\": %u, \"memory_bytes\": %" PRIu64 ", \"compute_slices\": %u, \"multiprocessors\": "
-							   "%u, \"fit\": %u, \"most\": %u, \"placements\": [",
+		"%u, \"fit\": %u, \"most\": %u, \"placements\": [",
 		profile->id, profile->memory, profile->slices, profile->sm_count,
 		nvb_mig_capacity(gpu, &layout, profile), profile->instances);
 	for (uint32_t i = 0; i < profile->placement_count; i++)
