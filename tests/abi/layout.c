@@ -14,6 +14,7 @@
 #include "nvbind/log.h"
 #include "nvbind/oci.h"
 #include "nvbind/plan.h"
+#include "nvbind/plugin.h"
 #include "nvbind/request.h"
 
 #define STRUCT(type)	   printf("struct " #type " %zu\n", sizeof(struct type))
@@ -234,6 +235,46 @@ static void s_plan_options(void)
 	FIELD(nvb_plan_options, no_params_mask);
 }
 
+static void s_plugin(void)
+{
+	STRUCT(nvb_plugin);
+	FIELD(nvb_plugin, size);
+	FIELD(nvb_plugin, abi);
+	FIELD(nvb_plugin, name);
+	FIELD(nvb_plugin, version);
+	FIELD(nvb_plugin, summary);
+	FIELD(nvb_plugin, edit);
+}
+
+static void s_plugin_gpu(void)
+{
+	STRUCT(nvb_plugin_gpu);
+	FIELD(nvb_plugin_gpu, size);
+	FIELD(nvb_plugin_gpu, name);
+	FIELD(nvb_plugin_gpu, uuid);
+	FIELD(nvb_plugin_gpu, pci);
+	FIELD(nvb_plugin_gpu, model);
+	FIELD(nvb_plugin_gpu, index);
+	FIELD(nvb_plugin_gpu, numa_node);
+}
+
+static void s_plugin_host(void)
+{
+	STRUCT(nvb_plugin_host);
+	FIELD(nvb_plugin_host, size);
+	FIELD(nvb_plugin_host, abi);
+	FIELD(nvb_plugin_host, driver_version);
+	FIELD(nvb_plugin_host, capabilities);
+	FIELD(nvb_plugin_host, dev_root);
+	FIELD(nvb_plugin_host, sys_root);
+	FIELD(nvb_plugin_host, gpu_count);
+	FIELD(nvb_plugin_host, gpu);
+	FIELD(nvb_plugin_host, add_device);
+	FIELD(nvb_plugin_host, add_mount);
+	FIELD(nvb_plugin_host, add_env);
+	FIELD(nvb_plugin_host, warn);
+}
+
 static void e_bolt_feature(void)
 {
 	ENUM(nvb_bolt_feature);
@@ -406,6 +447,9 @@ int main(void)
 	s_log();
 	s_oci_options();
 	s_plan_options();
+	s_plugin();
+	s_plugin_gpu();
+	s_plugin_host();
 	e_bolt_feature();
 	e_capability();
 	e_cdi_format();
