@@ -67,6 +67,7 @@ try_system() {
 	is 'the service that watches CDI specs is there and enabled' enabled \
 		"$([ -L "$T/system/etc/systemd/system/multi-user.target.wants/nvbind-cdi-watch.service" ] && echo enabled)"
 	check 'and what puts knobs back at boot' in_system test -e /lib/systemd/system/nvbind-knobs.service
+	check 'and what divides GPUs by MIG at boot' in_system test -e /lib/systemd/system/nvbind-mig.service
 	check 'and what udev starts' in_system test -e /lib/systemd/system/nvbind-cdi-refresh.service
 	check 'by its rule' in_system test -e /lib/udev/rules.d/60-nvbind-cdi.rules
 	like 'the library is found' libnvbind.so.0 "$(in_system ldconfig -p)"
