@@ -55,6 +55,89 @@ driver() {
 
 # --- CPUs ------------------------------------------------------------------------------------------------------------
 
+# --- session ---------------------------------------------------------------------------------------------------------
+
+# Sockets as a session has them, of nobody who answers; the number of a screen that nobody has.
+screen=$((20000 + $$ % 20000))
+session=$T/session
+export screen session
+mkdir -p "$session/pulse" /tmp/.X11-unix
+sockets=("/tmp/.X11-unix/X$screen" "$session/wayland-7" "$session/pipewire-0" "$session/pulse/native")
+defer rm -f "${sockets[0]}"
+python3 -c 'import socket, sys
+for path in sys.argv[1:]:
+    socket.socket(socket.AF_UNIX).bind(path)' "${sockets[@]}"
+echo cookie >"$session/Xauthority"
+mkdir -p "$T/host/dev/input" "$T/host/run/udev/data"
+defer rm -rf "$T/host/dev/input" "$T/host/run/udev" "$T/host/dev/uinput"
+mknod "$T/host/dev/input/event7" c 13 250
+mknod "$T/host/dev/input/event8" c 13 251
+mknod "$T/host/dev/uinput" c 10 223
+printf 'E:ID_INPUT=1\nE:ID_INPUT_JOYSTICK=1\n' >"$T/host/run/udev/data/c13:250"
+printf 'E:ID_INPUT=1\nE:ID_INPUT_KEYBOARD=1\n' >"$T/host/run/udev/data/c13:251"
+printf '[session]\ndisplay = true\naudio = true\ninput = "controllers"\n' | profile session
+printf '[session]\ninput = "all"\n' | profile keys
+printf '[cache]\nshaders = true\nshaders-size = "2GiB"\nkernels = true\n' | profile kept
+
+# at PROFILE COMMAND: as somebody who sits before that screen.
+at() {
+	DISPLAY=:$screen WAYLAND_DISPLAY=wayland-7 XDG_RUNTIME_DIR=$session XAUTHORITY=$session/Xauthority \
+		inside --gpu 0 --profile "$1" -- "$2"
+}
+# The node that a path is, outside and inside.
+inode() { stat -c %i "$1"; }
+
+sessions() {
+	local text
+	is "$WORLD: the X server's socket is the host's" "$(inode "/tmp/.X11-unix/X$screen")" "$(at session "stat -c %i /tmp/.X11-unix/X$screen")"
+	is "$WORLD: with the right to use it" ":$screen cookie" "$(at session 'echo "$DISPLAY $(cat $XAUTHORITY)"')"
+	is "$WORLD: the compositor's socket" "$(inode "$session/wayland-7")" "$(at session 'stat -c %i $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY')"
+	is "$WORLD: PipeWire's" "$(inode "$session/pipewire-0")" "$(at session 'stat -c %i $XDG_RUNTIME_DIR/pipewire-0')"
+	is "$WORLD: PulseAudio's" "$(inode "$session/pulse/native")" "$(at session 'stat -c %i ${PULSE_SERVER#unix:}')"
+	is "$WORLD: a game controller, no keyboard" event7 "$(at session 'ls /dev/input')"
+	like "$WORLD: udev's word on it" JOYSTICK "$(at session 'cat /run/udev/data/c13:250')"
+	unlike "$WORLD: which programs may open" 'ermission|permitted' "$(at session ': </dev/input/event7')"
+	like "$WORLD: input = all" '^event7 event8 /dev/uinput $' "$(at keys 'ls /dev/input /dev/uinput | grep . | grep -v : | tr "\n" " "; echo' | sed 's|^/dev/uinput event7 event8|event7 event8 /dev/uinput|')"
+	is "$WORLD: without a session nothing of it is there" no "$(unset DISPLAY WAYLAND_DISPLAY XDG_RUNTIME_DIR
+		inside --gpu 0 --profile session -- '[ -e /tmp/.X11-unix ] && echo yes || echo no')"
+	text=$(DISPLAY=remote:0 nvbind plan --gpu 0 --profile session --format json | jq -r '.warnings[]')
+	like "$WORLD: a display over TCP is said to be none" "the display 'remote:0' is no socket of this host's" "$text"
+}
+
+caches() {
+	mkdir -p /var/cache/nvbind "$T/cache"
+	mount --bind "$T/cache" /var/cache/nvbind
+	is "$WORLD: the driver is told where shaders are kept, and how many" '/var/cache/nvbind/shaders 1 2147483648 /var/cache/nvbind/kernels' \
+		"$(inside --gpu 0 --profile kept -- 'echo $__GL_SHADER_DISK_CACHE_PATH $__GL_SHADER_DISK_CACHE_SKIP_CLEANUP $__GL_SHADER_DISK_CACHE_SIZE $CUDA_CACHE_PATH')"
+	inside --gpu 0 --profile kept -- "echo $WORLD >/var/cache/nvbind/shaders/one"
+	is "$WORLD: they outlive the container" "$WORLD" "$(inside --gpu 0 --profile kept -- 'cat /var/cache/nvbind/shaders/one')"
+	is "$WORLD: the directory is nobody else's" 700 "$(stat -c %a "$T/cache/shaders")"
+	rm -rf "$T/cache/shaders" "$T/cache/kernels"
+	is "$WORLD: another user's program can write" 1000 "$(inside --gpu 0 --profile kept -u 1000 -- 'touch /var/cache/nvbind/shaders/mine && stat -c %u /var/cache/nvbind/shaders/mine')"
+	umount /var/cache/nvbind
+	rm -rf "$T/cache"
+}
+
+# --- CDI -------------------------------------------------------------------------------------------------------------
+
+cdi() {
+	local text spec=$T/cdi
+	mkdir -p "$spec"
+	text=$(nvbind cdi generate --output "$spec/" --profile ultra-low-latency 2>&1 >/dev/null)
+	like "$WORLD: a CDI spec says what it cannot carry: knobs" 'cannot turn knobs \(power-limit: maximum\)' "$text"
+	like "$WORLD: the nice value" 'cannot set a nice value \(-10\)' "$text"
+	like "$WORLD: CPUs" 'cannot choose CPUs; .* --cpuset-cpus=' "$text"
+	like "$WORLD: a session" 'display is left out: it is one user' "$text"
+	is "$WORLD: and has a kind of its own" 'kind: nvidia.com/gpu-ultra-low-latency' "$(grep -h ^kind "$spec"/*)"
+	unlike "$WORLD: DLSS is not in it" 'nvngx|nvidia-ngx\.so' "$(cat "$spec"/*)"
+	rm -rf "$spec"
+	mount -t tmpfs none /etc/cdi 2>/dev/null || { mkdir -p /etc/cdi && mount -t tmpfs none /etc/cdi; }
+	check "$WORLD: cdi generate --output /etc/cdi/ --profile bolt-gaming" nvbind cdi generate --output /etc/cdi/ --profile bolt-gaming
+	is "$WORLD: bolt surge run --cdi-device nvidia.com/gpu-bolt=all" 'nvidia0 1' \
+		"$(surge --cdi-device nvidia.com/gpu-bolt=all "$ROOT" sh -c 'echo $(cd /dev; ls -d nvidia[0-9]) $DXVK_ENABLE_NVAPI' 2>&1)"
+	umount /etc/cdi
+}
+
 last_cpu() { sed -n 's/^Cpus_allowed_list:.*[-,\t]\([0-9]*\)$/\1/p' /proc/self/status; }
 scheduling() {
 	local last text
@@ -79,6 +162,9 @@ scheduling() {
 all() {
 	driver
 	scheduling
+	sessions
+	caches
+	cdi
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }
 rootless() {

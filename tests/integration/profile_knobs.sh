@@ -149,7 +149,27 @@ crash() {
 	kill -KILL "$init"
 }
 
+# Killed at every moment at which something of a knob is written, read or asked, the old value is put back by the next.
+steps() {
+	local call n ran=0 bad=''
+	command -v strace >/dev/null || { echo '# left out: needs strace' && return; }
+	for call in fsync rename,renameat,renameat2 unlinkat sendto flock; do
+		for ((n = 1; n <= 40; n++)); do
+			timeout 30 strace -f -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=SIGKILL:when=$n" \
+				bolt surge run --rm --runtime "$RUNTIME" --gpu 0 --profile full "$ROOT" true >/dev/null 2>&1 && break
+			ran=$((ran + 1))
+			while nvbind knob list --format json | jq -e 'any(.[].users[]; .alive)' >/dev/null; do sleep 0.02; done
+			nvbind knob restore >/dev/null 2>"$T/restore" || bad="$bad $call/$n:$(cat "$T/restore")"
+			[ "$(state)" = "$usual" ] || bad="$bad $call/$n:$(state)"
+		done
+	done
+	is "$WORLD: killed at any step, all is put back" '' "$bad"
+	check "$WORLD: there were steps to be killed at" test "$ran" -ge 10
+	echo "# $ran steps"
+}
+
 all() {
+	[ "$RUNTIME" != crun ] || steps
 	one
 	several
 	refusals

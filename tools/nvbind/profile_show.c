@@ -22,6 +22,7 @@ struct row {
 	const char *effect, *reader, *cannot; /* or NULL */
 	const char *file;
 	unsigned line;
+	bool is_off;
 	char text[NVB_SETTING_TEXT];
 };
 
@@ -37,6 +38,7 @@ static void describe(const struct nvb_setting *s, struct row *row)
 		row->effect = field->effect;
 		row->reader = field->reader;
 		row->cannot = field->cannot;
+		row->is_off = field->type == NVB_FIELD_SWITCH && !s->amount;
 	} else {
 		const struct nvb_variable *variable = nvb_variable_find(s->name);
 
@@ -46,6 +48,12 @@ static void describe(const struct nvb_setting *s, struct row *row)
 		row->reader = variable ? variable->reader : NULL;
 		row->cannot = variable ? variable->cannot : nvb_variable_invented(s->name);
 	}
+}
+
+/* A switch that is off takes away what it would bring. */
+static const char *what(const struct row *row)
+{
+	return row->is_off ? "does not, leaves out:" : "does:";
 }
 
 static const char *base_name(const char *file)
@@ -73,7 +81,7 @@ static void add_text(struct nvb_strbuf *sb, const struct row *row)
 	nvb_sb_addf(sb, " = ");
 	nvb_sb_add_visible(sb, row->value);
 	nvb_sb_addf(sb, "%s   (%s:%u)\n", nvb_style_off(stdout), base_name(row->file), row->line);
-	add_line(sb, "does:", row->effect);
+	add_line(sb, what(row), row->effect);
 	add_line(sb, "by:", row->reader);
 	add_line(sb, "cannot:", row->cannot);
 }
