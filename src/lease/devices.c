@@ -18,6 +18,7 @@ void nvb_lease_devices_release(struct nvb_lease_devices *devices)
 		free(devices->list[i].parent);
 		free(devices->list[i].name);
 		free(devices->list[i].uuid);
+		free(devices->list[i].node);
 	}
 	free(devices->list);
 	*devices = (struct nvb_lease_devices){0};
@@ -59,8 +60,8 @@ static bool copy(char **to, const char *from)
 	return !from || *to;
 }
 
-static int add(struct nvb_lease_devices *devices, const struct nvb_gpu *gpu, const struct nvb_mig_device *mig,
-	nvb_error **err)
+static int add(struct nvb_lease_devices *devices, const struct nvb_root *dev, const struct nvb_gpu *gpu,
+	const struct nvb_mig_device *mig, nvb_error **err)
 {
 	struct nvb_lease_device *device;
 	bool ok;
@@ -77,6 +78,8 @@ static int add(struct nvb_lease_devices *devices, const struct nvb_gpu *gpu, con
 		ok = copy(&device->key, gpu->pci) && asprintf(&device->name, "%u", gpu->index) >= 0 &&
 		     copy(&device->uuid, gpu->uuid);
 	}
+	if (ok && gpu->node.path)
+		ok = (device->node = nvb_root_host_path(dev, gpu->node.path)) != NULL;
 	return ok ? 0 : nvb_fail_oom(err);
 }
 
@@ -88,16 +91,16 @@ static int add_gpu(struct nvb_lease_devices *devices, const struct nodes *nodes,
 
 	for (size_t i = 0; rc == 0 && i < gpu->mig_count; i++)
 		if (gives(nodes, dev, &gpu->migs[i].gi_access) && gives(nodes, dev, &gpu->migs[i].ci_access))
-			rc = add(devices, gpu, &gpu->migs[i], err);
-	return rc < 0 || devices->count > before ? rc : add(devices, gpu, NULL, err);
+			rc = add(devices, dev, gpu, &gpu->migs[i], err);
+	return rc < 0 || devices->count > before ? rc : add(devices, dev, gpu, NULL, err);
 }
 
 /* WSL2's one device for all GPUs. */
-static int add_dxg(struct nvb_lease_devices *devices, nvb_error **err)
+static int add_dxg(struct nvb_lease_devices *devices, const struct nvb_root *dev, nvb_error **err)
 {
-	static const struct nvb_gpu dxg = {.pci = "dxg"};
+	static const struct nvb_gpu dxg = {.pci = "dxg", .node = {.path = "/dev/dxg"}};
 
-	return add(devices, &dxg, NULL, err);
+	return add(devices, dev, &dxg, NULL, err);
 }
 
 static bool gives_dxg(
@@ -123,7 +126,7 @@ int nvb_lease_devices_of(const struct nvb_inventory *inventory, const struct nvb
 		if (inventory->gpus[i].pci && gives(&nodes, dev, &inventory->gpus[i].node))
 			rc = add_gpu(&devices, &nodes, dev, &inventory->gpus[i], err);
 	if (rc == 0 && gives_dxg(&nodes, dev, inventory))
-		rc = add_dxg(&devices, err);
+		rc = add_dxg(&devices, dev, err);
 	if (rc < 0)
 		nvb_lease_devices_release(&devices);
 	else

@@ -115,27 +115,53 @@ static int flock_patiently(int fd, int operation)
 	}
 }
 
-/* Everybody may read it, whatever umask the engine has that runs us. */
-static int open_device(const struct nvb_lease_place *place, const char *key)
+/* Whoever may open the GPU may hold it, nobody else. A failure leaves the file to those who have it now. */
+static void follow_node(int fd, const char *node)
+{
+	struct stat of_node, of_file;
+	mode_t mode;
+
+	if (!node || stat(node, &of_node) < 0 || fstat(fd, &of_file) < 0)
+		return;
+	mode = S_IRUSR | (of_node.st_mode & (S_IRGRP | S_IROTH));
+	if (of_file.st_gid != of_node.st_gid && fchown(fd, (uid_t)-1, of_node.st_gid) < 0)
+		return;
+	if ((of_file.st_mode & 07777) != mode)
+		fchmod(fd, mode);
+}
+
+/* Made for root alone, whatever umask the engine has that runs us. */
+static int open_device(const struct nvb_lease_place *place, const char *key, const char *node)
 {
 	int fd = openat(place->devices, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 || errno != ENOENT || !place->writable)
-		return fd;
-	fd = openat(place->devices, key, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
-	if (fd >= 0)
-		fchmod(fd, 0444);
+	if (fd < 0 && errno == ENOENT && place->writable) {
+		fd = openat(place->devices, key, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0400);
+		if (fd >= 0 && !node)
+			fchmod(fd, 0444);
+	}
+	if (fd >= 0 && place->writable)
+		follow_node(fd, node);
 	return fd;
 }
 
 static int flock_one(const struct nvb_lease_place *place, const struct nvb_lease_device *device,
 	const char *key, enum nvb_lease_mode mode, struct nvb_lease_flocks *flocks, nvb_error **err)
 {
-	_cleanup_close_ int fd = open_device(place, key);
+	_cleanup_close_ int fd = open_device(place, key, device->node);
 	int rc;
 
 	if (fd < 0 && errno == ENOENT && mode == NVB_LEASE_SHARED)
 		return 0;
+	/* Whoever may not open the GPU's node either: the container will say so. */
+	if (fd < 0 && errno == EACCES && mode == NVB_LEASE_SHARED)
+		return 0;
+	if (fd < 0 && errno == EACCES)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_PERMISSION,
+				"GPU %s cannot be had exclusively: this user may not open its device node",
+				device->name ? device->name : key),
+			"ask for another GPU, or for membership of the group that owns the node");
 	if (fd < 0 && errno == ENOENT)
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_PERMISSION,

@@ -25,7 +25,9 @@
  * number and start time, so it outlives whoever wrote it and not the container; a record whose process is
  * gone counts for nothing and is removed by whoever finds it. Everybody else can open the files for reading
  * only: they hold a GPU by a flock (LOCK_SH, LOCK_EX) on its file for as long as they, or those whom they
- * leave the descriptor, run. Each sort respects the other's.
+ * leave the descriptor, run. Each sort respects the other's. Who may open a device's file is who may open the
+ * GPU's node: root gives it the node's group and its bits for reading, each time it takes a lease. So nobody
+ * can keep a GPU from others who could not use it anyway.
  *
  * Devices are told apart by PCI address, MIG devices by that and their instances: both stand in /proc, while
  * a UUID is only known once the driver has initialised the GPU, and a MIG device's only to NVML. Holding a
@@ -72,6 +74,7 @@ struct nvb_lease_device {
 	char *parent; /* a MIG device's GPU, "0000:3b:00.0"; else NULL */
 	char *name;   /* "2", "0:1", as users call it; NULL in what was read from a record */
 	char *uuid;   /* NULL unknown */
+	char *node;   /* its GPU's device node on this host; NULL unknown, or read from a record */
 };
 
 struct nvb_lease_devices {

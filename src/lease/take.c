@@ -96,7 +96,8 @@ static int copy_devices(const struct nvb_lease_devices *from, struct nvb_lease_d
 		struct nvb_lease_device *b = &to->list[to->count];
 
 		if (!copy_word(&b->key, a->key) || !copy_word(&b->parent, a->parent) ||
-			!copy_word(&b->name, a->name) || !copy_word(&b->uuid, a->uuid)) {
+			!copy_word(&b->name, a->name) || !copy_word(&b->uuid, a->uuid) ||
+			!copy_word(&b->node, a->node)) {
 			to->count++; /* so that its parts are freed */
 			return nvb_fail_oom(err);
 		}

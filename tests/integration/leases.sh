@@ -86,6 +86,18 @@ check 'a shared one lets share' bolt surge run --rm --gpu 5 "$T/base" true
 like 'and is shown' 'flock' "$(nvbind info --leases)"
 exec 9<&-
 
+# Who may hold a GPU by a flock is who may open its node.
+chmod 755 "$T"
+gpu6=$leases/devices/$(nvbind info --json | jq -r '.gpus[6].pci_address')
+stranger() { setpriv --reuid 65534 --regid 65534 --clear-groups -- flock -n "$gpu6" true 2>/dev/null; }
+check 'a GPU for everybody is leased' bolt surge run --rm --gpu 6 "$T/base" true
+check 'and everybody may flock it' stranger
+chmod 660 "$T/host/dev/nvidia6"
+chgrp 44 "$T/host/dev/nvidia6"
+check 'a GPU for a group is leased' bolt surge run --rm --gpu 6 "$T/base" true
+is 'its file is for that group' '440 44' "$(stat -c '%a %g' "$gpu6")"
+is 'and strangers hold it no more' refused "$(stranger && echo held || echo refused)"
+
 refuses 'virtual is refused with the reason' 125 'isolation virtual: .*MIG' \
 	bolt surge run --gpu 5 --isolation virtual "$T/base" true
 refuses 'a word that is no mode' 125 "isolation: no such value 'exklusive'.*exclusive" \
