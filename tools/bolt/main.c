@@ -39,6 +39,68 @@ static const struct nvb_verb surge_verbs[] = {
 		.failure = FAILURE,
 	},
 	{
+		.name = "up",
+		.synopsis = "[SERVICE...]",
+		.summary = "bring the services of a Boltfile up",
+		.description = "Makes a capsule of each service, or of those named and what they depend on, in the "
+			       "order of depends_on, side by side where nothing orders them. A capsule whose "
+			       "definition has not changed stays; any other is made anew. Without -d it prints what "
+			       "they print until all have ended; ^C stops them.",
+		.examples = "  bolt surge up -d\n"
+			    "  bolt surge up -f games.toml --strict steam\n",
+		.groups = surge_up_groups,
+		.run = surge_up,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "down",
+		.synopsis = "[SERVICE...]",
+		.summary = "stop and remove the capsules of a Boltfile, and its networks",
+		.groups = surge_down_groups,
+		.run = surge_down,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "ps",
+		.synopsis = "[SERVICE...]",
+		.summary = "list the capsules of a Boltfile",
+		.groups = surge_ps_groups,
+		.run = surge_ps,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "logs",
+		.synopsis = "[SERVICE...]",
+		.summary = "print what the services print",
+		.groups = surge_logs_groups,
+		.run = surge_logs,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "start",
+		.synopsis = "[SERVICE...]",
+		.summary = "start capsules of a Boltfile that are there",
+		.groups = surge_start_groups,
+		.run = surge_start,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "stop",
+		.synopsis = "[SERVICE...]",
+		.summary = "stop capsules of a Boltfile, and leave them there",
+		.groups = surge_stop_groups,
+		.run = surge_stop,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
+		.name = "restart",
+		.synopsis = "[SERVICE...]",
+		.summary = "stop and start capsules of a Boltfile",
+		.groups = surge_stop_groups,
+		.run = surge_restart,
+		.max_args = NVB_ARGS_ANY,
+	},
+	{
 		.name = "config",
 		.summary = "print a Boltfile as it is understood",
 		.groups = surge_config_groups,
@@ -292,7 +354,7 @@ static int logout(int argc, char **argv, nvb_error **err)
 }
 
 static const struct nvb_verb verbs[] = {
-	{.name = "surge", .summary = "run capsules", .verbs = surge_verbs},
+	{.name = "surge", .summary = "run capsules, one or those of a Boltfile", .verbs = surge_verbs},
 	{.name = "capsule", .summary = "make, start, stop and look at capsules", .verbs = capsule_verbs},
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
 	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},

@@ -42,3 +42,13 @@ int surge_file_read_quietly(struct nvb_boltfile *file, nvb_error **err)
 {
 	return read_file(file, err);
 }
+
+bool surge_file_is_strict(void)
+{
+	return opt.strict;
+}
+
+void surge_file_name(const char *path)
+{
+	opt.file = path;
+}

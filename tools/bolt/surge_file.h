@@ -16,4 +16,8 @@ int surge_file_read(struct nvb_boltfile *file, nvb_error **err);
 /* The same for verbs that look at capsules that are there: notes are not said again. */
 int surge_file_read_quietly(struct nvb_boltfile *file, nvb_error **err);
 
+bool surge_file_is_strict(void);
+/* As -f does. */
+void surge_file_name(const char *path);
+
 #endif

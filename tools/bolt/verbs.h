@@ -15,6 +15,16 @@ int compose_import(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group surge_config_groups[];
 int surge_config(int argc, char **argv, nvb_error **err);
 
+extern const struct nvb_option_group surge_up_groups[], surge_down_groups[], surge_stop_groups[],
+	surge_start_groups[], surge_ps_groups[], surge_logs_groups[];
+int surge_up(int argc, char **argv, nvb_error **err);
+int surge_down(int argc, char **argv, nvb_error **err);
+int surge_stop(int argc, char **argv, nvb_error **err);
+int surge_start(int argc, char **argv, nvb_error **err);
+int surge_restart(int argc, char **argv, nvb_error **err);
+int surge_ps(int argc, char **argv, nvb_error **err);
+int surge_logs(int argc, char **argv, nvb_error **err);
+
 extern const struct nvb_option_group capsule_ps_groups[];
 int capsule_ps(int argc, char **argv, nvb_error **err);
 int capsule_inspect(int argc, char **argv, nvb_error **err);
