@@ -2,8 +2,10 @@
 #include "capsule/knobs.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/userns.h"
 #include "lease/lease.h"
 
 int nvb_start_turn_knobs(struct nvb_start *start, nvb_error **err)
@@ -34,7 +36,9 @@ void nvb_capsule_settle_knobs(const struct nvb_run_host *host)
 		return;
 	owed = nvb_knobs_are_owed(&roots.dev);
 	nvb_roots_close(&roots);
-	if (!owed || nvb_inventory_load(host->inventory, &inventory, NULL) < 0)
+	/* An ordinary user's bolt sees root's records, and can do nothing about them. */
+	if (!owed || geteuid() != 0 || nvb_in_user_namespace() ||
+		nvb_inventory_load(host->inventory, &inventory, NULL) < 0)
 		return;
 	if (nvb_knobs_restore(inventory, false, host->log, NULL, &why) < 0)
 		nvb_warning(host->log, "a knob that an ended capsule has turned could not be put back: %s",

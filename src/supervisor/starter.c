@@ -114,7 +114,7 @@ static _Noreturn void run(const struct nvb_starter *starter, int socket)
 	if (rc == 0)
 		rc = launch(&s, &init, &master, &status, &err);
 	if (rc < 0) {
-		nvb_lease_release(s.start.lease);
+		nvb_start_give_back(&s.start);
 		nvb_report_failure(socket, status, err);
 		_exit(1);
 	}

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "capsule/knobs.h"
 #include "capsule/record.h"
 #include "capsule/runtime_call.h"
 #include "supervisor/private.h"
@@ -231,6 +232,8 @@ void nvb_supervised_ended(struct nvb_supervisor *s)
 	/* Those who served its ports, and the like. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
+	/* The process whose life its use of knobs had is gone; whoever started it is, too. */
+	nvb_capsule_settle_knobs(s->host);
 	if (!again) {
 		s->phase = NVB_PHASE_ENDED;
 		return;

@@ -149,6 +149,20 @@ crash() {
 	kill -KILL "$init"
 }
 
+# A capsule under a supervisor.
+detached() {
+	local i
+	bolt surge run -d --runtime "$RUNTIME" --name away --gpu 0 --profile full "$ROOT" \
+		sh -c 'trap "exit 0" TERM; while :; do sleep 0.05; done' >/dev/null
+	is "$WORLD: a detached capsule has its knobs" '600 Enabled performance performance 4' "$(state)"
+	bolt capsule restart away >/dev/null
+	is "$WORLD: a restarted one, too" '600 Enabled performance performance 4' "$(state)"
+	bolt capsule stop away >/dev/null
+	for ((i = 0; i < 100; i++)); do [ "$(state)" = "$usual" ] || sleep 0.05; done
+	is "$WORLD: once it has stopped, all is as it was" "$usual" "$(state)"
+	bolt capsule rm away >/dev/null
+}
+
 # Killed at every moment at which something of a knob is written, read or asked, the old value is put back by the next.
 steps() {
 	local call n ran=0 bad=''
@@ -174,6 +188,7 @@ all() {
 	several
 	refusals
 	crash
+	detached
 	inside -- true
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }
