@@ -6,6 +6,7 @@
 
 #include "base/choice.h"
 #include "base/str.h"
+#include "bolt/mode.h"
 #include "profile/profile.h"
 
 enum kind { TEXT, SWITCH, CHOICE, NICE };
@@ -14,18 +15,6 @@ static const struct nvb_choice switches[] = {{"true", NVB_ON}, {"false", NVB_OFF
 static const struct nvb_choice drivers[] = {{"auto", NVB_DRIVER_NONE},
 	{"nvidia-proprietary", NVB_DRIVER_PROPRIETARY}, {"proprietary", NVB_DRIVER_PROPRIETARY},
 	{"nvidia-open", NVB_DRIVER_OPEN}, {"nouveau", NVB_DRIVER_NOUVEAU}, {NULL, 0}};
-
-/* Knobs of every GPU that the capsule has, and of the host; "keep" leaves one alone. */
-static const struct {
-	const char *name, *power_limit, *gpu_clocks, *persistence, *governor;
-} modes[] = {
-	{"balanced", "keep", "keep", "keep", "keep"},
-	{"high", "maximum", "keep", "on", "keep"},
-	{"ultra", "maximum", "maximum", "on", "performance"},
-	{"efficient", "70%", "keep", "keep", "keep"},
-};
-static const struct nvb_choice mode_names[] = {
-	{"balanced", 0}, {"high", 1}, {"ultra", 2}, {"efficient", 3}, {NULL, 0}};
 
 #define AT(field) offsetof(struct nvb_gpu_words, field)
 
@@ -46,7 +35,7 @@ static const struct word {
 	{"aiml.mig_enabled", SWITCH, AT(aiml.mig_enabled), NULL},
 	{"aiml.tensor_cores_enabled", SWITCH, AT(aiml.tensor_cores_enabled), NULL},
 	{"aiml.memory_pool_enabled", SWITCH, AT(aiml.memory_pool_enabled), NULL},
-	{"performance_mode", CHOICE, AT(performance_mode), mode_names},
+	{"performance_mode", CHOICE, AT(performance_mode), nvb_mode_names},
 	{"display", SWITCH, AT(display), NULL},
 	{"audio", SWITCH, AT(audio), NULL},
 	{"nice", NICE, AT(nice), NULL},
@@ -120,33 +109,6 @@ static int add(struct nvb_request *request, struct nvb_setting setting, const ch
 	return nvb_request_add_setting(request, &setting, whose, err);
 }
 
-static int apply_mode(const char *mode, struct nvb_request *request, nvb_error **err)
-{
-	size_t i = 0;
-	int rc = 0;
-
-	while (i + 1 < NVB_ELEMENTS(modes) && !nvb_streq(modes[i].name, mode))
-		i++;
-	const struct {
-		const char *name, *value, *reason;
-	} knobs[] = {
-		{"power-limit", modes[i].power_limit, "how many watts the card may draw"},
-		{"gpu-clocks", modes[i].gpu_clocks, "the GPU does not have to wake up"},
-		{"persistence", modes[i].persistence, "the driver stays loaded between programs"},
-		{"cpu-governor", modes[i].governor, "the CPUs do not have to wake up"},
-	};
-
-	for (size_t k = 0; rc == 0 && k < NVB_ELEMENTS(knobs); k++)
-		if (!nvb_streq(knobs[k].value, "keep"))
-			rc = add(request,
-				(struct nvb_setting){.kind = NVB_SETTING_KNOB,
-					.name = knobs[k].name,
-					.value = knobs[k].value,
-					.reason = knobs[k].reason},
-				"performance_mode", err);
-	return rc;
-}
-
 static int apply_session(struct nvb_request *request, const char *name, enum nvb_switch said, nvb_error **err)
 {
 	if (said == NVB_AS_PROFILE)
@@ -165,7 +127,7 @@ int nvb_gpu_words_apply(const struct nvb_gpu_words *words, struct nvb_request *r
 	int rc = session && !request->session.known ? nvb_session_read(request, err) : 0;
 
 	if (rc == 0 && words->performance_mode)
-		rc = apply_mode(words->performance_mode, request, err);
+		rc = nvb_mode_apply(words->performance_mode, request, err);
 	if (rc == 0)
 		rc = apply_session(request, "display", words->display, err);
 	if (rc == 0)

@@ -11,6 +11,7 @@
 #include "nvbind/context.h"
 #include "nvbind/error.h"
 #include "nvbind/inventory.h"
+#include "nvbind/latency.h"
 #include "nvbind/log.h"
 #include "nvbind/oci.h"
 #include "nvbind/plan.h"
@@ -211,6 +212,27 @@ static void s_log(void)
 	FIELD(nvb_log, level);
 	FIELD(nvb_log, emit);
 	FIELD(nvb_log, data);
+}
+
+static void s_low_latency_options(void)
+{
+	STRUCT(nvb_low_latency_options);
+	FIELD(nvb_low_latency_options, size);
+	FIELD(nvb_low_latency_options, mode);
+	FIELD(nvb_low_latency_options, gpus);
+	FIELD(nvb_low_latency_options, priority);
+	FIELD(nvb_low_latency_options, keep_knobs);
+	FIELD(nvb_low_latency_options, keep_scheduling);
+	FIELD(nvb_low_latency_options, keep_input);
+}
+
+static void s_low_latency_step(void)
+{
+	STRUCT(nvb_low_latency_step);
+	FIELD(nvb_low_latency_step, size);
+	FIELD(nvb_low_latency_step, name);
+	FIELD(nvb_low_latency_step, done);
+	FIELD(nvb_low_latency_step, text);
 }
 
 static void s_oci_options(void)
@@ -445,6 +467,8 @@ int main(void)
 	s_gpu_info();
 	s_inventory_options();
 	s_log();
+	s_low_latency_options();
+	s_low_latency_step();
 	s_oci_options();
 	s_plan_options();
 	s_plugin();

@@ -18,7 +18,7 @@ profiles=$NVB_SOURCE/profiles
 compile() {
 	cc -std=c11 -Wall -Wextra -Werror -I "$NVB_SOURCE/include" "$examples/c/$1.c" -L "$NVB_BUILD/src" -lnvbind -o "$T/$1"
 }
-for name in gpus gaming_cdi engine run start contexts; do
+for name in gpus gaming_cdi engine run start contexts low_latency; do
 	check "$name.c compiles without a warning" compile "$name"
 done
 
@@ -47,6 +47,42 @@ like 'engine: a GPU that is not there' '^engine: .*99' "$("$T/engine" 99 "$T/hos
 
 like 'contexts: a half of the multiprocessors each' '^GPU-.*: 72 multiprocessors$' \
 	"$("$T/contexts" "$T/host/usr/lib/x86_64-linux-gnu/libcuda.so.1")"
+
+# Low latency: what was done holds as long as the handle, and is put back, also for one that is killed.
+make_sim rtx4090x1 "$T/desk"
+card=$(basename "$(printf '%s\n' "$T"/desk/proc/driver/nvidia/gpus/*)")
+nvml=$(find "$T/desk" -name libnvidia-ml.so.1 ! -path '*32*' ! -path '*i386*' | head -n 1)
+power() {
+	LD_LIBRARY_PATH=${nvml%/*} "$T/desk/usr/bin/nvidia-smi" -i "$card" --query-gpu=power.limit --format=csv,noheader
+}
+is 'low_latency: the power limit before it' '450.00 W' "$(power)"
+mkfifo "$T/hold"
+holds() { # SIGNAL: lets it hold, looks, ends it by closing its input or by a signal
+	local pid i
+	"$T/low_latency" "$T/desk" <"$T/hold" >"$T/steps" 2>&1 &
+	pid=$!
+	exec 8>"$T/hold"
+	for ((i = 0; i < 500; i++)); do
+		! grep -q ' input' "$T/steps" || break
+		sleep 0.02
+	done
+	during=$(power)
+	leases=$(NVBIND_ROOT=$T/desk nvbind info --leases 2>/dev/null | grep -c low-latency || true)
+	[ -z "$1" ] || kill "-$1" "$pid"
+	exec 8>&-
+	wait "$pid" || true
+}
+holds ''
+is 'low_latency: while it holds' '600.00 W' "$during"
+like 'low_latency: said so' "^done +knob: power-limit of $card is 600 W$" "$(cat "$T/steps")"
+like 'low_latency: timers' '^done +timers: at most [01] ns late' "$(cat "$T/steps")"
+like 'low_latency: what cannot be has its reason' '^refused +cpu-wakeup: /dev/cpu_dma_latency: ' "$(cat "$T/steps")"
+is 'low_latency: under a lease' 1 "$([ "$leases" -gt 0 ] && echo 1)"
+is 'low_latency: put back' '450.00 W' "$(power)"
+holds KILL
+is 'low_latency: killed, the limit stands' '600.00 W' "$(power)"
+check 'low_latency: the next command puts it back' nvbind knob restore --root "$T/desk"
+is 'low_latency: put back after the crash' '450.00 W' "$(power)"
 
 # What the manager starts is the program bolt.
 export NVBIND_EXAMPLE_BOLT=$NVB_BUILD/bin/bolt NVBIND_EXAMPLE_ROOT=$T/host NVBIND_EXAMPLE_PROFILES=$profiles

@@ -11,7 +11,7 @@ is 'one pkg-config file' 1 "$(find "$T/dest" -name nvbind.pc | wc -l)"
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$T/dest
 library=$(find "$T/dest" -name libnvbind.so.0)
 check 'the library under its SONAME' test -n "$library"
-for header in bolt cdi context error inventory log oci plan request; do
+for header in bolt cdi context error inventory latency log oci plan request; do
 	check "$header.h" test -n "$(find "$T/dest" -path "*/include/nvbind/$header.h")"
 done
 check 'nvbind' test -n "$(find "$T/dest" -path '*/bin/nvbind')"
