@@ -101,6 +101,22 @@ outside() {
 }
 own_state outside
 
+# A container that goes on: its first process is the number that was handed out.
+started() {
+	local pid
+	pid=$("$T/start" gaming-workstation "$T/root" sleep 600 2>"$T/start-err") || true
+	is 'start: nothing is said but the number' '' "$(cat "$T/start-err")"
+	like 'start: the process is the program' '^sleep.600' "$(tr '\0' ' ' <"/proc/$pid/cmdline")"
+	is 'start: it is the one that bolt knows' "$pid" "$(bolt capsule inspect gaming-workstation | jq '.[0].pid')"
+	is 'start: where it came from is kept' '"org.opencontainers.image.ref.name=steam:latest"' \
+		"$(bolt capsule inspect gaming-workstation | jq -c '.[0].definition.annotations[]')"
+	like 'start: a GPU that is taken' '^start: bolt: .*exclusive' "$("$T/start" other "$T/root" true 2>&1)"
+	like 'start: a name that is taken' '^start: bolt: .*gaming-workstation' "$("$T/start" gaming-workstation "$T/root" true 2>&1)"
+	check 'start: bolt stops it' bolt capsule stop --time 1 gaming-workstation
+	is 'start: nothing is left' '' "$(leftovers)"
+}
+own_state started
+
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
 if command -v rustc >/dev/null; then
