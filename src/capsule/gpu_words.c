@@ -153,6 +153,9 @@ static int check_driver(const char *wanted, const struct nvb_inventory *inventor
 
 	if (rc < 0 || nvb_streq(wanted, "auto") || inventory->driver.kind == (enum nvb_driver_kind)kind)
 		return rc;
+	/* Windows has no other one of NVIDIA's. */
+	if (kind == NVB_DRIVER_PROPRIETARY && inventory->driver.kind == NVB_DRIVER_DXG)
+		return 0;
 	rc = nvb_fail(err, NVB_ERR_UNSUPPORTED, "driver '%s': this host has %s", wanted,
 		kinds[inventory->driver.kind]);
 	return nvb_hint(err, rc, "driver = \"auto\" takes what there is");

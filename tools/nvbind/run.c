@@ -138,6 +138,9 @@ static int check_driver(struct run *run, nvb_error **err)
 	rc = load_inventory(run->request, &run->inventory, err);
 	if (rc < 0)
 		return rc;
+	/* Windows has no other one of NVIDIA's. */
+	if (run->inventory->driver.kind == NVB_DRIVER_DXG && opt.driver == DRIVER_PROPRIETARY)
+		return 0;
 	if (run->inventory->driver.kind != wanted[opt.driver])
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_UNSUPPORTED, "--driver %s: this host has %s",
