@@ -37,7 +37,7 @@ world() {
 		! grep -q ready "$T/held" || break
 		sleep 0.05
 	done
-	refuses "$WORLD: exclusive holds the one device" 125 'holder' surge --gpu 0 "$ROOT" true
+	refuses "$WORLD: exclusive holds the one device" 125 'held exclusively by bolt' surge --gpu 0 "$ROOT" true
 	exec 9>&-
 	wait "$held" || true
 	rm "$T/hold"
