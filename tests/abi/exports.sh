@@ -6,6 +6,7 @@
 set -euo pipefail
 
 include=$1 map=$2 library=$3
+cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -27,8 +28,8 @@ for header in "$include"/nvbind/*.h; do
 	cp "$work/one.c" "$work/one.cc"
 	${CC:-cc} -std=c11 -Wall -Wextra -Werror -pedantic -I "$include" -fsyntax-only "$work/one.c" ||
 		{ echo "$name is no C11 header by itself"; failed=1; }
-	if command -v c++ >/dev/null; then
-		c++ -std=c++17 -Wall -Wextra -Werror -I "$include" -fsyntax-only "$work/one.cc" ||
+	if [ -n "$cxx" ]; then
+		"$cxx" -std=c++17 -Wall -Wextra -Werror -I "$include" -fsyntax-only "$work/one.cc" ||
 			{ echo "$name is no C++17 header by itself"; failed=1; }
 	fi
 done
