@@ -111,13 +111,18 @@ static int remove_orphans(const struct surge *surge, nvb_error **err)
 	return surge_work(surge, &capsules, which, NVB_PROJECT_REMOVE, -1, err);
 }
 
+static int end_at_signal(void *data)
+{
+	(void)data;
+	return 1;
+}
+
 /* ^C: all that were to be brought up are stopped; another ^C kills them. */
 static int stop_all(const struct surge *surge, const bool *wanted, int signals, nvb_error **err)
 {
 	_cleanup_capsules_ struct nvb_project_capsules capsules = {0};
 	_cleanup_free_ bool *which = NULL;
 	_cleanup_work_ struct nvb_project_work work = {0};
-	struct interrupt again = {.fd = signals};
 	int rc = nvb_project_capsules_read(&surge->state, &surge->file, &capsules, err);
 
 	which = calloc(capsules.count + 1, sizeof(*which));
@@ -135,11 +140,10 @@ static int stop_all(const struct surge *surge, const bool *wanted, int signals, 
 	if (rc < 0)
 		return rc;
 	fputs("stopping; ^C again kills\n", stderr);
-	/* The work's own `data` is what its functions get: the signal is looked for beside it. */
-	work.jobs.extra = -1;
+	work.jobs.extra = signals;
+	work.jobs.turn = end_at_signal;
 	rc = nvb_jobs_run(&work.jobs, err);
-	again.signal = take_signal(signals);
-	if (again.signal)
+	if (rc > 0)
 		return surge_work(surge, &capsules, which, NVB_PROJECT_KILL, -1, err);
 	return rc < 0 ? rc : surge_report_failed(&work.jobs, err);
 }
