@@ -152,7 +152,7 @@ static nvb_context *shared[THREADS];
 
 static void *bind_in_turn(void *number)
 {
-	size_t first = (size_t)(char *)number;
+	size_t first = (size_t)number;
 
 	for (size_t i = 0; i < ROUNDS; i++) {
 		nvb_context *context = shared[(first + i) % THREADS];
@@ -170,7 +170,7 @@ static void threads(void)
 	for (int i = 0; i < THREADS; i++)
 		shared[i] = prepare((struct nvb_context_options){.kind = NVB_CONTEXT_OWN, .ordinal = i % 2});
 	for (size_t i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&thread[i], NULL, bind_in_turn, (char *)NULL + i) == 0);
+		CHECK(pthread_create(&thread[i], NULL, bind_in_turn, (void *)i) == 0);
 	for (size_t i = 0; i < THREADS; i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 	for (size_t i = 0; i < THREADS; i++)
