@@ -6,7 +6,7 @@ need nvbind nvbind-sim jq gcc
 ! is_sanitized || skip 'a sanitizer needs more memory than plugins get'
 others_reach_build || skip "an ordinary user cannot reach nvbind-plugin"
 
-SOURCE=$NVB_SOURCE/tests/integration/programs/bad_plugin.c
+export SOURCE=$NVB_SOURCE/tests/integration/programs/bad_plugin.c
 mkdir -p "$T/plugins"
 printf '[plugins]\ndirectory = "%s"\n' "$T/plugins" >"$T/config.toml"
 printf '[plugins]\ndirectory = "%s"\nrequired = true\n' "$T/plugins" >"$T/required.toml"
@@ -165,4 +165,27 @@ if [ "$(id -u)" = 0 ]; then
 	is 'rdma: the near card and the manager, not the far card' '/dev/infiniband/rdma_cm /dev/infiniband/uverbs8' \
 		"$(edits_of rdma | jq -r '.[] | .container // .device.container // .path' | sort | xargs)"
 	like 'rdma: it says why' 'behind the PCIe root port of GPU 0' "$(plan)"
+fi
+
+# --- bolt ---
+
+if [ "$(id -u)" = 0 ] && [ -x "$NVB_BUILD/bin/bolt" ] && command -v runc >/dev/null && command -v busybox >/dev/null; then
+	. "$(dirname "$0")/surge.sh"
+	export ROOT=$T/root
+	make_busybox_root "$ROOT"
+	mkdir -p "$T/plugins"
+	rm -f "$T/plugins"/*
+	truncate -s 0 "$T/site.conf"
+	printf 'env SITE=north pole\nmount %s /opt/licenses\n' "$T/sources/licenses" >"$T/site.conf"
+	cc_example "-DSITE_FILE=\"$T/site.conf\"" -o "$T/plugins/site.so" "$NVB_SOURCE/examples/plugins/site.c"
+	capsule() { bolt --config "$1" --root "$T/host" surge run --rm --gpu 0 "$ROOT" sh -c 'echo "$SITE $(cat /opt/licenses/key)"; echo x >/opt/licenses/key' 2>&1; }
+	in_bolt() {
+		like 'bolt: what a plugin adds is inside' '^north pole key$' "$(capsule "$T/config.toml")"
+		is 'bolt: read-only' key "$(cat "$T/sources/licenses/key")"
+		bad crash
+		like 'bolt: without a plugin that crashes' '^bolt: warning: plugin crash is left out' "$(capsule "$T/config.toml")"
+		refuses 'bolt: not without it where plugins are required' 125 'plugin crash: it crashed' \
+			bolt --config "$T/required.toml" --root "$T/host" surge run --rm --gpu 0 "$ROOT" true
+	}
+	with_cgroup_v1 surge_state in_bolt
 fi
