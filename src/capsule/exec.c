@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "capsule/attach.h"
+#include "capsule/mounts.h"
 
 enum { LARGEST_RECORD = 4 << 20 };
 
@@ -56,17 +57,22 @@ int nvb_exec_enter_user_namespace(pid_t init, bool rootless, nvb_error **err)
 	return 0;
 }
 
-/* runc starts from the directory that it was given as root. That one only existed in the mount namespace of
- * whoever started the capsule; an empty one of the same name will do, it is left at once. */
+/* runc starts from the directory that it was given as root. That one only exists in the mount namespace of
+ * whoever started the capsule; an empty one of the same name, in a namespace of ours, will do: it is left at
+ * once. */
 static int make_root_directory(const char *record, nvb_error **err)
 {
 	_cleanup_free_ char *bundle = nvb_exec_recorded_bundle(record), *path = NULL;
+	int rc;
 
 	if (!bundle)
 		return 0;
 	if (asprintf(&path, "%s/rootfs", bundle) < 0)
 		return nvb_fail_oom(err);
-	return access(path, F_OK) == 0 ? 0 : nvb_file_mkdirs(AT_FDCWD, path, 0700, err);
+	if (access(path, F_OK) == 0)
+		return 0;
+	rc = nvb_mounts_private(bundle, err);
+	return rc < 0 ? rc : nvb_file_mkdirs(AT_FDCWD, path, 0700, err);
 }
 
 static int describe(const struct nvb_exec_target *target, const struct nvb_exec *exec, char **out,
