@@ -94,6 +94,12 @@ int nvb_capsule_create(const struct nvb_run_host *host, const struct nvb_state *
 int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	struct nvb_capsule_start *start, nvb_error **err)
 {
+	return nvb_capsule_start_attached(host, state, id, -1, start, err);
+}
+
+int nvb_capsule_start_attached(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int attached, struct nvb_capsule_start *start, nvb_error **err)
+{
 	nvb_error *why = NULL;
 	int rc = nvb_supervisor_ensure(host, state, id, &why);
 
@@ -105,7 +111,7 @@ int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_st
 	nvb_error_free(why);
 	nvb_state_sweep(state, host->log);
 	memcpy(start->id, id, sizeof(start->id));
-	return nvb_supervisor_start(host, state, id, &start->report, err);
+	return nvb_supervisor_start(host, state, id, attached, &start->report, err);
 }
 
 int nvb_capsule_start_finish(struct nvb_capsule_start *start, int *status, nvb_error **err)

@@ -44,6 +44,10 @@ struct nvb_capsule_start {
 /* Begins to start one. NVB_ERR_CONFLICT when it runs already. */
 int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	struct nvb_capsule_start *start, nvb_error **err);
+/* The same for who is attached from the first byte that it prints: `attached` is the supervisor's end of a pair
+ * of SOCK_SEQPACKET sockets (supervisor/attach.h), which stays the caller's to close. */
+int nvb_capsule_start_attached(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int attached, struct nvb_capsule_start *start, nvb_error **err);
 /* Waits until its program runs, or why not. *status is then what to exit with: 125, 126, 127, as of
  * nvb_capsule_run. */
 int nvb_capsule_start_finish(struct nvb_capsule_start *start, int *status, nvb_error **err);

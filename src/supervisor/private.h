@@ -43,7 +43,8 @@ struct nvb_supervisor {
 	bool image_open;
 	enum nvb_phase phase;
 
-	int report; /* to who wants the capsule started; -1: told */
+	int report;   /* to who wants the capsule started; -1: told */
+	int attached; /* who is attached from the start, until there are streams; -1: nobody */
 	int listener;
 	struct nvb_client clients[NVB_CLIENTS];
 	size_t client_count;

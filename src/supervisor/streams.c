@@ -33,6 +33,8 @@ struct nvb_streams {
 	/* Typed by somebody and not taken by the program yet. Meanwhile nobody is listened to. */
 	size_t typed_begin, typed_end;
 	bool end_input; /* once that is taken */
+	bool tell_end;	/* with this status */
+	int status;
 	char typed[NVB_ATTACH_PACKET_MOST];
 	char piece[PIECE];
 };
@@ -303,16 +305,12 @@ void nvb_streams_turn(struct nvb_streams *s)
 
 void nvb_streams_ended(struct nvb_streams *s, int status, bool last)
 {
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", status);
-
 	while (take_output(s, &s->output, false))
 		;
 	while (take_output(s, &s->error, true))
 		;
-	for (unsigned i = 0; last && i < MOST_ATTACHED; i++)
-		if (s->attached[i])
-			nvb_attached_send(s->attached[i], NVB_ATTACH_EXIT, text, (size_t)n);
+	s->tell_end = last;
+	s->status = status;
 	forget_gone(s);
 	watch_all(s);
 }
@@ -328,15 +326,20 @@ static int64_t now_ms(void)
 void nvb_streams_close(struct nvb_streams *s)
 {
 	int64_t deadline = now_ms() + LINGER_MS, left;
+	char text[16];
+	int n;
 
 	if (!s)
 		return;
+	n = snprintf(text, sizeof(text), "%d", s->status);
 	close_stream(s, &s->output);
 	close_stream(s, &s->error);
 	close_stream(s, &s->input);
 	for (size_t i = 0; i < MOST_ATTACHED; i++) {
 		struct nvb_attached *a = s->attached[i];
 
+		if (a && s->tell_end)
+			nvb_attached_send(a, NVB_ATTACH_EXIT, text, (size_t)n);
 		while (a && nvb_attached_waits(a) && (left = deadline - now_ms()) > 0) {
 			poll(&(struct pollfd){.fd = a->fd, .events = POLLOUT}, 1, (int)left);
 			nvb_attached_flush(a);

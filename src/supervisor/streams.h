@@ -43,11 +43,12 @@ void nvb_streams_attach(struct nvb_streams *streams, int connection, const char 
 /* How many are attached. */
 unsigned nvb_streams_attached(const struct nvb_streams *streams);
 
-/* The capsule's processes are gone: takes what is still in the pipes. Those attached are told `status` when
- * `last` (nobody starts it again) and let go. */
+/* The capsule's processes are gone: takes what is still in the pipes. `last`: nobody starts it again, and
+ * nvb_streams_close tells those attached this status. */
 void nvb_streams_ended(struct nvb_streams *streams, int status, bool last);
 
-/* NULL is fine. Gives those attached a quarter of a second at most to take what is theirs. */
+/* NULL is fine. Gives those attached a quarter of a second at most to take what is theirs. Whoever learns of
+ * the end may start the capsule at once, so this comes when all else is given back. */
 void nvb_streams_close(struct nvb_streams *streams);
 
 #endif

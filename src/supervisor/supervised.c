@@ -72,14 +72,7 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 
 static void health_changed(void *data, const struct nvb_health_report *report)
 {
-	struct nvb_supervisor *s = data;
-	_cleanup_strbuf_ struct nvb_strbuf text = {0};
-	_cleanup_free_ char *path = nvb_state_join(s->entry.run, "health.json");
-
-	note(s, "health", nvb_health_state_name(report->state));
-	nvb_health_json(report, &text);
-	if (path && !text.failed)
-		nvb_file_write_unflushed(AT_FDCWD, path, text.s, text.len, 0600, NULL);
+	note(data, "health", nvb_health_state_name(report->state));
 }
 
 static void open_health(struct nvb_supervisor *s)
@@ -105,6 +98,7 @@ static void open_health(struct nvb_supervisor *s)
 /* The pipes stay over restarts; a terminal is another one each time. */
 static int open_streams(struct nvb_supervisor *s, int master, nvb_error **err)
 {
+	int rc;
 	struct nvb_streams_options options = {
 		.output = s->pipes.output,
 		.error = s->pipes.error,
@@ -121,7 +115,10 @@ static int open_streams(struct nvb_supervisor *s, int master, nvb_error **err)
 		return 0;
 	}
 	s->pipes.output = s->pipes.error = s->pipes.input = -1;
-	return nvb_streams_open(&options, &s->streams, err);
+	rc = nvb_streams_open(&options, &s->streams, err);
+	if (rc == 0 && s->attached >= 0)
+		nvb_streams_attach(s->streams, NVB_TAKE_FD(s->attached), "attach input");
+	return rc;
 }
 
 static void watch(struct nvb_supervisor *s, pid_t init)
@@ -361,7 +358,6 @@ int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err)
 
 void nvb_supervised_finish(struct nvb_supervisor *s)
 {
-	nvb_streams_close(NVB_TAKE_PTR(s->streams));
 	nvb_log_writer_close(NVB_TAKE_PTR(s->log));
 	nvb_pipes_close(&s->pipes);
 	if (s->image_open)
@@ -369,5 +365,7 @@ void nvb_supervised_finish(struct nvb_supervisor *s)
 	s->image_open = false;
 	nvb_entry_end(&s->state, &s->entry, s->status, s->host->log);
 	nvb_control_ended(s);
+	/* Last: who is told of the end may start it again. */
+	nvb_streams_close(NVB_TAKE_PTR(s->streams));
 	s->phase = NVB_PHASE_ENDED;
 }

@@ -207,6 +207,7 @@ static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, cons
 		.state = *state,
 		.entry = NVB_ENTRY_INIT,
 		.report = -1,
+		.attached = -1,
 		.listener = -1,
 		.pipes = NVB_PIPES_INIT,
 		.starter_report = -1,
@@ -238,14 +239,15 @@ static int start(struct nvb_supervisor *s, const char *id, nvb_error **err)
 	return rc < 0 ? rc : nvb_supervised_start(s, err);
 }
 
-static _Noreturn void run_start(
-	const struct nvb_run_host *host, const struct nvb_state *state, const char *id, int report)
+static _Noreturn void run_start(const struct nvb_run_host *host, const struct nvb_state *state,
+	const char *id, int attached, int report)
 {
 	_cleanup_error_ nvb_error *err = NULL;
 	struct nvb_supervisor s;
 
 	init(&s, host, state);
 	s.report = report;
+	s.attached = attached;
 	silence(0, 1);
 	if (start(&s, id, &err) < 0) {
 		s.status = 125;
@@ -322,7 +324,7 @@ static int make_socket(int pair[2], nvb_error **err)
 }
 
 int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
-	int *report, nvb_error **err)
+	int attached, int *report, nvb_error **err)
 {
 	int pair[2], rc = make_socket(pair, err);
 
@@ -331,7 +333,7 @@ int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state
 	rc = detach(err);
 	if (rc == 0) {
 		close(pair[0]);
-		run_start(host, state, id, pair[1]);
+		run_start(host, state, id, attached, pair[1]);
 	}
 	close(pair[1]);
 	if (rc < 0) {

@@ -25,9 +25,11 @@
  *container, and whoever next needs the capsule starts another supervisor, which takes it over.
  */
 
-/* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. */
+/* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. `attached`: the
+ * other end of a connection that is attached from the first byte on (attach.h), which stays the caller's; -1:
+ * none. */
 int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
-	int *report, nvb_error **err);
+	int attached, int *report, nvb_error **err);
 
 /* Whether the capsule has a directory in /run and a living supervisor; where that was killed another one
  * takes over, before this returns. NVB_ERR_NOT_FOUND: it does not run. */

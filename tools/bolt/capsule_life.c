@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "capsule.h"
 #include "capsule/capsules.h"
+#include "capsule/detach_keys.h"
 #include "capsule/lifecycle.h"
 #include "capsule/preflight.h"
 #include "capsule/rootless.h"
@@ -72,10 +74,17 @@ int capsule_create(int argc, char **argv, nvb_error **err)
 /* starting */
 
 static struct {
-	bool restartable, gpu_snapshot;
-} start_opt;
+	bool restartable, gpu_snapshot, attach, interactive;
+	const char *detach_keys;
+} start_opt = {.detach_keys = NVB_DETACH_KEYS_DEFAULT};
 
 static const struct nvb_option start_options[] = {
+	{"attach", 'a', NVB_OPTION_FLAG(&start_opt.attach),
+		"show what it prints and hand signals on; the exit status is the capsule's"},
+	{"interactive", 'i', NVB_OPTION_FLAG(&start_opt.interactive),
+		"the same, and hand standard input on, where it was made with -i"},
+	{"detach-keys", 0, NVB_OPTION_STRING("KEYS", &start_opt.detach_keys),
+		"what leaves its terminal (ctrl-p,ctrl-q)"},
 	{"gpu-snapshot", 0, NVB_OPTION_FLAG(&start_opt.gpu_snapshot),
 		"only if the state of its GPUs can be kept by snapshots, which is then asked for"},
 	{"restartable", 0, NVB_OPTION_FLAG(&start_opt.restartable),
@@ -174,6 +183,29 @@ static int start_one(const struct nvb_state *state, const char *id, int *status,
 	return rc;
 }
 
+/* Its end of the input is the end of the program's: nobody else is there to go on. */
+static int start_and_attach(const struct nvb_state *state, const char *which, nvb_error **err)
+{
+	const struct attach_choices choices = {
+		.input = start_opt.interactive,
+		.end_input = true,
+		.signals = true,
+		.detach_keys = start_opt.detach_keys,
+	};
+	_cleanup_error_ nvb_error *why = NULL;
+	char id[NVB_CAPSULE_ID + 1];
+	int status = 125, rc = nvb_capsule_find(state, which, id, err);
+
+	if (rc == 0 && start_opt.gpu_snapshot)
+		rc = prepare_snapshot(state, id, err);
+	if (rc < 0)
+		return rc;
+	rc = start_attached(state, id, &choices, &status, &why);
+	if (rc < 0 && why)
+		nvb_report_error("bolt", why);
+	return status;
+}
+
 int capsule_start(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_state_ struct nvb_state state = {0};
@@ -187,6 +219,9 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 		return rc;
 	if (start_opt.restartable)
 		return start_restartable(&state, err);
+	if (start_opt.attach || start_opt.interactive)
+		return argc == 1 ? start_and_attach(&state, argv[0], err)
+				 : nvb_usage(err, "only one capsule can be attached to");
 	for (int i = 0; i < argc; i++) {
 		_cleanup_error_ nvb_error *why = NULL;
 		char id[NVB_CAPSULE_ID + 1];

@@ -223,6 +223,19 @@ static const struct nvb_verb capsule_verbs[] = {
 		.max_args = NVB_ARGS_ANY,
 	},
 	{
+		.name = "attach",
+		.synopsis = "CAPSULE",
+		.summary = "take part in a detached capsule's streams",
+		.description = "Shows what the capsule prints from now on and hands on what is typed, where it was "
+			       "made with -i. ctrl-p ctrl-q leaves its terminal; it goes on. Several may be "
+			       "attached. The exit status is the capsule's.",
+		.groups = capsule_attach_groups,
+		.run = capsule_attach,
+		.min_args = 1,
+		.max_args = 1,
+		.failure = FAILURE,
+	},
+	{
 		.name = "cp",
 		.synopsis = "CAPSULE:PATH HOST-PATH|-  |  HOST-PATH|- CAPSULE:PATH",
 		.summary = "copy files out of a capsule or into one",
@@ -285,6 +298,14 @@ static const struct nvb_verb capsule_verbs[] = {
 		.run = capsule_top,
 		.min_args = 1,
 		.max_args = 1,
+	},
+	{
+		.name = "wait",
+		.synopsis = "CAPSULE...",
+		.summary = "wait until capsules have ended, print their exit statuses",
+		.run = capsule_wait,
+		.min_args = 1,
+		.max_args = NVB_ARGS_ANY,
 	},
 	{
 		.name = "rm",

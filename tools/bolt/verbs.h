@@ -43,6 +43,9 @@ int capsule_update(int argc, char **argv, nvb_error **err);
 
 extern const struct nvb_option_group capsule_exec_groups[];
 int capsule_exec(int argc, char **argv, nvb_error **err);
+extern const struct nvb_option_group capsule_attach_groups[];
+int capsule_attach(int argc, char **argv, nvb_error **err);
+int capsule_wait(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_cp_groups[];
 int capsule_cp(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_stats_groups[];
