@@ -82,9 +82,10 @@ static int setup_gpus(
 		rc = nvb_gpu_words_apply(&start->words, start->request, err);
 	if (rc == 0)
 		rc = nvb_gpu_plan_make(start->gpu, start->host, start->request, err);
-	return rc < 0 || !start->gpu->inventory
-		       ? rc
-		       : nvb_gpu_words_check(&start->words, start->gpu->inventory, start->request, err);
+	if (rc < 0 || !start->gpu->inventory)
+		return rc;
+	return nvb_gpu_words_check(&start->words, start->gpu->inventory,
+		nvb_grant_request(start->gpu->grant, start->request), start->host->log, err);
 }
 
 /* A capsule runs the same without it, so it is said and no more; who asks for a snapshot is refused there. */

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/choice.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "bolt/mode.h"
+#include "mig/mig.h"
 #include "profile/profile.h"
 
 enum kind { TEXT, SWITCH, CHOICE, NICE };
@@ -161,33 +163,63 @@ static int check_driver(const char *wanted, const struct nvb_inventory *inventor
 	return nvb_hint(err, rc, "driver = \"auto\" takes what there is");
 }
 
-/* Which GPU it is that was asked for as a MIG device, for the message. */
-static int fail_mig(const struct nvb_inventory *inventory, const struct nvb_request *request, nvb_error **err)
+static bool is_capable(const struct nvb_mig *mig, uint32_t gpu)
 {
-	_cleanup_free_ struct nvb_device *devices = NULL;
-	size_t count = 0;
+	for (size_t i = 0; i < mig->gpu_count; i++)
+		if (mig->gpus[i].index == gpu)
+			return mig->gpus[i].capable;
+	return false;
+}
+
+/* Something else than a MIG device was granted. A card that has no MIG will never give one; one that is not
+ * divided now gives what it can: its number goes into `off`. */
+static int judge_whole(
+	const struct nvb_gpu *gpu, const struct nvb_mig *mig, struct nvb_strbuf *off, nvb_error **err)
+{
 	int rc;
 
-	if (nvb_request_resolve(request, inventory, &devices, &count, NULL) == 0)
-		for (size_t i = 0; i < count; i++)
-			if (devices[i].gpu && !devices[i].mig) {
-				rc = nvb_fail(err, NVB_ERR_UNSUPPORTED,
-					"mig_enabled: GPU %u (%s) gives no MIG device", devices[i].gpu->index,
-					devices[i].gpu->name ? devices[i].gpu->name : "unknown model");
-				return nvb_hint(err, rc,
-					"leave mig_enabled out to have the limits kept by MPS, or name a "
-					"card "
-					"with MIG ('nvbind mig list')");
-			}
-	return 0;
+	if (is_capable(mig, gpu->index)) {
+		nvb_sb_addf(off, "%s%u", off->len ? ", " : "", gpu->index);
+		return 0;
+	}
+	rc = nvb_fail(err, NVB_ERR_UNSUPPORTED, "mig_enabled: GPU %u (%s) has no MIG", gpu->index,
+		gpu->name ? gpu->name : "unknown model");
+	return nvb_hint(err, rc,
+		"leave mig_enabled out to have the limits kept by MPS, or name a card that 'nvbind mig list' "
+		"shows");
+}
+
+static int check_mig(const struct nvb_inventory *inventory, const struct nvb_request *granted,
+	const struct nvb_log *log, nvb_error **err)
+{
+	_cleanup_free_ struct nvb_device *devices = NULL;
+	_cleanup_strbuf_ struct nvb_strbuf off = {0};
+	_cleanup_mig_ struct nvb_mig *mig = NULL;
+	size_t count = 0;
+	int rc = nvb_request_resolve(granted, inventory, &devices, &count, err);
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (devices[i].mig || !devices[i].gpu)
+			continue;
+		if (!mig)
+			rc = nvb_wrap(err, nvb_mig_open(inventory, false, log, &mig, err), "mig_enabled");
+		if (rc == 0)
+			rc = judge_whole(devices[i].gpu, mig, &off, err);
+	}
+	if (rc == 0 && off.s)
+		nvb_warning(log,
+			"mig_enabled: MIG is switched off on GPU %s, so its limits are kept by other means "
+			"('nvbind mig' switches it on)",
+			off.s);
+	return rc;
 }
 
 int nvb_gpu_words_check(const struct nvb_gpu_words *words, const struct nvb_inventory *inventory,
-	const struct nvb_request *request, nvb_error **err)
+	const struct nvb_request *granted, const struct nvb_log *log, nvb_error **err)
 {
 	int rc = words->driver ? check_driver(words->driver, inventory, err) : 0;
 
 	if (rc == 0 && words->aiml.mig_enabled == NVB_ON)
-		rc = fail_mig(inventory, request, err);
+		rc = check_mig(inventory, granted, log, err);
 	return rc;
 }

@@ -35,9 +35,9 @@ int nvb_gpu_words_read(char *const *words, struct nvb_gpu_words *out, nvb_error 
 /* What no configuration of the manager's has a place for, as settings of a request. */
 int nvb_gpu_words_apply(const struct nvb_gpu_words *words, struct nvb_request *request, nvb_error **err);
 
-/* Refuses a host whose driver is of another kind than "driver" says, and a request for a MIG device that was
- * granted something else. */
+/* Refuses a host whose driver is of another kind than "driver" says, and cards without MIG where a MIG device
+ * was asked for. `granted` is the request as isolation has decided it. */
 int nvb_gpu_words_check(const struct nvb_gpu_words *words, const struct nvb_inventory *inventory,
-	const struct nvb_request *request, nvb_error **err);
+	const struct nvb_request *granted, const struct nvb_log *log, nvb_error **err);
 
 #endif
