@@ -62,20 +62,22 @@ static bool parse_span(char *word, struct nvb_mig_span *span)
 	       span->start < NVB_MIG_SLICES && span->size <= NVB_MIG_SLICES - span->start;
 }
 
-static bool parse_gpu(struct nvb_mig_before *before, char *const *words)
+/* 0, or a negated code: NVB_ERR_CORRUPT for what is no such line. */
+static int parse_gpu(struct nvb_mig_before *before, char *const *words)
 {
 	struct nvb_mig_former *former;
 	char pci[NVB_PCI_ADDRESS];
 
 	if (nvb_strv_length(words) != 3 || !nvb_pci_normalise(words[1], pci) ||
-		(!nvb_streq(words[2], "on") && !nvb_streq(words[2], "off")) || before->count == GPUS_MAX ||
-		!NVB_GROW(before->list, before->count, before->capacity))
-		return false;
+		(!nvb_streq(words[2], "on") && !nvb_streq(words[2], "off")) || before->count == GPUS_MAX)
+		return -NVB_ERR_CORRUPT;
+	if (!NVB_GROW(before->list, before->count, before->capacity))
+		return -NVB_ERR_NO_MEMORY;
 	former = &before->list[before->count++];
 	memset(former, 0, sizeof(*former));
 	snprintf(former->pci, sizeof(former->pci), "%s", pci);
 	former->layout.enabled = nvb_streq(words[2], "on");
-	return true;
+	return 0;
 }
 
 static bool parse_instance(struct nvb_mig_before *before, char *const *words)
@@ -107,21 +109,25 @@ static bool parse_process(struct nvb_mig_before *before, char *const *words)
 	return true;
 }
 
-/* One line behind the first; *end is set by the last. */
-static bool parse_line(struct nvb_mig_before *before, const char *line, bool *end)
+/* One line behind the first; *end is set by the last. As parse_gpu. */
+static int parse_line(struct nvb_mig_before *before, const char *line, bool *end)
 {
 	_cleanup_strv_ char **words = nvb_strv_split(line, " ");
+	bool fine;
 
-	if (!words || !words[0] || *end)
-		return false;
-	if (nvb_streq(words[0], "process"))
-		return parse_process(before, words);
+	if (!words)
+		return -NVB_ERR_NO_MEMORY;
+	if (!words[0] || *end)
+		return -NVB_ERR_CORRUPT;
 	if (nvb_streq(words[0], "gpu"))
 		return parse_gpu(before, words);
-	if (nvb_streq(words[0], "instance"))
-		return parse_instance(before, words);
-	*end = nvb_streq(words[0], "end") && !words[1];
-	return *end;
+	if (nvb_streq(words[0], "process"))
+		fine = parse_process(before, words);
+	else if (nvb_streq(words[0], "instance"))
+		fine = parse_instance(before, words);
+	else
+		fine = *end = nvb_streq(words[0], "end") && !words[1];
+	return fine ? 0 : -NVB_ERR_CORRUPT;
 }
 
 int nvb_mig_before_parse(const char *text, struct nvb_mig_before *out, nvb_error **err)
@@ -134,9 +140,14 @@ int nvb_mig_before_parse(const char *text, struct nvb_mig_before *out, nvb_error
 		return nvb_fail_oom(err);
 	if (!lines[0] || !nvb_streq(lines[0], "nvbind-mig 1"))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "it is no record of MIG layouts");
-	for (size_t i = 1; lines[i]; i++)
-		if (!parse_line(&before, lines[i], &end))
+	for (size_t i = 1; lines[i]; i++) {
+		int rc = parse_line(&before, lines[i], &end);
+
+		if (rc == -NVB_ERR_NO_MEMORY)
+			return nvb_fail_oom(err);
+		if (rc < 0)
 			return nvb_fail(err, NVB_ERR_CORRUPT, "line %zu is damaged", i + 1);
+	}
 	if (!end)
 		return nvb_fail(err, NVB_ERR_CORRUPT, "its end is missing");
 	*out = before;

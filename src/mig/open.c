@@ -99,6 +99,11 @@ int nvb_mig_open_raw(const struct nvb_inventory *inventory, bool change, const s
 	if (inventory->platform == NVB_PLATFORM_WSL2)
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
 			"MIG cannot be used on WSL2: Windows' driver hands all of a GPU through /dev/dxg");
+	if (!inventory->gpu_count || inventory->driver.kind == NVB_DRIVER_NOUVEAU)
+		return nvb_hint(err,
+			nvb_fail(
+				err, NVB_ERR_UNSUPPORTED, "this host has no GPU that NVIDIA's driver serves"),
+			"'nvbind info' says what was found");
 	mig = calloc(1, sizeof(*mig));
 	if (!mig)
 		return nvb_fail_oom(err);

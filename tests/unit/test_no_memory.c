@@ -31,6 +31,8 @@
 #include "engine/configure.h"
 #include "fixture.h"
 #include "inventory/cache.h"
+#include "mig/file.h"
+#include "mig/state.h"
 #include "nvbind/oci.h"
 #include "nvbind/plan.h"
 #include "nvbind/request.h"
@@ -752,6 +754,54 @@ static void images(void **state)
 	EXHAUST(keeps_references);
 }
 
+static int reads_a_mig_file(const char *text, const char *name, nvb_error **err)
+{
+	struct nvb_mig_file file = {.arena = {0}};
+	int rc = nvb_mig_file_parse(&file, text, strlen(text), name, err);
+
+	assert_untouched(rc, file);
+	nvb_mig_file_release(&file);
+	return rc;
+}
+
+static int reads_mig_yaml(nvb_error **err)
+{
+	return reads_a_mig_file("version: v1\nmig-configs:\n  a:\n  - devices: [0, 1]\n    device-filter: "
+				"0x233510DE\n    mig-enabled: true\n    mig-devices: {1g.18gb: 2}\n",
+		"a.yaml", err);
+}
+
+static int reads_mig_toml(nvb_error **err)
+{
+	return reads_a_mig_file("version = \"v1\"\n[[mig-configs.a]]\ndevices = \"all\"\nmig-enabled = "
+				"true\nmig-devices = {\"1g.18gb\" = 2}\n",
+		"a.toml", err);
+}
+
+static int reads_a_mig_record(nvb_error **err)
+{
+	struct nvb_mig_before before = {0};
+	int rc = nvb_mig_before_parse("nvbind-mig 1\nprocess 1 2\ngpu 0000:07:00.0 on\ninstance 9 0+4 0+3\n"
+				      "gpu 0000:0f:00.0 off\nend\n",
+		&before, err);
+	char *text = rc == 0 ? nvb_mig_before_format(&before) : NULL;
+
+	assert_untouched(rc, before);
+	if (rc == 0 && !text)
+		rc = nvb_fail_oom(err);
+	free(text);
+	nvb_mig_before_release(&before);
+	return rc;
+}
+
+static void layouts_of_mig(void **state)
+{
+	(void)state;
+	EXHAUST(reads_mig_yaml);
+	EXHAUST(reads_mig_toml);
+	EXHAUST(reads_a_mig_record);
+}
+
 static int configure(enum engine_id id, const char *name, nvb_error **err)
 {
 	struct engine_request request = {.name = "nvbind", .runtime_path = "/r", .set_default = true};
@@ -1108,6 +1158,7 @@ int main(void)
 		scratch_test(stale_specs),
 		scratch_test(containers),
 		scratch_test(images),
+		cmocka_unit_test(layouts_of_mig),
 		scratch_test(engines_and_their_settings),
 		scratch_test(managers),
 		scratch_test(contexts),
