@@ -223,6 +223,22 @@ many() {
 	is "$WORLD: no two the same" '' "$(cat "$T"/many.* | sort | uniq -d)"
 }
 
+# Detached: ports and names outlive a killed supervisor, and come back with the capsule.
+supervised() {
+	local id
+	id=$(bolt capsule create web --image "$ROOT" -p 8080:80 -- sh -c 'trap "exit 0" TERM; httpd -p 80 -h /www; while :; do sleep 0.05; done')
+	bolt capsule start web >/dev/null
+	is "$WORLD: a port of a detached capsule" hello "$(eventually curl -s -m 3 http://127.0.0.1:8080/)"
+	kill -9 "$(sed -n 's/^pid //p' "$BOLT_RUN/capsules/$id/record")"
+	is "$WORLD: also once its supervisor was killed" hello "$(curl -s -m 3 http://127.0.0.1:8080/)"
+	is "$WORLD: and its name" hello "$(inside --network bridge -- 'timeout 3 wget -qO- http://web/')"
+	bolt capsule restart web >/dev/null
+	is "$WORLD: and when it was started again" hello "$(eventually curl -s -m 3 http://127.0.0.1:8080/)"
+	bolt capsule rm --force web >/dev/null
+	is "$WORLD: removed, it leaves nothing" '' "$(left)"
+	refuses "$WORLD: nobody listens any more" 7 'Failed to connect' curl -sS -m 3 http://127.0.0.1:8080/
+}
+
 all() {
 	echo "# $WORLD"
 	addresses
@@ -230,6 +246,7 @@ all() {
 	networks
 	ports
 	if has_nat; then clients; fi
+	supervised
 	crashes
 }
 
