@@ -75,17 +75,16 @@ void nvb_knob_record_drop(struct nvb_knob_record *record, size_t user)
 /* "1234 567890 bolt 4f3c... - maximum": the value of a line, cut into words. */
 static bool read_user(struct nvb_knob_record *record, char *value, nvb_error **err)
 {
-	char *words[6], *save = NULL;
+	char *words[6], *save = NULL, *word;
 	struct nvb_knob_holder user = {0};
 	uint32_t pid;
 	size_t n = 0;
 
-	for (char *word = strtok_r(value, " ", &save); word && n < NVB_ELEMENTS(words);
+	for (word = strtok_r(value, " ", &save); word && n < NVB_ELEMENTS(words);
 		word = strtok_r(NULL, " ", &save))
 		words[n++] = word;
-	if (n < NVB_ELEMENTS(words) || (save && *save) || !nvb_parse_u32(words[0], &pid) || pid < 1 ||
-		pid > INT32_MAX || !nvb_parse_u64(words[1], &user.started) ||
-		record->user_count == NVB_KNOB_USERS_MAX)
+	if (word || n < NVB_ELEMENTS(words) || !nvb_parse_u32(words[0], &pid) || pid < 1 || pid > INT32_MAX ||
+		!nvb_parse_u64(words[1], &user.started) || record->user_count == NVB_KNOB_USERS_MAX)
 		return false;
 	user.pid = (pid_t)pid;
 	user.engine = words[2];

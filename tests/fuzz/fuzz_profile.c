@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/str.h"
 #include "fuzz.h"
 #include "profile/profile.h"
 
@@ -21,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_profile_ struct nvb_profile profile = {0};
 	_cleanup_error_ nvb_error *err = NULL;
+	_cleanup_strv_ char **warnings = NULL;
 	const char *extends = NULL;
 	nvb_request *request = NULL;
 	size_t count;
@@ -37,6 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (nvb_request_new(&request, NULL) == 0) {
 		FUZZ_CHECK(nvb_profile_apply(&profile, request, NULL) == 0);
 		FUZZ_CHECK(request->setting_count == count && request->capabilities);
+		nvb_strv_free(warnings);
+		warnings = NULL;
+		FUZZ_CHECK(nvb_profile_check(&profile, &warnings, NULL) == 0);
 		nvb_request_free(request);
 	}
 	return 0;
