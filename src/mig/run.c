@@ -366,6 +366,29 @@ static int take_leases(
 	return rc;
 }
 
+static bool lacks_uuid(const struct nvb_mig *mig)
+{
+	for (size_t g = 0; g < mig->gpu_count; g++)
+		for (uint32_t i = 0; i < mig->gpus[g].instance_count; i++)
+			for (uint32_t c = 0; c < mig->gpus[g].instances[i].compute_count; c++)
+				if (!*mig->gpus[g].instances[i].computes[c].uuid)
+					return true;
+	return false;
+}
+
+/* What is there now. A library may know the MIG devices there were when it was loaded: then by another one.
+ */
+static int read_result(struct nvb_mig *mig, const struct nvb_mig_before *before, nvb_error **err)
+{
+	int rc = read_changed(mig, before, err);
+
+	if (rc == 0 && lacks_uuid(mig)) {
+		nvb_mig_session_close(NVB_TAKE_PTR(mig->session));
+		rc = read_changed(mig, before, err);
+	}
+	return rc;
+}
+
 /* Under leases. */
 static int run_recorded(struct nvb_mig *mig, const struct nvb_mig_change *change,
 	const struct nvb_mig_run_options *options, nvb_error **err)
@@ -377,7 +400,7 @@ static int run_recorded(struct nvb_mig *mig, const struct nvb_mig_change *change
 		return rc;
 	rc = make_steps(mig, change, options, err);
 	if (rc == 0)
-		rc = read_changed(mig, &before, err);
+		rc = read_result(mig, &before, err);
 	if (rc < 0)
 		return failed(mig, &before, options, rc, err);
 	for (size_t g = 0; g < mig->gpu_count; g++)
