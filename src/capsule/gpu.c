@@ -52,7 +52,7 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 	if (rc == 0 && nvb_request_needs_nvml(request, gpu->inventory))
 		rc = nvb_inventory_ask_nvml(gpu->inventory, host->log, err);
 	if (rc == 0) {
-		nvb_isolation_sweep(gpu->inventory, host->log);
+		nvb_isolation_sweep(&gpu->inventory->roots.dev, host->inventory, host->log);
 		rc = nvb_isolation_decide(request, &gpu->inventory, &isolation, &gpu->grant, err);
 	}
 	if (rc == 0)

@@ -16,7 +16,7 @@ int nvb_start_turn_knobs(struct nvb_start *start, nvb_error **err)
 
 	if (!start->gpu.plan)
 		return 0;
-	exclusive = nvb_isolation_lease_mode(start->request) == NVB_LEASE_EXCLUSIVE;
+	exclusive = nvb_isolation_lease_mode(nvb_grant_request(start->gpu.grant, start->request)) == NVB_LEASE_EXCLUSIVE;
 	if (asprintf(&state, "%s/%s", start->entry.runtime_root, start->entry.id) < 0)
 		return nvb_fail_oom(err);
 	user.runtime_state = state;

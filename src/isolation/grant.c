@@ -139,14 +139,28 @@ void nvb_isolation_end(struct nvb_grant *grant, const struct nvb_inventory *inve
 }
 
 struct sweep {
-	const struct nvb_inventory *inventory;
+	const struct nvb_root *dev;
+	const struct nvb_inventory_options *options;
+	struct nvb_inventory *inventory; /* loaded when a MIG device is to go */
 	const struct nvb_log *log;
 };
 
-/* One grant whose lease is gone. */
-static void undo(const struct sweep *sweep, int grants, const char *token)
+static void sweep_mig(struct sweep *sweep, const struct nvb_grant_record *record)
 {
-	_cleanup_free_ char *path = nvb_grant_path(&sweep->inventory->roots.dev, token), *text = NULL;
+	_cleanup_error_ nvb_error *error = NULL;
+
+	if (!sweep->inventory && nvb_inventory_load(sweep->options, &sweep->inventory, &error) < 0) {
+		nvb_warning(sweep->log, "a MIG device that was made on demand stays for now: %s",
+			nvb_error_message(error));
+		return;
+	}
+	give_back_mig(sweep->inventory, record->mig_pci, record->mig_gi, record->mig_ci, sweep->log);
+}
+
+/* One grant whose lease is gone. */
+static void undo(struct sweep *sweep, int grants, const char *token)
+{
+	_cleanup_free_ char *path = nvb_grant_path(sweep->dev, token), *text = NULL;
 	_cleanup_close_ int directory =
 		openat(grants, token, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_grant_record_ struct nvb_grant_record record = {0};
@@ -161,7 +175,7 @@ static void undo(const struct sweep *sweep, int grants, const char *token)
 	nvb_mps_stop(record.program, record.library_path, path);
 	nvb_file_remove_tree(AT_FDCWD, path, NULL);
 	if (record.mig_pci)
-		give_back_mig(sweep->inventory, record.mig_pci, record.mig_gi, record.mig_ci, sweep->log);
+		sweep_mig(sweep, &record);
 }
 
 static bool is_token(const char *name)
@@ -169,12 +183,13 @@ static bool is_token(const char *name)
 	return strlen(name) == NVB_LEASE_TOKEN - 1 && strspn(name, "0123456789abcdef") == NVB_LEASE_TOKEN - 1;
 }
 
-void nvb_isolation_sweep(const struct nvb_inventory *inventory, const struct nvb_log *log)
+void nvb_isolation_sweep(
+	const struct nvb_root *dev, const struct nvb_inventory_options *options, const struct nvb_log *log)
 {
-	const struct sweep sweep = {.inventory = inventory, .log = log};
+	struct sweep sweep = {.dev = dev, .options = options, .log = log};
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
-	int fd = nvb_root_openat(&inventory->roots.dev, NVB_GRANTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int fd = nvb_root_openat(dev, NVB_GRANTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
 	if (fd < 0)
 		return;
@@ -183,6 +198,7 @@ void nvb_isolation_sweep(const struct nvb_inventory *inventory, const struct nvb
 		return;
 	}
 	while ((entry = readdir(dir)))
-		if (is_token(entry->d_name) && !nvb_lease_token_lives(&inventory->roots.dev, entry->d_name))
+		if (is_token(entry->d_name) && !nvb_lease_token_lives(dev, entry->d_name))
 			undo(&sweep, dirfd(dir), entry->d_name);
+	nvb_inventory_free(sweep.inventory);
 }

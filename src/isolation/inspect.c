@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "isolation/grant.h"
@@ -61,6 +63,20 @@ static int ask_mps(
 			"without them");
 	rc = nvb_mps_control(&mps, "get_server_list\n", &reply, err);
 	return rc < 0 ? nvb_wrap(err, rc, "the MPS daemon that keeps its limits does not answer") : 0;
+}
+
+int nvb_isolation_watch(const struct nvb_root *dev, const char *container)
+{
+	_cleanup_grant_record_ struct nvb_grant_record record = {0};
+	_cleanup_free_ char *directory = NULL;
+	char token[NVB_LEASE_TOKEN];
+	pid_t daemon;
+
+	if (find_grant(dev, container, token, &record) < 0 || !*token || !record.program)
+		return -1;
+	directory = nvb_grant_path(dev, token);
+	daemon = directory ? nvb_mps_daemon(directory) : 0;
+	return daemon ? (int)syscall(SYS_pidfd_open, daemon, 0) : -1;
 }
 
 int nvb_isolation_health(const struct nvb_root *dev, const char *container, nvb_error **err)

@@ -73,7 +73,12 @@ void nvb_grant_free(struct nvb_grant *grant);
  * Gives back what was granted to capsules whose lease does not hold any more. Costs one look into a directory
  * where there are none. Only root can; for others it does nothing.
  */
-void nvb_isolation_sweep(const struct nvb_inventory *inventory, const struct nvb_log *log);
+void nvb_isolation_sweep(
+	const struct nvb_root *dev, const struct nvb_inventory_options *options, const struct nvb_log *log);
+
+/* A descriptor (pidfd) that becomes readable when the MPS daemon dies that keeps the limits of a container;
+ * -1: it has none, or it is dead already. */
+int nvb_isolation_watch(const struct nvb_root *dev, const char *container);
 
 /*
  * What a container was granted, as a JSON object appended to `out`: mode, devices, limits with who keeps

@@ -59,8 +59,9 @@ struct nvb_supervisor {
 	pid_t starter;
 	int starter_report;
 	pid_t init;
-	int init_gone; /* pidfd */
-	bool child;    /* the container is ours to wait for */
+	int init_gone;	 /* pidfd */
+	int keeper_gone; /* of the MPS daemon that keeps its limits; -1: none */
+	bool child;	 /* the container is ours to wait for */
 	bool paused;
 	int stop_signal; /* of the program */
 	int status;	 /* of the last run; -1 unknown */
@@ -82,6 +83,8 @@ void nvb_supervised_started(struct nvb_supervisor *s);
 void nvb_supervised_ended(struct nvb_supervisor *s);
 /* Takes over a container that another supervisor started; it may have ended since. */
 void nvb_supervised_adopt(struct nvb_supervisor *s);
+/* Who kept its limits has died. */
+void nvb_supervised_unkept(struct nvb_supervisor *s);
 /* What the clock asks for. */
 void nvb_supervised_turn(struct nvb_supervisor *s);
 void nvb_supervised_signal(struct nvb_supervisor *s, int signal);

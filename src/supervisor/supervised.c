@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "capsule/grants.h"
 #include "capsule/knobs.h"
 #include "capsule/record.h"
 #include "capsule/runtime_call.h"
@@ -124,6 +125,7 @@ static int open_streams(struct nvb_supervisor *s, int master, nvb_error **err)
 static void watch(struct nvb_supervisor *s, pid_t init)
 {
 	s->init = init;
+	s->keeper_gone = nvb_capsule_watch_grant(s->host, s->entry.id);
 	s->init_gone = (int)syscall(SYS_pidfd_open, init, 0);
 	s->phase = NVB_PHASE_RUNNING;
 	s->began = nvb_supervisor_now();
@@ -165,6 +167,15 @@ static void note_holder(const struct nvb_supervisor *s)
 	snprintf(text, sizeof(text), "%d %llu", s->starter,
 		(unsigned long long)nvb_proc_start_time(s->starter));
 	note(s, "holder", text);
+}
+
+void nvb_supervised_unkept(struct nvb_supervisor *s)
+{
+	close(NVB_TAKE_FD(s->keeper_gone));
+	if (s->log)
+		nvb_log_note(s->log,
+			"the MPS daemon that keeps the limits of its GPUs has died: programs that it "
+			"starts from now on run without them");
 }
 
 void nvb_supervised_started(struct nvb_supervisor *s)
@@ -224,6 +235,9 @@ void nvb_supervised_ended(struct nvb_supervisor *s)
 		nvb_streams_ended(s->streams, s->status, !again);
 	close(NVB_TAKE_FD(s->init_gone));
 	s->init = 0;
+	if (s->keeper_gone >= 0)
+		close(NVB_TAKE_FD(s->keeper_gone));
+	nvb_capsule_settle_grants(s->host);
 	s->kill_at = 0;
 	s->paused = false;
 	/* Those who served its ports, and the like. */

@@ -88,7 +88,7 @@ static int timeout_of(const struct nvb_supervisor *s)
 	return at <= now ? 0 : (int)((at - now) / 1000000) + 1;
 }
 
-enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, FIXED };
+enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, KEEPER, FIXED };
 
 static void turn(struct nvb_supervisor *s)
 {
@@ -100,6 +100,7 @@ static void turn(struct nvb_supervisor *s)
 	n = add(fds, n, s->init_gone);
 	n = add(fds, n, s->streams ? nvb_streams_fd(s->streams) : -1);
 	n = add(fds, n, s->health ? nvb_health_fd(s->health) : -1);
+	n = add(fds, n, s->keeper_gone);
 	for (size_t i = 0; i < s->client_count; i++)
 		n = add(fds, n, s->clients[i].socket);
 	if (poll(fds, n, timeout_of(s)) < 0)
@@ -118,6 +119,9 @@ static void turn(struct nvb_supervisor *s)
 		nvb_supervised_started(s);
 	if (fds[INIT].revents && s->phase == NVB_PHASE_RUNNING)
 		nvb_supervised_ended(s);
+	/* With the container it goes of itself. */
+	if (fds[KEEPER].revents && s->phase == NVB_PHASE_RUNNING)
+		nvb_supervised_unkept(s);
 	if (s->phase != NVB_PHASE_ENDED)
 		nvb_supervised_turn(s);
 }
@@ -212,6 +216,7 @@ static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, cons
 		.pipes = NVB_PIPES_INIT,
 		.starter_report = -1,
 		.init_gone = -1,
+		.keeper_gone = -1,
 		.status = -1,
 	};
 	nvb_capsule_definition_init(&s->definition);

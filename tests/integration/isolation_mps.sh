@@ -114,6 +114,7 @@ kill -TERM "$second"
 wait "$second" 2>/dev/null || true
 until_is 1 eval 'granted | wc -l' || fail 'the other is gone' "$(granted)"
 for p in $containers; do kill -KILL "$p" 2>/dev/null || true; done
+until_is 'Nobody holds a GPU' nvbind info --leases || fail 'the dead hold nothing' "$(nvbind info --leases)"
 run --gpu 5 "$T/base" true
 is 'the next command takes back what a dead container left' '' "$(granted)"
 until_is 0 daemons || fail 'its daemon, too' "$(daemons)"

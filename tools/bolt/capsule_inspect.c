@@ -10,6 +10,7 @@
 #include "capsule/locate.h"
 #include "cli/output.h"
 #include "host.h"
+#include "isolation/isolation.h"
 #include "lease/lease.h"
 #include "verbs.h"
 
@@ -73,6 +74,20 @@ static void add_leases(struct nvb_strbuf *out, const char *id, const struct nvb_
 	nvb_lease_list_free(list, count);
 }
 
+/* Its limits, and who keeps them. */
+static int add_isolation(
+	struct nvb_strbuf *out, const char *id, const struct nvb_inventory_options *options, nvb_error **err)
+{
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	const char *dev = options->dev_root ? options->dev_root : options->root ? options->root : "/";
+
+	nvb_sb_add(out, ",\n\t\t\"isolation\": ");
+	if (nvb_root_open(&root, dev, NULL) == 0)
+		return nvb_isolation_inspect(&root, id, out, err);
+	nvb_sb_add(out, "null");
+	return 0;
+}
+
 static int inspect(const struct nvb_state *state, const char *which, struct nvb_strbuf *out, nvb_error **err)
 {
 	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
@@ -107,7 +122,9 @@ static int inspect(const struct nvb_state *state, const char *which, struct nvb_
 	add_text(out, "cgroup", located.cgroup);
 	add_text(out, "log", located.logs);
 	add_leases(out, id, run_host()->inventory);
-	add_file(out, "limits", located.run, "limits.json");
+	rc = add_isolation(out, id, run_host()->inventory, err);
+	if (rc < 0)
+		return rc;
 	add_file(out, "health", located.run, "health.json");
 	nvb_sb_add(out, ",\n\t\t\"definition\": ");
 	nvb_definition_write(&definition, NVB_DEFINITION_ALL, 2, out);
