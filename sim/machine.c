@@ -18,7 +18,7 @@
 
 /* Everything that stands at the top of a machine. */
 static const char *const entries[] = {"bin", "dev", "etc", "lib", "lib64", "mnt", "nix", "proc", "run", "sbin",
-	"sys", "usr", SIM_OFF_BUS_DIRECTORY, SIM_MARKER};
+	"sys", "usr", "var", SIM_OFF_BUS_DIRECTORY, SIM_MARKER};
 
 enum { MARKER_MAX = 64 * 1024 };
 
