@@ -87,6 +87,8 @@ body() {
 	is 'its limits hold on' '3 GiB' "$(bolt capsule exec alone /toy fill 0)"
 	is 'and its daemon answers' true "$(about alone .mps.answers)"
 	kill -KILL "$init"
+	# Dead, not only told to die.
+	for ((i = 0; i < 500; i++)); do grep -q '^State:.[A-Y]' "/proc/$init/status" 2>/dev/null || break; sleep 0.01; done
 	check 'a dead capsule frees it at once' bolt surge run --rm --gpu 3 --isolation exclusive "$T/base" true
 	until_is '' granted || fail 'what it was granted is taken back' "$(granted)"
 	bolt capsule rm -f alone >/dev/null

@@ -94,7 +94,7 @@ kill -KILL "$first"
 wait "$first" 2>/dev/null || true
 is "a killed bolt's stays with its container" 3g.71gb "$(profiles 1)"
 kill -KILL "$container"
-for ((i = 0; i < 200; i++)); do [ -e "/proc/$container" ] || break; sleep 0.02; done
+for ((i = 0; i < 200; i++)); do grep -q '^State:.[A-Y]' "/proc/$container/status" 2>/dev/null || break; sleep 0.02; done
 run --gpu 2 "$T/base" true
 is 'and goes by the next command once that is dead' '' "$(profiles 1)"
 is 'with its record' '' "$(granted)"

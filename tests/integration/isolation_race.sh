@@ -60,7 +60,10 @@ for i in 1 2 3 4 5; do
 	# The lease is the container's a moment after that runs.
 	for ((j = 0; j < 500; j++)); do [ "$(holder)" = "$bolt" ] || break; sleep 0.01; done
 	kill -STOP "$bolt"
-	kill -KILL "$(holder)"
+	victim=$(holder)
+	kill -KILL "$victim"
+	# Dead, not only told to die.
+	for ((j = 0; j < 500; j++)); do grep -q '^State:.[A-Y]' "/proc/$victim/status" 2>/dev/null || break; sleep 0.01; done
 	check "a killed one frees it at once ($i)" bolt surge run --rm --gpu 3 --isolation exclusive "$T/base" true
 	kill -CONT "$bolt"
 	wait "$bolt" 2>/dev/null || true
