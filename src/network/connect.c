@@ -2,6 +2,7 @@
 #include "network/connect.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -171,18 +172,34 @@ static int make_interfaces(
 {
 	_cleanup_free_ char *scratch = scratch_of(request->place);
 	struct nvb_backend_task task = task_of(&c->record, request->id, scratch);
-	int rc = scratch ? c->backend->begin(c->record.program, &task, err) : nvb_fail_oom(err);
 
-	if (rc == 0 && !c->backend->translates)
-		rc = translate(c, request, err);
+	return scratch ? c->backend->begin(c->record.program, &task, err) : nvb_fail_oom(err);
+}
+
+/* Several plugins at once may use a bridge, but not make it; netavark's rules are for one at a time. */
+static bool one_at_a_time(const struct nvb_connection *c)
+{
+	for (size_t i = 0; i < c->record.count; i++)
+		if (!if_nametoindex(c->record.endpoints[i].network.interface))
+			return true;
+	return c->backend->translates;
+}
+
+/* Rules and names, which are everybody's; the networks' lock is held. */
+static int announce(struct nvb_connection *c, const struct nvb_network_request *request, nvb_error **err)
+{
+	int rc = c->backend->translates ? 0 : translate(c, request, err);
+
+	for (size_t i = 0; rc == 0 && i < c->record.count; i++)
+		rc = nvb_names_refresh(request->place, c->record.endpoints[i].network.name, err);
 	return rc;
 }
 
 /* All of root's way; what fails in it, nvb_network_disconnect() takes away. */
 static int join(struct nvb_connection *c, const struct nvb_network_request *request, nvb_error **err)
 {
-	_cleanup_close_ int lock = -1;
-	int rc = nvb_backend_choose(&c->backend, &c->record.program, err);
+	_cleanup_close_ int own = nvb_network_lock_capsule(request->directory, err), lock = -1;
+	int rc = own < 0 ? own : nvb_backend_choose(&c->backend, &c->record.program, err);
 
 	if (rc < 0)
 		return rc;
@@ -194,15 +211,21 @@ static int join(struct nvb_connection *c, const struct nvb_network_request *requ
 	rc = c->record.backend ? take_addresses(c, request, err) : nvb_fail_oom(err);
 	if (rc == 0)
 		rc = nvb_network_record_write(request->directory, &c->record, err);
+	if (rc == 0 && !one_at_a_time(c)) {
+		close(lock);
+		lock = -1;
+	}
 	if (rc == 0)
 		rc = nvb_netns_create(c->record.netns, err);
 	if (rc == 0)
 		rc = begin_hosts(c, request, err);
 	if (rc == 0)
 		rc = make_interfaces(c, request, err);
-	for (size_t i = 0; rc == 0 && i < c->record.count; i++)
-		rc = nvb_names_refresh(request->place, c->record.endpoints[i].network.name, err);
-	return rc;
+	if (rc == 0 && lock < 0) {
+		lock = nvb_networks_lock(request->place, err);
+		rc = lock < 0 ? lock : 0;
+	}
+	return rc < 0 ? rc : announce(c, request, err);
 }
 
 /* Without root nobody makes a bridge: the capsule has a network of its own, with a way out. */
@@ -303,11 +326,13 @@ static void end_backend(
 	nvb_error_free(err);
 }
 
-static void leave(
-	const struct nvb_network_place *place, const char *id, const struct nvb_network_record *record)
+static void leave(const struct nvb_network_place *place, const char *id, const char *directory,
+	const struct nvb_network_record *record)
 {
 	nvb_error *err = NULL;
-	_cleanup_close_ int lock = nvb_networks_lock(place, &err);
+	/* A program that a killed bolt has left behind may still be at work. */
+	_cleanup_close_ int own = nvb_network_lock_capsule(directory, &err),
+			    lock = own < 0 ? -1 : nvb_networks_lock(place, &err);
 
 	if (lock < 0) {
 		complain(place, id, &err);
@@ -340,7 +365,7 @@ void nvb_network_disconnect(const struct nvb_network_place *place, const char *i
 		return;
 	}
 	if (record.backend)
-		leave(place, id, &record);
+		leave(place, id, directory, &record);
 	nvb_netns_release(record.netns);
 	unlink(path);
 }

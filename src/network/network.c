@@ -34,12 +34,12 @@ void nvb_network_info_release(struct nvb_network_info *network)
 	*network = (struct nvb_network_info){0};
 }
 
-int nvb_networks_lock(const struct nvb_network_place *place, nvb_error **err)
+static int lock_file(const char *directory, const char *name, nvb_error **err)
 {
 	_cleanup_free_ char *path = NULL;
 	int fd;
 
-	if (asprintf(&path, "%s/networks.lock", place->run) < 0)
+	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return nvb_fail_oom(err);
 	/* Not close-on-exec: a program that makes or removes a network for us holds the lock as well, so that
 	 * whoever sweeps up behind a killed bolt waits until that program is done. */
@@ -51,6 +51,16 @@ int nvb_networks_lock(const struct nvb_network_place *place, nvb_error **err)
 		return nvb_fail_errno(err, failed, "%s", path);
 	}
 	return fd;
+}
+
+int nvb_networks_lock(const struct nvb_network_place *place, nvb_error **err)
+{
+	return lock_file(place->run, "networks.lock", err);
+}
+
+int nvb_network_lock_capsule(const char *directory, nvb_error **err)
+{
+	return lock_file(directory, "network.lock", err);
 }
 
 static int read_one(int directory, const char *file, struct nvb_network_info *network, nvb_error **err)

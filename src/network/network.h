@@ -38,6 +38,10 @@ void nvb_network_info_release(struct nvb_network_info *network);
 /* Held while networks, addresses or names change: a descriptor, closing it unlocks. */
 int nvb_networks_lock(const struct nvb_network_place *place, nvb_error **err);
 
+/* The same of one capsule, by its directory: held while something is made or removed for it. Taken before the
+ * networks' lock or without it, never behind it. */
+int nvb_network_lock_capsule(const char *directory, nvb_error **err);
+
 struct nvb_network_options {
 	const char *subnet, *gateway; /* NULL: chosen */
 	unsigned mtu;
