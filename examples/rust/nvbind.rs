@@ -41,6 +41,7 @@ pub mod sys {
         pub profiles: *const c_char,
         pub cdi_directories: *const *const c_char,
         pub bolt: *const c_char,
+        pub hook: *const c_char,
         pub ask_nvml: bool,
         pub strict: bool,
         pub log: *const nvb_log,

@@ -105,8 +105,9 @@ struct nvb_bolt_config {
 	const char *profiles;		    /* directory of installed profiles; NULL: the library's own */
 	const char *const *cdi_directories; /* NULL-terminated; NULL: /etc/cdi, /var/run/cdi */
 	const char *bolt;		    /* path of the program; NULL: where it is installed */
-	bool ask_nvml; /* what only NVML knows of GPUs (memory, MIG UUIDs), asked in a child process */
-	bool strict;   /* a setting without effect on this host is refused; else the log is told */
+	const char *hook; /* absolute path of nvbind-hook, for CDI specs; NULL: where it is installed */
+	bool ask_nvml;	  /* what only NVML knows of GPUs (memory, MIG UUIDs), asked in a child process */
+	bool strict;	  /* a setting without effect on this host is refused; else the log is told */
 	const struct nvb_log *log; /* kept for the life of the manager; NULL: silence */
 };
 
@@ -245,7 +246,8 @@ typedef struct nvb_bolt_cdi_spec nvb_bolt_cdi_spec;
  */
 NVB_API int nvb_manager_cdi_spec(
 	nvb_manager *manager, const char *profile, nvb_bolt_cdi_spec **spec, nvb_error **error);
-/** The same for a gaming or AI/ML configuration; its devices have the class of the profile named there. */
+/** The same for a gaming or AI/ML configuration, as devices of the kinds nvidia.com/gpu-bolt and
+ * nvidia.com/gpu-bolt-aiml. */
 NVB_API int nvb_manager_gaming_cdi_spec(nvb_manager *manager, const struct nvb_bolt_gaming_gpu_config *config,
 	nvb_bolt_cdi_spec **spec, nvb_error **error);
 NVB_API int nvb_manager_aiml_cdi_spec(nvb_manager *manager, const struct nvb_bolt_aiml_config *config,

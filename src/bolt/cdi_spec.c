@@ -50,6 +50,7 @@ static int head_line(const nvb_manager *manager, const char *profile, char **com
 	_cleanup_free_ char *library_path = join_path(host->library_path), *line = NULL;
 	struct nvb_cdi_recipe recipe = {
 		.profile = profile,
+		.hook = manager->hook,
 		.root = host->root,
 		.driver_root = host->driver_root,
 		.dev_root = host->dev_root,
@@ -83,7 +84,8 @@ static int keep_names(struct nvb_bolt_cdi_spec *out, const struct nvb_cdi_spec *
 static int make(nvb_manager *manager, const nvb_request *request, const char *class, bool has_recipe,
 	const char *profile, nvb_bolt_cdi_spec **out, nvb_error **err)
 {
-	const struct nvb_cdi_options options = {.size = sizeof(options), .device_class = class};
+	const struct nvb_cdi_options options = {
+		.size = sizeof(options), .device_class = class, .hook_path = manager->hook};
 	_cleanup_(spec_freep) struct nvb_bolt_cdi_spec *made = calloc(1, sizeof(*made));
 	_cleanup_(plan_freep) struct nvb_plan *plan = NULL;
 	_cleanup_cdi_spec_ struct nvb_cdi_spec spec = {0};

@@ -86,6 +86,7 @@ int nvb_manager_new(const struct nvb_bolt_config *config, nvb_manager **out, nvb
 	manager->profiles =
 		keep(manager, config->profiles ? config->profiles : NVB_DATADIR "/profiles.d", &ok);
 	manager->bolt = keep(manager, config->bolt ? config->bolt : NVB_BINDIR "/bolt", &ok);
+	manager->hook = keep(manager, config->hook, &ok);
 	manager->cdi_directories = keep_list(manager, config->cdi_directories, &ok);
 	ok = take_host(manager, config->inventory) && ok;
 	if (!ok) {

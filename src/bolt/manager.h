@@ -13,7 +13,7 @@
 struct nvb_manager {
 	struct nvb_arena arena;
 	struct nvb_inventory_options host;
-	const char *profiles, *bolt;
+	const char *profiles, *bolt, *hook;
 	const char *const *cdi_directories; /* or NULL */
 	bool ask_nvml, strict;
 	const struct nvb_log *log;

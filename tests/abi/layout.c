@@ -70,6 +70,7 @@ static void s_bolt_config(void)
 	FIELD(nvb_bolt_config, profiles);
 	FIELD(nvb_bolt_config, cdi_directories);
 	FIELD(nvb_bolt_config, bolt);
+	FIELD(nvb_bolt_config, hook);
 	FIELD(nvb_bolt_config, ask_nvml);
 	FIELD(nvb_bolt_config, strict);
 	FIELD(nvb_bolt_config, log);

@@ -55,6 +55,7 @@ static nvb_manager *manager_with(bool strict)
 	struct nvb_bolt_config config = {.size = sizeof(config),
 		.inventory = &host,
 		.bolt = "/bin/true",
+		.hook = "/opt/nvbind-hook",
 		.strict = strict,
 		.log = &hearing};
 	nvb_manager *manager = NULL;
@@ -518,6 +519,7 @@ static void cdi_specs(void **state)
 		fail_msg("%s", nvb_error_message(err));
 	assert_string_equal(nvb_cdi_spec_kind(spec), "nvidia.com/gpu-bolt");
 	assert_non_null(strstr(nvb_cdi_spec_text(spec), "nvbind cdi generate"));
+	assert_non_null(strstr(nvb_cdi_spec_text(spec), "path: /opt/nvbind-hook"));
 	assert_int_equal(nvb_cdi_spec_write(spec, directory, &path, NULL), 0);
 	assert_non_null(strstr(path, "/cdi/nvidia.com-gpu-bolt.yaml"));
 	assert_int_equal(nvb_file_read(AT_FDCWD, path, 1 << 20, &text, NULL, NULL), 0);
