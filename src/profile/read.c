@@ -194,9 +194,18 @@ static int read_chain(
 	/* One that extends its own name means that of the directories before: "as installed, but ...". */
 	bool own_name = link->child && nvb_streq(link->child->name, link->name);
 	size_t size;
+	_cleanup_error_ nvb_error *why = NULL;
 	int rc = find(directories, own_name ? link->child->directory : nvb_strv_length(directories), link,
-		&data, &size, err);
+		&data, &size, &why);
 
+	if (rc == -NVB_ERR_NOT_FOUND && own_name)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_INVALID,
+				"%s extends its own name, and no directory before has a profile '%s'",
+				link->child->path, link->name),
+			"name another one, or take the line out");
+	if (rc < 0)
+		nvb_error_move(err, NVB_TAKE_PTR(why));
 	if (rc == 0)
 		rc = check_chain(link, err);
 	/* Once for what it extends, which comes first, and once over that. */

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/engine.sh"
 . "$(dirname "$0")/user.sh"
 need nvbind-runtime runc
+# Caches of profiles.
+[ -d /var/cache/nvbind ] || defer rm -rf /var/cache/nvbind
 engine_prepare h200x8
 
 # podman with a store of its own, and limits above ours left out, which could not be set without CAP_SYS_RESOURCE.

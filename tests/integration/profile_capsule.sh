@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/surge.sh"
 need_root
-need bolt busybox jq runc nvbind-sim python3
+need bolt nvbind busybox jq runc nvbind-sim python3
 
 export ROOT=$T/root
 make_glibc_root "$ROOT"
@@ -178,6 +178,10 @@ rootless() {
 		"$(inside --gpu 0 --profile numa -- 'sed -n "s/^Cpus_allowed_list:[[:space:]]*//p" /proc/self/status')"
 }
 each_world all
+# Where another maker's GPU is as well.
+make_sim laptop-hybrid "$T/hybrid"
+like 'prime = true on a hybrid machine' '__NV_PRIME_RENDER_OFFLOAD=1' "$(NVBIND_ROOT=$T/hybrid nvbind plan --gpu 0 --profile prime)"
+unlike 'and on no other' 'PRIME' "$(nvbind plan --gpu 0 --profile prime)"
 last_cpu >"$T/host/sys/bus/pci/devices/0000:01:00.0/local_cpulist"
 printf '[cpu]\nnice = -5\n' | profile hurry
 chmod -R a+rX "$T/config"

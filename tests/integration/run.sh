@@ -6,6 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need nvbind nvbind-sim bolt jq
+# Caches of profiles.
+[ -d /var/cache/nvbind ] || defer rm -rf /var/cache/nvbind
 
 # Where podman is asked to write, on this host.
 [ -d /run/nvbind/podman ] || defer rmdir --ignore-fail-on-non-empty /run/nvbind/podman
@@ -74,6 +76,10 @@ line=$(fake --runtime podman --dry-run --gpu 0 --profile ai img)
 like 'profile: variables' '--env CUDA_DEVICE_ORDER=PCI_BUS_ID' "$line"
 like 'profile: shared memory' '--shm-size 1073741824' "$line"
 like 'profile: limits' '--ulimit stack=67108864:67108864' "$line"
+like 'profile: CPUs near the GPU' '--cpuset-cpus [0-9,-]+ ' "$line"
+like 'profile: caches' '--volume /var/cache/nvbind/kernels:/var/cache/nvbind/kernels ' "$line"
+like 'profile: what an engine has no word for is said' 'nice value; .bolt surge run. does it' \
+	"$(PATH="$T/fake:$PATH" nvbind run --config "$T/nvbind.toml" --runtime podman --dry-run --gpu 0 --profile ultra-low-latency img 2>&1)"
 line=$(fake --runtime podman --dry-run --gpu 0 --profile ai --shm-size 2g --ulimit stack=1:1 img)
 unlike 'the user counts before it' '1073741824|67108864' "$line"
 

@@ -59,6 +59,7 @@ static void follows_what_extends_what(void **state)
 	put(one, "c2", "extends = 'c3'\n");
 	put(one, "c3", "extends = 'f'\n");
 	refuses("extends = 'c2'\n", "in a circle: f extends c2 extends c3 extends f", NULL);
+	refuses("extends = 'f'\n", "f.toml extends its own name", NULL);
 	put(one, "own", "[env]\nA = '1'\nB = '1'\nC = '1'\n");
 	put(two, "own", "extends = 'own'\n[env]\nB = '2'\nC = false\n");
 	read_fine(&p, "own");

@@ -39,7 +39,7 @@ void run_add_common(struct run_command *command);
 
 /* What profiles ask for, as docker and podman spell it, but what the user has set otherwise. `own_limits`:
  * the engine sets limits with this process's rights, not with a daemon's. */
-void run_add_settings(struct run_command *command, const struct nvb_plan *plan, bool own_limits);
+void run_add_settings(struct run_command *command, const struct run *run, bool own_limits);
 
 /* Inventory and plan for what was asked; the engines that do this themselves do not need it. */
 int run_make_plan(struct run *run, nvb_error **err);

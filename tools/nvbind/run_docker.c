@@ -145,7 +145,7 @@ int run_docker(struct run_command *command, struct run *run, nvb_error **err)
 	rc = add_gpus(command, run, &info, err);
 	if (rc < 0)
 		return rc;
-	run_add_settings(command, run->plan, false);
+	run_add_settings(command, run, false);
 	run_add_common(command);
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #include "base/cpulist.h"
 #include "base/file.h"
@@ -83,14 +85,24 @@ static void add_limit(struct run_command *command, const struct nvb_edit *edit, 
 		run_addf(command, "%s=%" PRIu64 ":%" PRIu64, edit->rlimit.name, value, value);
 }
 
-/* A profile's directory for caches is made here: an engine would make it root's, or refuse. */
-static void add_mount(struct run_command *command, const struct nvb_edit *edit)
+/* A directory that is nobody else's, in one that everybody may pass. */
+static int make_own(const char *path, nvb_error **err)
 {
-	const struct nvb_edit *m = edit;
+	_cleanup_free_ char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
+	int rc = parent ? nvb_file_mkdirs(AT_FDCWD, parent, 0755, err) : nvb_fail_oom(err);
+
+	if (rc == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+		rc = nvb_fail_errno(err, errno, "%s", path);
+	return rc;
+}
+
+/* A profile's directory for caches is made here: an engine would make it root's, or refuse. */
+static void add_mount(struct run_command *command, const struct run *run, const struct nvb_edit *m)
+{
 	bool read_only = m->mount.options && nvb_streq(m->mount.options[0], "ro");
 	_cleanup_error_ nvb_error *why = NULL;
 
-	if (m->mount.make && nvb_file_mkdirs(AT_FDCWD, m->mount.host, 0700, &why) < 0) {
+	if (m->mount.make && !run->dry_run && make_own(m->mount.host, &why) < 0) {
 		nvb_report_warning("nvbind", "left out: %s", nvb_error_message(why));
 		return;
 	}
@@ -123,7 +135,8 @@ static void warn_of(const struct nvb_edit *edit, const char *what)
 			what);
 }
 
-static void add_setting(struct run_command *command, const struct nvb_edit *edit, bool own_limits)
+static void add_setting(
+	struct run_command *command, const struct run *run, const struct nvb_edit *edit, bool own_limits)
 {
 	switch (edit->kind) {
 	case NVB_EDIT_ENV:
@@ -141,7 +154,7 @@ static void add_setting(struct run_command *command, const struct nvb_edit *edit
 			add_limit(command, edit, own_limits);
 		break;
 	case NVB_EDIT_MOUNT:
-		add_mount(command, edit);
+		add_mount(command, run, edit);
 		break;
 	case NVB_EDIT_DEVICE:
 		run_add(command, "--device");
@@ -164,9 +177,11 @@ static void add_setting(struct run_command *command, const struct nvb_edit *edit
 	}
 }
 
-void run_add_settings(struct run_command *command, const struct nvb_plan *plan, bool own_limits)
+void run_add_settings(struct run_command *command, const struct run *run, bool own_limits)
 {
+	const struct nvb_plan *plan = run->plan;
+
 	for (size_t i = 0; i < plan->edit_count; i++)
 		if (plan->edits[i].rule && nvb_after(plan->edits[i].rule, "profile:"))
-			add_setting(command, &plan->edits[i], own_limits);
+			add_setting(command, run, &plan->edits[i], own_limits);
 }

@@ -24,7 +24,7 @@ int run_podman(struct run_command *command, struct run *run, nvb_error **err)
 		return rc;
 	if (run->pid_file)
 		run_add_option(command, "--pidfile", run->pid_file);
-	run_add_settings(command, run->plan, true);
+	run_add_settings(command, run, true);
 	run_add_common(command);
 	return 0;
 }
