@@ -114,6 +114,9 @@ static int add(struct list *list, int parent, const char *id, bool running, nvb_
 
 	if (directory < 0 || nvb_file_read(directory, "record", NVB_RECORD_MOST, &record, NULL, NULL) < 0)
 		return 0;
+	/* One that is being made counts when it is done. */
+	if (running && nvb_record_flag(record, "parked"))
+		return 0;
 	if (!NVB_GROW(list->items, list->count, list->capacity))
 		return nvb_fail_oom(err);
 	read_info(record, id, &list->items[list->count]);

@@ -80,6 +80,14 @@ static int write_small(const char *directory, const char *name, const char *text
 	return rc < 0 ? nvb_fail_errno(err, -rc, "%s", path) : 0;
 }
 
+static int write_record(const char *directory, const char *record, nvb_error **err)
+{
+	_cleanup_free_ char *path = nvb_state_join(directory, "record");
+
+	return path ? nvb_file_write_unflushed(AT_FDCWD, path, record, strlen(record), 0600, err)
+		    : nvb_fail_oom(err);
+}
+
 static void add_line(struct nvb_strbuf *out, const char *key, const char *value)
 {
 	if (!value)
@@ -109,7 +117,9 @@ static char *describe(
 		nvb_sb_addf(&out, "detached 1\nstate starting\n");
 	if (entry->resumed)
 		nvb_sb_add(&out, "resumed 1\n");
-	if (!options->parked)
+	if (options->parked)
+		nvb_sb_add(&out, "parked 1\n");
+	else
 		nvb_sb_addf(&out, "began %lld\n", now);
 	return nvb_sb_finish(&out);
 }
@@ -125,7 +135,8 @@ static int create_locked(struct nvb_entry *entry, const char *record, nvb_error 
 	entry->lock = open(entry->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (entry->lock < 0 || flock(entry->lock, LOCK_EX) < 0)
 		return nvb_fail_errno(err, errno, "%s", entry->run);
-	return write_small(entry->run, "record", record, err);
+	/* Whole or not at all: what it does not say must not be taken for said. */
+	return write_record(entry->run, record, err);
 }
 
 /* The record of one that is to be kept stands there from the start: /run does not outlive the host. */
@@ -143,7 +154,7 @@ static int make_data(const struct nvb_entry *entry, const struct nvb_entry_optio
 	/* One that goes when it ends is none that a host which has started finds again. */
 	if (!entry->keep)
 		return unlink(path) == 0 || errno == ENOENT ? 0 : nvb_fail_errno(err, errno, "%s", path);
-	return nvb_file_write_unflushed(AT_FDCWD, path, record, strlen(record), 0600, err);
+	return write_record(entry->data, record, err);
 }
 
 static long long created_before(const struct nvb_entry *entry)
@@ -261,7 +272,7 @@ int nvb_entry_note(const struct nvb_entry *entry, const char *const *pairs, nvb_
 		free(text);
 		text = changed;
 	}
-	return nvb_file_write_unflushed(AT_FDCWD, path, text, strlen(text), 0600, err);
+	return write_record(entry->run, text, err);
 }
 
 int nvb_entry_use_runtime(

@@ -91,6 +91,22 @@ int nvb_capsule_create(const struct nvb_run_host *host, const struct nvb_state *
 	return rc;
 }
 
+/* Whether it runs, or is on its way to. One that has just ended is waited for: it is gone in a moment, or
+ * comes again. */
+static bool is_running(const struct nvb_run_host *host, const struct nvb_state *state, const char *id)
+{
+	enum { TRIES = 400, PAUSE_NS = 5 * 1000 * 1000 };
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int rc;
+
+	for (int i = 0; (rc = nvb_supervisor_ask(host, state, id, "alive", NULL)) == -NVB_ERR_CONFLICT; i++) {
+		if (i == TRIES)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return rc == 0;
+}
+
 int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	struct nvb_capsule_start *start, nvb_error **err)
 {
@@ -100,15 +116,9 @@ int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_st
 int nvb_capsule_start_attached(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	int attached, struct nvb_capsule_start *start, nvb_error **err)
 {
-	nvb_error *why = NULL;
-	int rc = nvb_supervisor_ensure(host, state, id, &why);
-
 	start->report = -1;
-	/* One that a killed supervisor left may have ended with it: then it is gone by now, or comes again.
-	 */
-	if (rc == 0)
+	if (is_running(host, state, id))
 		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s is running", id);
-	nvb_error_free(why);
 	nvb_state_sweep(state, host->log);
 	memcpy(start->id, id, sizeof(start->id));
 	return nvb_supervisor_start(host, state, id, attached, &start->report, err);

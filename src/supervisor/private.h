@@ -87,6 +87,8 @@ void nvb_supervised_adopt(struct nvb_supervisor *s);
 void nvb_supervised_unkept(struct nvb_supervisor *s);
 /* What the clock asks for. */
 void nvb_supervised_turn(struct nvb_supervisor *s);
+/* Whether its program runs, or will. */
+bool nvb_supervised_alive(const struct nvb_supervisor *s);
 void nvb_supervised_signal(struct nvb_supervisor *s, int signal);
 /* It shall end. */
 void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -305,6 +306,15 @@ void nvb_supervised_turn(struct nvb_supervisor *s)
 		if (nvb_supervised_start(s, &err) < 0)
 			failed(s, 125, err);
 	}
+}
+
+bool nvb_supervised_alive(const struct nvb_supervisor *s)
+{
+	struct pollfd gone = {.fd = s->init_gone, .events = POLLIN};
+
+	if (s->phase == NVB_PHASE_ENDED || (s->entry.stopped && s->phase != NVB_PHASE_RUNNING))
+		return false;
+	return s->phase != NVB_PHASE_RUNNING || poll(&gone, 1, 0) == 0;
 }
 
 void nvb_supervised_signal(struct nvb_supervisor *s, int signal)

@@ -17,6 +17,7 @@
  *	stop SIGNAL SECONDS	answered when all is given back
  *	kill SIGNAL
  *	pause, unpause
+ *	alive			whether its program runs, or will
  *	update			the definition has changed
  *	rename NAME
  *	attach [input]		see attach.h

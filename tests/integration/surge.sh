@@ -49,11 +49,11 @@ settled() {
 	return 1
 }
 
-# leftovers: everything that a capsule can leave behind, one line each; nothing when all is clean. Only in own_state.
+# leftovers (an empty workspace/rootfs is where exec starts from): everything that a capsule can leave behind, one line each; nothing when all is clean. Only in own_state.
 leftovers() {
 	settled || echo "the trash was not emptied"
 	find "$BOLT_RUN"/{capsules,runtime,workspace} "$BOLT_DATA"/{capsules,names} \
-		-mindepth 1 ! -path "$BOLT_RUN/runtime/*" -print 2>/dev/null
+		-mindepth 1 ! -path "$BOLT_RUN/runtime/*" ! -path "$BOLT_RUN/workspace/rootfs" -print 2>/dev/null
 	# crun from 1.9 on keeps filters that it compiled.
 	find "$BOLT_RUN/runtime" -mindepth 2 -name .cache -prune -o -mindepth 2 -print 2>/dev/null
 	awk -v run="$BOLT_RUN/" -v data="$BOLT_DATA/" 'index($5, run) == 1 || index($5, data) == 1 {print "mount " $5}' \

@@ -166,23 +166,6 @@ static int start_restartable(const struct nvb_state *state, nvb_error **err)
 	return rc < 0 ? rc : failed;
 }
 
-/* As docker: one that runs is what was asked for. One that has just ended is started. */
-static int start_one(const struct nvb_state *state, const char *id, int *status, nvb_error **err)
-{
-	nvb_error *why = NULL;
-	int rc = nvb_capsule_start(run_host(), state, id, status, &why);
-
-	if (rc == -NVB_ERR_CONFLICT) {
-		nvb_error_free(NVB_TAKE_PTR(why));
-		rc = nvb_supervisor_ensure(run_host(), state, id, NULL);
-		if (rc < 0)
-			return nvb_capsule_start(run_host(), state, id, status, err);
-	}
-	if (why)
-		nvb_error_move(err, why);
-	return rc;
-}
-
 /* Its end of the input is the end of the program's: nobody else is there to go on. */
 static int start_and_attach(const struct nvb_state *state, const char *which, nvb_error **err)
 {
@@ -231,7 +214,10 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 		if (rc == 0 && start_opt.gpu_snapshot)
 			rc = prepare_snapshot(&state, id, &why);
 		if (rc == 0)
-			rc = start_one(&state, id, &status, &why);
+			rc = nvb_capsule_start(run_host(), &state, id, &status, &why);
+		/* As docker: what was asked for is so already. */
+		if (rc == -NVB_ERR_CONFLICT)
+			rc = 0;
 		if (rc == 0)
 			printf("%s\n", argv[i]);
 		else if (why)
