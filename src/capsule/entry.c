@@ -302,6 +302,7 @@ int nvb_entry_open(
 		entry.keep = nvb_record_flag(record, "keep");
 		entry.detached = nvb_record_flag(record, "detached");
 		entry.resumed = nvb_record_flag(record, "resumed");
+		entry.parked = nvb_record_flag(record, "parked");
 		entry.stopped = nvb_record_flag(record, "stopped");
 		entry.restarts = (uint64_t)nvb_record_number(record, "restarts", 0);
 	}

@@ -15,6 +15,7 @@
 #include "capsule/names.h"
 #include "capsule/network.h"
 #include "capsule/record.h"
+#include "capsule/userns.h"
 
 /* How a capsule ends: what it had is given back, what it was is written down. */
 
@@ -48,6 +49,7 @@ static bool discard(const struct nvb_state *state, const struct nvb_entry *entry
 
 static void empty_trash_behind(const struct nvb_state *state)
 {
+	_cleanup_free_ char *narrow = NULL;
 	pid_t pid = fork();
 
 	if (pid > 0)
@@ -56,6 +58,9 @@ static void empty_trash_behind(const struct nvb_state *state)
 		nvb_state_empty_trash(state);
 		return;
 	}
+	/* A supervisor is outside of the user namespace whose files these are. */
+	if (state->rootless && geteuid() != 0)
+		nvb_userns_enter(&narrow, NULL);
 	/* Whoever waits for the end of our output shall not wait for this. */
 	if (setsid() >= 0 && close_range(0, ~0U, 0) == 0)
 		nvb_state_empty_trash(state);

@@ -50,6 +50,7 @@ struct nvb_entry {
 	bool resumed;  /* it was there before this start: nothing that fails removes its files */
 	bool detached; /* a supervisor has it */
 	bool stopped;  /* somebody wanted it to end */
+	bool parked;   /* it is being made, not started */
 	bool recorded; /* of one that was opened: there was a record */
 	uint64_t restarts;
 	char *error; /* why it could not be started, or NULL */

@@ -66,7 +66,7 @@ void nvb_entry_kill(const struct nvb_entry *entry, const struct nvb_log *log)
 }
 
 /* True when there is a record of a capsule that was complete: then the directory in /run is that of a start
- * that had not come to writing anything. */
+ * that had not come to writing anything, or of a making that was as good as done. */
 static bool was_made(const struct nvb_entry *entry)
 {
 	_cleanup_free_ char *path = nvb_state_join(entry->data, "record");
@@ -87,7 +87,7 @@ static void sweep_one(const struct nvb_state *state, const char *id, int lock, c
 		nvb_entry_release(&entry);
 		return;
 	}
-	if (!entry.recorded && was_made(&entry)) {
+	if ((!entry.recorded || entry.parked) && was_made(&entry)) {
 		nvb_file_remove_tree(AT_FDCWD, entry.run, NULL);
 		nvb_entry_release(&entry);
 		return;

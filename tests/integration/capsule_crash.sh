@@ -163,12 +163,14 @@ supervisors() {
 
 # The supervisor killed while it stops the capsule, at every step of that.
 stops() {
-	local call n kills=0 id
+	local call n kills=0 id supervisor
 	id=$(create crash --stop-timeout 0 -- sleep 1000)
 	for call in rename unlink unlinkat rmdir write sendmsg pidfd_send_signal waitid fsync; do
 		for ((n = 1; n < 8; n++)); do
 			bolt capsule start crash >/dev/null
-			timeout 30 strace -o "$T/trace" -p "$(supervisor_of crash)" -e trace="$call" -e "inject=$call:signal=KILL:when=$n" 2>"$T/tracing" &
+			supervisor=$(supervisor_of crash)
+			rm -f "$T/tracing"
+			timeout 30 strace -o "$T/trace" -p "$supervisor" -e trace="$call" -e "inject=$call:signal=KILL:when=$n" 2>"$T/tracing" &
 			TRACER=$!
 			eventually grep -q attached "$T/tracing"
 			timeout 20 bolt capsule stop crash >"$T/next" 2>&1 || fail "$WORLD: stop while the supervisor is killed at $call $n" "$(cat "$T/next")"
