@@ -19,10 +19,11 @@ make_busybox_root "$ROOT"
 killed() {
 	local call=$1 n=$2
 	shift 2
+	rm -f "$T/trace" "$T/out"
 	timeout 30 strace -f -o "$T/trace" -e trace="$call" -e "inject=$call:signal=KILL:when=$n" "$@" >"$T/out" 2>&1 </dev/null &
 	TRACER=$!
 	eventually settled_start
-	grep -q 'killed by SIGKILL' "$T/trace"
+	grep -qs 'killed by SIGKILL' "$T/trace"
 }
 
 # Whether the tracer has ended, or all that is left to trace is a supervisor and its capsule.
@@ -53,7 +54,7 @@ starts() {
 	for call in mkdir rename write mount move_mount unshare flock clone vfork sendmsg unlink bind fcntl pipe2 wait4; do
 		for ((n = 1; n < 12; n++)); do
 			killed "$call" "$n" bolt capsule start crash 2>/dev/null || {
-				bolt capsule stop -t 0 crash >/dev/null
+				bolt capsule stop -t 0 crash >"$T/next" 2>&1 || fail "$WORLD: stop after a start that nothing killed at $call $n" "$(cat "$T/next")"
 				kill -KILL "$TRACER" 2>/dev/null || true
 				wait "$TRACER" 2>/dev/null || true
 				break
@@ -169,7 +170,7 @@ stops() {
 		for ((n = 1; n < 8; n++)); do
 			bolt capsule start crash >/dev/null
 			supervisor=$(supervisor_of crash)
-			rm -f "$T/tracing"
+			rm -f "$T/tracing" "$T/trace"
 			timeout 30 strace -o "$T/trace" -p "$supervisor" -e trace="$call" -e "inject=$call:signal=KILL:when=$n" 2>"$T/tracing" &
 			TRACER=$!
 			eventually grep -q attached "$T/tracing"
