@@ -101,6 +101,21 @@ static void judge_running(int directory, const char *record, struct nvb_capsule_
 		info->state = NVB_CAPSULE_DEAD;
 }
 
+/* Ports that were left to be chosen are known once they are: network/record.h. */
+static void read_chosen_ports(int directory, struct nvb_capsule_info *info)
+{
+	char *text = NULL;
+
+	if (!info->ports ||
+		!(nvb_after(info->ports, "0->") || strstr(info->ports, " 0->") ||
+			strstr(info->ports, ":0->")) ||
+		nvb_file_read(directory, "network.ports", NVB_RECORD_MOST, &text, NULL, NULL) < 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	free(info->ports);
+	info->ports = text;
+}
+
 static void judge_kept(struct nvb_capsule_info *info)
 {
 	info->state = info->began || info->ended ? NVB_CAPSULE_EXITED : NVB_CAPSULE_CREATED;
@@ -120,10 +135,12 @@ static int add(struct list *list, int parent, const char *id, bool running, nvb_
 	if (!NVB_GROW(list->items, list->count, list->capacity))
 		return nvb_fail_oom(err);
 	read_info(record, id, &list->items[list->count]);
-	if (running)
+	if (running) {
 		judge_running(directory, record, &list->items[list->count]);
-	else
+		read_chosen_ports(directory, &list->items[list->count]);
+	} else {
 		judge_kept(&list->items[list->count]);
+	}
 	list->count++;
 	return 0;
 }

@@ -54,6 +54,7 @@ const char *nvb_connection_resolver(const struct nvb_connection *c)
 static int take_ports(struct nvb_connection *c, const struct nvb_network_request *request, nvb_error **err)
 {
 	size_t count = request->port_count;
+	bool chosen = false;
 
 	c->record.ports = calloc(count + 1, sizeof(*c->record.ports));
 	c->sockets = calloc(count + 1, sizeof(*c->sockets));
@@ -65,10 +66,12 @@ static int take_ports(struct nvb_connection *c, const struct nvb_network_request
 
 		if (fd < 0)
 			return fd;
+		chosen |= !request->ports[i].host;
 		c->record.ports[c->record.port_count++] = port;
 		c->sockets[c->socket_count++] = fd;
 	}
-	return 0;
+	/* Which ones, nobody else knows. */
+	return chosen ? nvb_network_record_ports(request->directory, &c->record, err) : 0;
 }
 
 /* Which networks, and an address in each; the lock is held. */

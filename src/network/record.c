@@ -195,6 +195,24 @@ int nvb_network_record_read(const char *directory, struct nvb_network_record *ou
 	return 0;
 }
 
+int nvb_network_record_ports(const char *directory, const struct nvb_network_record *record, nvb_error **err)
+{
+	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	char port[NVB_PORT_TEXT];
+	int rc;
+
+	for (size_t i = 0; i < record->port_count; i++)
+		nvb_sb_addf(&text, "%s%s", i ? ", " : "", nvb_port_format(&record->ports[i], port));
+	nvb_sb_addc(&text, '\n');
+	if (text.failed || asprintf(&path, "%s/network.ports", directory) < 0)
+		return nvb_fail_oom(err);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	rc = fd < 0 ? -errno : nvb_write_all(fd, text.s, text.len);
+	return rc < 0 ? nvb_fail_errno(err, -rc, "%s", path) : 0;
+}
+
 int nvb_network_record_process(const char *directory, pid_t pid, nvb_error **err)
 {
 	_cleanup_free_ char *path = NULL;

@@ -27,6 +27,9 @@ int nvb_network_record_write(const char *directory, const struct nvb_network_rec
 /* NVB_ERR_NOT_FOUND where there is none. */
 int nvb_network_record_read(const char *directory, struct nvb_network_record *record, nvb_error **err);
 
+/* The ports as they are, "8080->80/tcp, ..." on one line, in a file beside it, network.ports: for lists. */
+int nvb_network_record_ports(const char *directory, const struct nvb_network_record *record, nvb_error **err);
+
 int nvb_network_record_process(const char *directory, pid_t pid, nvb_error **err);
 /* Ends them and waits until they are gone, a second at most. */
 void nvb_network_record_kill(const char *directory);

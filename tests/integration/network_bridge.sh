@@ -232,6 +232,11 @@ supervised() {
 	kill -9 "$(sed -n 's/^pid //p' "$BOLT_RUN/capsules/$id/record")"
 	is "$WORLD: also once its supervisor was killed" hello "$(curl -s -m 3 http://127.0.0.1:8080/)"
 	is "$WORLD: and its name" hello "$(inside --network bridge -- 'timeout 3 wget -qO- http://web/')"
+	bolt capsule create any --image "$ROOT" -p 80 -- sh -c 'trap "exit 0" TERM; httpd -p 80 -h /www; while :; do sleep 0.05; done' >/dev/null
+	bolt capsule start any >/dev/null
+	id=$(bolt capsule ps | sed -n 's/.* \([0-9]*\)->80\/tcp.*/\1/p' | grep -v '^8080$')
+	is "$WORLD: ps tells the port that was chosen" hello "$(eventually curl -s -m 3 "http://127.0.0.1:$id/")"
+	bolt capsule rm --force any >/dev/null
 	bolt capsule restart web >/dev/null
 	is "$WORLD: and when it was started again" hello "$(eventually curl -s -m 3 http://127.0.0.1:8080/)"
 	bolt capsule rm --force web >/dev/null
