@@ -70,6 +70,8 @@ try_system() {
 	check 'and what divides GPUs by MIG at boot' in_system test -e /lib/systemd/system/nvbind-mig.service
 	check 'and what udev starts' in_system test -e /lib/systemd/system/nvbind-cdi-refresh.service
 	check 'by its rule' in_system test -e /lib/udev/rules.d/60-nvbind-cdi.rules
+	check 'and its examples, in C' in_system test -e /usr/share/doc/libnvbind-dev/examples/c/engine.c
+	check 'and in Rust' in_system test -e /usr/share/doc/libnvbind-dev/examples/rust/bolt.rs
 	like 'the library is found' libnvbind.so.0 "$(in_system ldconfig -p)"
 
 	check 'nvbind-sim create' in_system nvbind-sim create --scenario h200x8 /opt/machine
