@@ -149,7 +149,7 @@ static int is_ready(struct nvb_jobs *jobs, struct nvb_job *job)
 		int met;
 
 		if (other->state == NVB_JOB_FAILED || other->state == NVB_JOB_LEFT_OUT) {
-			nvb_fail(&job->error, NVB_ERR_CANCELLED, "it depends on %s, which %s", other->name,
+			nvb_fail(&job->error, NVB_ERR_CONFLICT, "it depends on %s, which %s", other->name,
 				other->state == NVB_JOB_FAILED ? "failed" : "was left out");
 			return -1;
 		}
@@ -159,7 +159,7 @@ static int is_ready(struct nvb_jobs *jobs, struct nvb_job *job)
 			      ? jobs->met(jobs->data, job->after[i].job, job->after[i].condition, &job->error)
 			      : 1;
 		if (met < 0 && !job->error)
-			nvb_fail(&job->error, NVB_ERR_CANCELLED, "%s did not get that far", other->name);
+			nvb_fail(&job->error, NVB_ERR_CONFLICT, "%s did not get that far", other->name);
 		if (met <= 0)
 			return met < 0 ? -1 : 0;
 	}

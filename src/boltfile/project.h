@@ -48,6 +48,7 @@ struct nvb_up_capsule {
 	const struct nvb_service *service;
 	unsigned number;
 	const char *name;
+	unsigned vague_looks; /* up.c's own */
 };
 
 /*

@@ -131,7 +131,7 @@ static int bring_up(void *data, size_t job, nvb_error **err)
 static int is_healthy(const struct nvb_capsule_info *info, nvb_error **err)
 {
 	if (!nvb_capsule_is_up(info))
-		return nvb_fail(err, NVB_ERR_CANCELLED,
+		return nvb_fail(err, NVB_ERR_CONFLICT,
 			"it depends on %s, which ended with %d before it was healthy", info->name,
 			info->status);
 	if (!info->health || nvb_streq(info->health, nvb_health_state_name(NVB_HEALTH_NONE)))
@@ -141,7 +141,7 @@ static int is_healthy(const struct nvb_capsule_info *info, nvb_error **err)
 			"give that service a healthcheck, or depend on it as \"started\"");
 	if (nvb_streq(info->health, nvb_health_state_name(NVB_HEALTH_UNHEALTHY)))
 		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_CANCELLED, "it depends on %s, which is unhealthy", info->name),
+			nvb_fail(err, NVB_ERR_CONFLICT, "it depends on %s, which is unhealthy", info->name),
 			"'bolt capsule inspect %s' shows what its health check said", info->name);
 	return nvb_streq(info->health, nvb_health_state_name(NVB_HEALTH_HEALTHY));
 }
@@ -153,12 +153,25 @@ static int has_completed(const struct nvb_capsule_info *info, nvb_error **err)
 	if (info->status == 0)
 		return 1;
 	return nvb_fail(
-		err, NVB_ERR_CANCELLED, "it depends on %s, which ended with %d", info->name, info->status);
+		err, NVB_ERR_CONFLICT, "it depends on %s, which ended with %d", info->name, info->status);
+}
+
+/* While its supervisor hands a capsule over to what is kept, it looks dead, or ended in a way that nobody
+ * knows; when it was killed with its supervisor it does so for good. */
+static bool is_settled(struct nvb_up_capsule *capsule, const struct nvb_capsule_info *info)
+{
+	enum { LOOKS = 40 };
+
+	if (info->state != NVB_CAPSULE_DEAD && (info->state != NVB_CAPSULE_EXITED || info->status >= 0))
+		capsule->vague_looks = 0;
+	else if (++capsule->vague_looks < LOOKS)
+		return false;
+	return true;
 }
 
 static int has_got_so_far(void *data, size_t job, int condition, nvb_error **err)
 {
-	const struct nvb_up *up = data;
+	struct nvb_up *up = data;
 	const char *name = up->capsules[job].name;
 	_cleanup_capsule_info_ struct nvb_capsule_info info = {0};
 	char id[NVB_CAPSULE_ID + 1];
@@ -167,10 +180,15 @@ static int has_got_so_far(void *data, size_t job, int condition, nvb_error **err
 	if (condition == NVB_WAIT_STARTED)
 		return 1;
 	if (!nvb_name_find(up->project->state, name, id))
-		return nvb_fail(err, NVB_ERR_CANCELLED, "it depends on %s, which was removed", name);
+		return nvb_fail(err, NVB_ERR_CONFLICT, "it depends on %s, which was removed", name);
 	rc = nvb_capsule_info_of(up->project->state, id, &info, err);
 	if (rc < 0)
 		return rc;
+	if (!is_settled(&up->capsules[job], &info))
+		return 0;
+	if (info.state == NVB_CAPSULE_DEAD || (info.state == NVB_CAPSULE_EXITED && info.status < 0))
+		return nvb_fail(err, NVB_ERR_CONFLICT,
+			"it depends on %s, which ended with its supervisor, so nobody knows how", name);
 	return condition == NVB_WAIT_HEALTHY ? is_healthy(&info, err) : has_completed(&info, err);
 }
 

@@ -173,7 +173,7 @@ static void sets_health_and_life(void **state)
 			&native);
 
 	(void)state;
-	has(json, "\"restart\": [\"on-failure:3\"]");
+	has(json, "\"restart\": \"on-failure:3\"");
 	has(json, "\"stop_timeout\": 3");
 	has(json, "\"nano_cpus\": 1500000000");
 	has(json, "\"memory\": 536870912");

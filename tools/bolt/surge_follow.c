@@ -15,7 +15,7 @@
 
 /* What several capsules write, side by side: whole lines, each behind the name of its service. */
 
-enum { LONGEST_LINE = 64 * 1024, NOW_AND_THEN = 250, RARELY = 2000 };
+enum { LONGEST_LINE = 64 * 1024, NOW_AND_THEN = 100, RARELY = 500 };
 
 struct source {
 	const char *label;
@@ -23,10 +23,12 @@ struct source {
 	struct nvb_log_reader *reader;
 	struct nvb_strbuf line[NVB_LOG_STREAMS]; /* begun there, not at its end yet */
 	unsigned colour;
+	unsigned dead_looks;
 	bool ended;
 };
 
 struct follower {
+	const struct nvb_state *state;
 	const struct surge_logs *logs;
 	struct source *sources;
 	size_t count;
@@ -63,15 +65,29 @@ static int print_line(const struct follower *f, struct source *source, enum nvb_
 	return rc < 0 ? nvb_fail_errno(err, -rc, "writing the logs") : 0;
 }
 
+/* Its log is whole once the record says that it has ended: its first process may be gone before the last of
+ * its output is written down. One that looks dead is looked at again (see nvb_up). */
+static bool has_ended(const struct follower *f, struct source *source)
+{
+	enum { LOOKS = 4 };
+	_cleanup_capsule_info_ struct nvb_capsule_info info = {0};
+
+	if (nvb_capsule_info_of(f->state, source->capsule.id, &info, NULL) < 0)
+		return true;
+	if (info.state == NVB_CAPSULE_DEAD)
+		return ++source->dead_looks >= LOOKS;
+	source->dead_looks = 0;
+	return !nvb_capsule_is_up(&info);
+}
+
 /* Everything that one has written since the last time. */
-static int print_source(struct follower *f, struct source *source, nvb_error **err)
+static int print_source(const struct follower *f, struct source *source, nvb_error **err)
 {
 	struct nvb_log_record record;
 	int rc;
 
 	/* Looked at first, so that what it wrote before its end is read after. */
-	nvb_located_refresh(&source->capsule);
-	source->ended = source->capsule.init == 0;
+	source->ended = has_ended(f, source);
 	while ((rc = nvb_log_reader_next(source->reader, source->ended, &record, err)) > 0) {
 		struct nvb_strbuf *line = &source->line[record.stream];
 
@@ -172,7 +188,8 @@ static int run(struct follower *f, nvb_error **err)
 int surge_print_logs(const struct surge *surge, const struct nvb_project_capsules *capsules,
 	const bool *which, const struct surge_logs *logs, nvb_error **err)
 {
-	struct follower f = {.logs = logs, .watch = -1, .colours = nvb_colour(stdout)};
+	struct follower f = {
+		.state = &surge->state, .logs = logs, .watch = -1, .colours = nvb_colour(stdout)};
 	struct nvb_arena labels = {0};
 	int rc = 0;
 
