@@ -6,6 +6,7 @@
 . "$(dirname "$0")/surge.sh"
 need_root
 need bolt nvbind busybox jq runc nvbind-sim python3
+[ -d /var/cache/nvbind ] || defer rm -rf /var/cache/nvbind
 
 export ROOT=$T/root
 make_glibc_root "$ROOT"
@@ -49,6 +50,8 @@ driver() {
 		"$(inside --gpu 0 --profile only -- "$parts" | tr ' ' '\n' | grep -E 'ngx|libcuda' | tr '\n' ' ')"
 	is "$WORLD: wine = true" '1 1 1 1' "$(with wine <<<'wine = true' >/dev/null; inside --gpu 0 --profile wine -- \
 		'echo $DXVK_ENABLE_NVAPI $PROTON_ENABLE_NVAPI $WINEESYNC $WINEFSYNC')"
+	is "$WORLD: training" 'expandable_segments:True expandable_segments:True PCI_BUS_ID 4294967296 8388608' \
+		"$(inside --gpu 0 --profile training -- 'echo $PYTORCH_ALLOC_CONF $PYTORCH_CUDA_ALLOC_CONF $CUDA_DEVICE_ORDER $CUDA_CACHE_MAXSIZE $(df -k /dev/shm | tail -n 1 | while read -r _ size _; do echo $size; done)' 2>/dev/null | grep -v warning)"
 	is "$WORLD: prime = true does nothing with one maker's GPUs" '' \
 		"$(with prime <<<'prime = true' >/dev/null; inside --gpu 0 --profile prime -- 'env | grep -E "PRIME|optimus|GLX_VENDOR"')"
 }
