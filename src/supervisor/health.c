@@ -18,6 +18,7 @@ enum phase {
 	WAITING,  /* for the next check */
 	STARTING, /* the runtime is bringing the check's program into the capsule */
 	RUNNING,
+	CLEANING, /* behind one that could not be run */
 };
 
 struct nvb_health {
@@ -90,14 +91,17 @@ static bool follow(struct nvb_health *h, pid_t process)
 	return watch(h, h->ended);
 }
 
-/* Ends what the check has started. A program that the runtime starts so leads a session of its own, so what
- * it started in turn goes with it, but for what left the session. */
+/* Ends what the check has started. The runtime led a session of its own, and so may the program in it: what
+ * it started in turn goes with it, but for what left the group. */
 static void end_by_force(struct nvb_health *h)
 {
+	pid_t group;
+
 	if (h->process <= 0)
 		return;
-	if (h->phase == RUNNING && getpgid(h->process) == h->process)
-		kill(-h->process, SIGKILL);
+	group = getpgid(h->process);
+	if (group > 1 && group != getpgrp())
+		kill(-group, SIGKILL);
 	kill(h->process, SIGKILL);
 	waitpid(h->process, NULL, 0);
 	h->process = 0;
@@ -130,6 +134,30 @@ static void read_output(struct nvb_health *h)
 		drop(&h->output);
 }
 
+/*
+ * What a runtime that failed had started already became ours, and whoever is not waited for keeps the
+ * capsule's namespace of processes from ending. Not the capsule's first process: its end is for others.
+ */
+static void reap_orphans(const struct nvb_health *h)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
+		info.si_pid != h->target->init && info.si_pid != h->process) {
+		waitpid(info.si_pid, NULL, 0);
+		info.si_pid = 0;
+	}
+}
+
+/* They may need a moment to end. */
+static void clean_up(struct nvb_health *h)
+{
+	enum { A_MOMENT = 100 * 1000 * 1000 };
+
+	h->phase = CLEANING;
+	arm(h, A_MOMENT);
+}
+
 static void finish(struct nvb_health *h, int status, const char *said)
 {
 	struct nvb_health_result result = {.start = h->began, .status = status};
@@ -146,7 +174,10 @@ static void finish(struct nvb_health *h, int status, const char *said)
 	result.output = strdup(said ? said : h->text);
 	clock_gettime(CLOCK_REALTIME, &result.end);
 	nvb_health_add(&h->report, h->check, result, starting);
-	wait_for_next(h);
+	if (status < 0)
+		clean_up(h);
+	else
+		wait_for_next(h);
 	write_report(h);
 	if (h->changed)
 		h->changed(h->data, &h->report);
@@ -243,6 +274,11 @@ static void take_time(struct nvb_health *h)
 
 	if (read(h->timer, &times, sizeof(times)) != sizeof(times))
 		return;
+	if (h->phase == CLEANING) {
+		reap_orphans(h);
+		wait_for_next(h);
+		return;
+	}
 	if (h->phase == WAITING) {
 		if (!h->paused)
 			begin(h);
@@ -312,7 +348,7 @@ void nvb_health_pause(struct nvb_health *h, bool paused)
 		return;
 	h->paused = paused;
 	/* A check that was frozen along with the capsule starts its time anew. */
-	if (h->phase == WAITING)
+	if (h->phase == WAITING || h->phase == CLEANING)
 		wait_for_next(h);
 	else
 		arm(h, paused ? 0 : h->check->timeout);

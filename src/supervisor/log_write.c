@@ -156,37 +156,6 @@ static int open_directory(struct nvb_log_writer *w, const char *path, nvb_error 
 	return nvb_fail_errno(err, errno, "log %s", path);
 }
 
-int nvb_log_writer_open(const char *directory, const struct nvb_log_options *options,
-	struct nvb_log_writer **out, nvb_error **err)
-{
-	struct nvb_log_writer *w = malloc(sizeof(*w));
-	uint32_t highest;
-	int rc;
-
-	if (!w)
-		return nvb_fail_oom(err);
-	w->options = *options;
-	w->directory = w->file = -1;
-	w->used = w->text = 0;
-	w->lost = 0;
-	rc = open_directory(w, directory, err);
-	if (rc == 0) {
-		if (!nvb_log_file_range(w->directory, 0, &w->lowest, &highest))
-			w->lowest = highest = 1;
-		rc = open_file(w, highest, false);
-		if (rc == 0)
-			rc = mend_tail(w);
-		if (rc < 0)
-			rc = nvb_fail_errno(err, -rc, "log %s", directory);
-	}
-	if (rc < 0) {
-		nvb_log_writer_close(w);
-		return rc;
-	}
-	*out = w;
-	return 0;
-}
-
 /* Whether somebody reads the file: then it stays, with all that come after it. */
 static bool is_read(const struct nvb_log_writer *w, const char *name)
 {
@@ -208,6 +177,39 @@ static void prune(struct nvb_log_writer *w)
 		unlinkat(w->directory, name, 0);
 		w->lowest++;
 	}
+}
+
+int nvb_log_writer_open(const char *directory, const struct nvb_log_options *options,
+	struct nvb_log_writer **out, nvb_error **err)
+{
+	struct nvb_log_writer *w = malloc(sizeof(*w));
+	uint32_t highest;
+	int rc;
+
+	if (!w)
+		return nvb_fail_oom(err);
+	w->options = *options;
+	w->directory = w->file = -1;
+	w->used = w->text = 0;
+	w->lost = 0;
+	rc = open_directory(w, directory, err);
+	if (rc == 0) {
+		if (!nvb_log_file_range(w->directory, 0, &w->lowest, &highest))
+			w->lowest = highest = 1;
+		rc = open_file(w, highest, false);
+		if (rc == 0)
+			rc = mend_tail(w);
+		if (rc == 0)
+			prune(w);
+		if (rc < 0)
+			rc = nvb_fail_errno(err, -rc, "log %s", directory);
+	}
+	if (rc < 0) {
+		nvb_log_writer_close(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
 }
 
 /* Writes the buffered records. They are there whole or, where the disk has no room for all, not at all. */

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# bolt capsule logs, wait: what a detached capsule printed, to the byte, over rotation and killed supervisors.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/surge.sh"
+. "$(dirname "$0")/capsule_lib.sh"
+need_root
+need bolt busybox jq runc
+
+export ROOT=$T/root
+make_busybox_root "$ROOT"
+
+words() {
+	local before
+	started talk -- sh -c 'echo out; echo err >&2; printf "\377\000\n"; printf "no end"; exit 3'
+	is "$WORLD: wait prints the status" 3 "$(bolt capsule wait talk)"
+	is "$WORLD: wait of one that has ended" 3 "$(bolt capsule wait talk)"
+	is "$WORLD: bytes as they were" "$(printf 'out\n\377\000\nno end' | md5sum)" "$(logs talk 2>/dev/null | md5sum)"
+	is "$WORLD: standard error there" err "$(logs talk 2>&1 >/dev/null)"
+	is "$WORLD: -f of one that has ended ends" "$(logs talk 2>/dev/null | md5sum)" "$(timeout 20 bolt capsule logs -f talk 2>/dev/null | md5sum)"
+	is "$WORLD: the last line" 'no end' "$(logs --tail 1 talk 2>/dev/null)"
+	is "$WORLD: none" '' "$(logs -n 0 talk 2>&1)"
+	like "$WORLD: times" '^20[0-9-]+T[0-9:]+\.[0-9]{9}Z out$' "$(logs -t talk 2>/dev/null | head -1)"
+	before=$(date -u -d '1 hour ago' +%FT%TZ)
+	is "$WORLD: since before" out "$(logs --since "$before" talk 2>/dev/null | head -1)"
+	is "$WORLD: since 1 h ago" out "$(logs --since 1h talk 2>/dev/null | head -1)"
+	is "$WORLD: until before" '' "$(logs --until "$before" talk 2>&1)"
+	bolt capsule start talk >/dev/null
+	bolt capsule wait talk >/dev/null
+	is "$WORLD: the next start goes on in the same log" 2 "$(logs talk 2>/dev/null | grep -c '^out\|end.*out')"
+	refuses "$WORLD: no moment" 1 "--since 'x': no moment.*such as 10m" bolt capsule logs --since x talk
+	refuses "$WORLD: no number" 1 "--tail '-3': must be a number of lines" bolt capsule logs --tail=-3 talk
+	refuses "$WORLD: no capsule" 1 "no capsule 'nobody'" bolt capsule logs nobody
+	refuses "$WORLD: waiting for none" 1 "no capsule 'nobody'" bolt capsule wait nobody
+	gone talk
+	made still -- true
+	is "$WORLD: one that never ran has no log" '' "$(logs still 2>&1)"
+	refuses "$WORLD: nor an end" 1 'was never started' bolt capsule wait still
+	gone still
+	refuses "$WORLD: a log option" 125 'max-size=1.*at least 4k' made bad --log-opt max-size=1 -- true
+	refuses "$WORLD: another" 125 "'max-fill'.*max-file" made bad --log-opt max-fill=1 -- true
+}
+
+# Every line once and in order for a follower, while most of them are rotated away behind it.
+rotation() {
+	local lines=200000 follower
+	made loud --log-opt max-size=64k --log-opt max-file=3 -- sh -c "[ ! -e /done ] || exit 0; until [ -e /go ]; do sleep 0.05; done; seq 1 $lines; touch /done"
+	bolt capsule start loud >/dev/null
+	timeout 120 bolt capsule logs -f loud >"$T/followed" &
+	follower=$!
+	# It has the log open before anything is written.
+	until_true sh -c "ls -l /proc/$follower/task/*/children >/dev/null && ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q 00000001.log"
+	sleep 0.2
+	bolt capsule exec loud touch /go
+	is "$WORLD: $lines lines, and its end" 0 "$(bolt capsule wait loud)"
+	wait "$follower"
+	check "$WORLD: the follower has every line once, in order" cmp "$T/followed" <(seq 1 $lines)
+	# What a follower held is removed when the log is written again.
+	bolt capsule start loud >/dev/null
+	bolt capsule wait loud >/dev/null
+	is "$WORLD: three files are kept" 3 "$(find "$(bolt capsule inspect loud | jq -r '.[0].log')" -name '*.log' | wc -l)"
+	check "$WORLD: the lines that are kept are the last" cmp <(logs loud) <(seq 1 $lines | tail -n "$(logs loud | wc -l)")
+	is "$WORLD: the last hundred" "$(seq 1 $lines | tail -100 | md5sum)" "$(logs --tail 100 loud | md5sum)"
+	gone loud
+}
+
+# A killed supervisor costs nothing that its capsule prints.
+killed_supervisor() {
+	local i
+	started lives -- sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i + 1)); echo "line $i"; sleep 0.05; done'
+	for ((i = 0; i < 3; i++)); do
+		sleep 0.3
+		kill -9 "$(supervisor lives)"
+		# The next command that asks for it brings another one.
+		bolt capsule kill -s CONT lives >/dev/null
+	done
+	bolt capsule wait lives >/dev/null
+	is "$WORLD: all lines, supervisors killed three times" "$(for ((i = 1; i <= 40; i++)); do echo "line $i"; done | md5sum)" \
+		"$(logs lives 2>/dev/null | md5sum)"
+	like "$WORLD: the log says so" 'bolt: the supervisor was killed' "$(logs lives 2>&1 >/dev/null)"
+	gone lives
+}
+
+waiting() {
+	local i pids=()
+	started brief -- sleep 1
+	for ((i = 0; i < 5; i++)); do
+		timeout 20 bolt capsule wait brief >"$T/waited.$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	is "$WORLD: many may wait" 00000 "$(cat "$T"/waited.* | tr -d '\n')"
+	gone brief
+}
+
+all() {
+	words
+	rotation
+	killed_supervisor
+	waiting
+	is "$WORLD: nothing is left" '' "$(leftovers)"
+}
+
+each_world all
