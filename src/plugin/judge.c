@@ -116,7 +116,8 @@ static bool is_below(const char *path, char *const *directories)
 	return false;
 }
 
-/* What others could change would be theirs to put into containers. */
+/* What others could change would be theirs to put into containers: the source, and each directory on the way
+ * to it. In a sticky one nobody replaces what is another's. */
 static int judge_source(const char *source, nvb_error **err)
 {
 	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
@@ -130,13 +131,23 @@ static int judge_source(const char *source, nvb_error **err)
 		return rc;
 	if (!nvb_streq(real, source))
 		return refuse(err, "source", source, "a link leads elsewhere");
-	rc = nvb_root_stat(&root, source, false, &st);
-	if (rc < 0)
-		return nvb_fail_errno(err, -rc, "source '%.200s'", source);
+	for (char *end = real;; *end = '/') {
+		bool whole;
+
+		end = strchrnul(end + 1, '/');
+		whole = !*end;
+		*end = '\0';
+		rc = nvb_root_stat(&root, real, false, &st);
+		if (rc < 0)
+			return nvb_fail_errno(err, -rc, "source '%.200s'", real);
+		if ((st.st_uid != 0 && st.st_uid != geteuid()) ||
+			((st.st_mode & 0022) && (whole || !(st.st_mode & S_ISVTX))))
+			return refuse(err, "source", real, "others than root can write it");
+		if (whole)
+			break;
+	}
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return refuse(err, "source", source, "neither a file nor a directory");
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 0022))
-		return refuse(err, "source", source, "others than root can write it");
 	return 0;
 }
 

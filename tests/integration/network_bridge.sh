@@ -149,7 +149,7 @@ ports() {
 	bulk=$SERVER
 	is "$WORLD: a port by the loopback" hello "$(eventually curl -s -m 3 http://127.0.0.1:8080/)"
 	is "$WORLD: by the bridge's address" hello "$(curl -s -m 3 http://10.90.0.1:8080/)"
-	is "$WORLD: by IPv6" hello "$(curl -s -m 3 'http://[::1]:8080/')"
+	[ ! -s /proc/net/if_inet6 ] || is "$WORLD: by IPv6" hello "$(curl -s -m 3 'http://[::1]:8080/')"
 	is "$WORLD: on one address" hello "$(curl -s -m 3 http://127.0.0.1:8081/)"
 	is "$WORLD: and on no other" 000 "$(curl -s -m 3 -o /dev/null -w '%{http_code}' http://10.90.0.1:8081/ || true)"
 	like "$WORLD: from another capsule by the host" '^hello' "$(inside --network bridge -- 'timeout 3 wget -qO- http://10.90.0.1:8080/')"
@@ -298,5 +298,10 @@ refuses 'ranges of different size' 125 'as many ports' bolt surge run -p 1-2:1-3
 refuses 'host beside others' 125 'none and host cannot be had beside' bolt surge run --network bridge --network host "$ROOT" true
 refuses 'a name of a network' 1 "network 'a/b'" own_state bolt network create a/b
 refuses 'a subnet with host bits' 1 'the subnet is 10.7.0.0/24' own_state bolt network create x --subnet 10.7.0.1/24
-refuses 'a subnet that the host has' 1 'the host has a route there' own_state bolt network create x --subnet "$(ip -o -4 route show scope link | awk '!/lo/ {print $1; exit}')"
+route=$(ip -o -4 route show scope link | awk '/\// {print $1; exit}')
+if [ -n "$route" ]; then
+	refuses 'a subnet that the host has' 1 'the host has a route there' own_state bolt network create x --subnet "$route"
+else
+	echo '# left out: a subnet of the host, which has no route'
+fi
 each_world each
