@@ -91,20 +91,21 @@ int nvb_capsule_create(const struct nvb_run_host *host, const struct nvb_state *
 	return rc;
 }
 
-/* Whether it runs, or is on its way to. One that has just ended is waited for: it is gone in a moment, or
- * comes again. */
+/* Whether it runs. One that is just being started is waited for, as is one that has just ended: it is gone in
+ * a moment, or comes again. */
 static bool is_running(const struct nvb_run_host *host, const struct nvb_state *state, const char *id)
 {
-	enum { TRIES = 400, PAUSE_NS = 5 * 1000 * 1000 };
+	enum { TRIES = 12000, PAUSE_NS = 5 * 1000 * 1000 };
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	int rc;
+	int rc = -NVB_ERR_BUSY;
 
-	for (int i = 0; (rc = nvb_supervisor_ask(host, state, id, "alive", NULL)) == -NVB_ERR_CONFLICT; i++) {
-		if (i == TRIES)
-			return true;
+	for (int i = 0; i < TRIES; i++) {
+		rc = nvb_supervisor_ask(host, state, id, "alive", NULL);
+		if (rc != -NVB_ERR_CONFLICT && rc != -NVB_ERR_BUSY)
+			break;
 		nanosleep(&pause, NULL);
 	}
-	return rc == 0;
+	return rc == 0 || rc == -NVB_ERR_BUSY;
 }
 
 int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,

@@ -117,6 +117,12 @@ int nvb_spec_set_pids(struct nvb_capsule_spec *spec, const char *text, nvb_error
 	return 0;
 }
 
+bool nvb_resources_any(const struct nvb_resources *r)
+{
+	return r->memory || r->memory_swap || r->nano_cpus || r->cpu_shares || r->pids || r->cpuset_cpus ||
+	       r->cpuset_mems;
+}
+
 int nvb_resources_check(const struct nvb_resources *r, nvb_error **err)
 {
 	if (r->memory_swap && !r->memory)

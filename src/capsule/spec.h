@@ -155,6 +155,8 @@ int nvb_spec_set_memory(struct nvb_capsule_spec *spec, const char *text, nvb_err
 int nvb_spec_set_memory_swap(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
 /* A number, -1 for no limit. */
 int nvb_spec_set_pids(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);
+/* Whether there is any limit. */
+bool nvb_resources_any(const struct nvb_resources *resources);
 /* What of these fits together. */
 int nvb_resources_check(const struct nvb_resources *resources, nvb_error **err);
 int nvb_spec_set_name(struct nvb_capsule_spec *spec, const char *text, nvb_error **err);

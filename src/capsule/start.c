@@ -75,6 +75,11 @@ static int begin(struct nvb_start *start, nvb_error **err)
 		rc = nvb_definition_save(start->definition, start->entry.data, false, err);
 	if (rc < 0)
 		return rc;
+	if (!start->entry.cgroup && nvb_resources_any(&start->spec->resources))
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"limits of memory, processors and processes need a control group, which a capsule "
+			"run "
+			"without root has not");
 	start->no_cpuset = !start->entry.cgroup || !nvb_schedule_has_cpuset();
 	if (start->spec->hostname)
 		snprintf(start->hostname, sizeof(start->hostname), "%s", start->spec->hostname);

@@ -102,9 +102,7 @@ static bool serve(struct nvb_supervisor *s, int socket, const char *request)
 	else if (nvb_streq(request, "pause") || nvb_streq(request, "unpause"))
 		rc = nvb_supervised_freeze(s, *request == 'p', &err);
 	else if (nvb_streq(request, "alive"))
-		rc = nvb_supervised_alive(s)
-			     ? 0
-			     : nvb_fail(&err, NVB_ERR_CONFLICT, "the capsule's program has ended");
+		rc = nvb_supervised_alive(s, &err);
 	else if (nvb_streq(request, "update"))
 		rc = nvb_supervised_update(s, &err);
 	else if (nvb_after(request, "rename "))

@@ -87,8 +87,9 @@ void nvb_supervised_adopt(struct nvb_supervisor *s);
 void nvb_supervised_unkept(struct nvb_supervisor *s);
 /* What the clock asks for. */
 void nvb_supervised_turn(struct nvb_supervisor *s);
-/* Whether its program runs, or will. */
-bool nvb_supervised_alive(const struct nvb_supervisor *s);
+/* 0 when its program runs, or will again; NVB_ERR_BUSY while that is being decided, NVB_ERR_CONFLICT when it has
+ * ended. */
+int nvb_supervised_alive(const struct nvb_supervisor *s, nvb_error **err);
 void nvb_supervised_signal(struct nvb_supervisor *s, int signal);
 /* It shall end. */
 void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds);

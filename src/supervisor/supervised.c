@@ -308,13 +308,16 @@ void nvb_supervised_turn(struct nvb_supervisor *s)
 	}
 }
 
-bool nvb_supervised_alive(const struct nvb_supervisor *s)
+int nvb_supervised_alive(const struct nvb_supervisor *s, nvb_error **err)
 {
 	struct pollfd gone = {.fd = s->init_gone, .events = POLLIN};
 
-	if (s->phase == NVB_PHASE_ENDED || (s->entry.stopped && s->phase != NVB_PHASE_RUNNING))
-		return false;
-	return s->phase != NVB_PHASE_RUNNING || poll(&gone, 1, 0) == 0;
+	if (s->phase == NVB_PHASE_STARTING && s->report >= 0)
+		return nvb_fail(err, NVB_ERR_BUSY, "the capsule is being started");
+	if (s->phase == NVB_PHASE_ENDED || (s->entry.stopped && s->phase != NVB_PHASE_RUNNING) ||
+		(s->phase == NVB_PHASE_RUNNING && poll(&gone, 1, 0) != 0))
+		return nvb_fail(err, NVB_ERR_CONFLICT, "the capsule's program has ended");
+	return 0;
 }
 
 void nvb_supervised_signal(struct nvb_supervisor *s, int signal)

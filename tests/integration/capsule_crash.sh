@@ -26,8 +26,10 @@ killed() {
 	grep -qs 'killed by SIGKILL' "$T/trace"
 }
 
-# Whether the tracer has ended, or all that is left to trace is a supervisor and its capsule.
-settled_start() { gone "$TRACER" || [ -s "$T/out" ]; }
+# Whether the tracer has ended, somebody was killed, or bolt has said that the capsule runs.
+settled_start() {
+	gone "$TRACER" || [ -s "$T/out" ] || grep -qs 'killed by SIGKILL' "$T/trace"
+}
 
 # what_remains ID: of a capsule that does not run: nothing but what makes it.
 what_remains() {

@@ -108,6 +108,8 @@ restarts() {
 
 limits() {
 	local id
+	! is_rootless || refuses "$WORLD: limits need a control group" 125 'need a control group' \
+		bolt surge run -d --runtime "$RUNTIME" -m 64m "$ROOT" true
 	! is_rootless && has_controllers || return 0
 	id=$(bolt surge run -d --runtime "$RUNTIME" --name lim -m 64m --pids-limit 20 "$ROOT" sleep 1000)
 	is "$WORLD: --pids-limit" 20 "$(limit_of "$id" pids.max)"

@@ -68,6 +68,7 @@ try_system() {
 		"$([ -L "$T/system/etc/systemd/system/multi-user.target.wants/nvbind-cdi-watch.service" ] && echo enabled)"
 	check 'and what puts knobs back at boot' in_system test -e /lib/systemd/system/nvbind-knobs.service
 	check 'and what divides GPUs by MIG at boot' in_system test -e /lib/systemd/system/nvbind-mig.service
+	check 'and what starts capsules at boot' in_system test -e /lib/systemd/system/bolt-restart.service
 	check 'and what udev starts' in_system test -e /lib/systemd/system/nvbind-cdi-refresh.service
 	check 'by its rule' in_system test -e /lib/udev/rules.d/60-nvbind-cdi.rules
 	check 'and its examples, in C' in_system test -e /usr/share/doc/libnvbind-dev/examples/c/engine.c
