@@ -24,12 +24,11 @@ static const struct nvb_toml_value *element(const struct nvb_service *service, s
 	return v ? v : service->value;
 }
 
-static int fail_unknown(struct boltfile_reader *r, const struct nvb_toml_value *at, int rc, const char *name,
-	const char *const *names, size_t count)
+static int hint_nearest(
+	struct boltfile_reader *r, int rc, const char *name, const char *const *names, size_t count)
 {
 	const char *nearest = nvb_nearest(name, names, count);
 
-	(void)at;
 	return nearest ? nvb_hint(r->err, rc, "did you mean '%s'?", nearest) : rc;
 }
 
@@ -51,7 +50,7 @@ static int check_dependency(
 		names[i] = file->services[i].name;
 	rc = nvb_toml_fail_key(&file->doc, at, r->err,
 		"service '%s' depends on '%s', which is no service of this file", service->name, name);
-	return fail_unknown(r, at, rc, name, names, file->service_count);
+	return hint_nearest(r, rc, name, names, file->service_count);
 }
 
 static int check_dependencies(struct boltfile_reader *r)
@@ -285,6 +284,68 @@ static int check_service(struct boltfile_reader *r, const struct nvb_service *se
 	return rc < 0 ? rc : check_replicas(r, service);
 }
 
+static int note_field(struct boltfile_reader *r, const struct nvb_boltfile_given *given, size_t count,
+	size_t field, const char *what, const char *why)
+{
+	for (size_t i = 0; i < count; i++)
+		if (given[i].offset == field)
+			return nvb_boltfile_note(r, given[i].value->key_line, given[i].value->key_column,
+				"%s has no effect: %s", what, why);
+	return 0;
+}
+
+/* Keys that have an effect only beside others. */
+static int note_lonely(struct boltfile_reader *r, struct nvb_service *service)
+{
+	static const struct {
+		size_t field;
+		const char *key;
+	} of_gpus[] = {{FIELD(game.audio), "gaming.audio.system"},
+		{FIELD(game.nice), "gaming.performance.nice_level"}};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && !service->gpu_asked && i < NVB_ELEMENTS(of_gpus); i++)
+		rc = note_field(r, service->given, service->given_count, of_gpus[i].field, of_gpus[i].key,
+			"it comes with GPUs, and this service has no table 'gpu'");
+	if (!service->gpu_asked)
+		service->game.audio = service->game.nice = NULL;
+	return rc;
+}
+
+static int note_drivers(struct boltfile_reader *r, const struct nvb_boltfile_parts *parts,
+	const char *const *known, const char *what, const char *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < parts->count; i++) {
+		struct nvb_boltfile_part *part = &parts->list[i];
+		bool is_known = !part->driver;
+
+		for (const char *const *name = known; *name; name++)
+			is_known = is_known || nvb_streq(part->driver, *name);
+		if (is_known)
+			continue;
+		part->driver = NULL;
+		rc = note_field(r, part->given, part->given_count, offsetof(struct nvb_boltfile_part, driver),
+			what, why);
+	}
+	return rc;
+}
+
+static int note_all(struct boltfile_reader *r)
+{
+	static const char *const bridges[] = {"bridge", "bolt", "default", NULL}, *const local[] = {
+											  "local", NULL};
+	int rc = note_drivers(r, &r->file->networks, bridges, "a network's driver", "networks are bridges");
+
+	if (rc == 0)
+		rc = note_drivers(r, &r->file->volumes, local, "a volume's driver",
+			"volumes are directories of the host");
+	for (size_t i = 0; rc == 0 && i < r->file->service_count; i++)
+		rc = note_lonely(r, &r->file->services[i]);
+	return rc;
+}
+
 /* What a GPU service gets when it does not say. */
 static int fill_defaults(struct boltfile_reader *r, struct nvb_service *service)
 {
@@ -321,5 +382,7 @@ int nvb_boltfile_check(struct boltfile_reader *r)
 	}
 	if (rc == 0)
 		rc = check_dependencies(r);
-	return rc < 0 ? rc : check_ports(r);
+	if (rc == 0)
+		rc = check_ports(r);
+	return rc < 0 ? rc : note_all(r);
 }

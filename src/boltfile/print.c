@@ -160,7 +160,8 @@ static void print_parts(struct nvb_strbuf *out, const char *kind, const struct n
 	for (size_t i = 0; i < parts->count; i++) {
 		const struct nvb_boltfile_part *part = &parts->list[i];
 
-		if (!part->given_count)
+		if (!part->called && !part->driver && !part->subnet && !part->gateway && !part->external &&
+			!part->internal)
 			nvb_sb_addf(out, "\n[%s.%s%s%s]\n", kind, quote_for(part->name), part->name,
 				quote_for(part->name));
 		print_scope(out, scope, part->name, part);

@@ -320,6 +320,24 @@ static void says_which_keys_do_nothing(void **state)
 	assert_string_equal(nvb_error_hint(err), "without --strict it is a warning, as are 2 more");
 }
 
+static void says_what_does_nothing_alone(void **state)
+{
+	_cleanup_boltfile_ struct nvb_boltfile file = {0};
+
+	(void)state;
+	parse_fine(&file,
+		IMAGE "gaming.performance.nice_level = -5\n[networks.n]\ndriver = 'macvlan'\n[networks.m]\n"
+		      "driver = 'bolt'\n[volumes.v]\ndriver = 'nfs'\n");
+	assert_int_equal(file.note_count, 3);
+	assert_string_equal(
+		file.notes[0].text, "B:5:1: a network's driver has no effect: networks are bridges");
+	assert_string_equal(file.notes[1].text,
+		"B:9:1: a volume's driver has no effect: volumes are directories of the host");
+	assert_string_equal(file.notes[2].text, "B:3:20: gaming.performance.nice_level has no effect: it "
+						"comes with GPUs, and this service has no "
+						"table 'gpu'");
+}
+
 static void is_value(const char *text, const char *wanted)
 {
 	_cleanup_boltfile_ struct nvb_boltfile file = {0};
@@ -416,6 +434,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refuses_ports_given_twice),
 		cmocka_unit_test(takes_ports_that_do_not_meet),
 		cmocka_unit_test(says_which_keys_do_nothing),
+		cmocka_unit_test(says_what_does_nothing_alone),
 		cmocka_unit_test(takes_variables),
 		cmocka_unit_test(cuts_commands_as_a_shell),
 		cmocka_unit_test(counts_paths_from_the_file),
