@@ -98,6 +98,30 @@ static enum nvb_mig_fit fit_of(enum nvb_mig_match match)
 					     : NVB_MIG_UP;
 }
 
+/* At once, so that the lock can go: what follows may take as long as an image takes to come here. */
+static int lease_device(struct nvb_decision *decision, const struct nvb_gpu *gpu, const char *name)
+{
+	struct nvb_grant *grant = decision->grant;
+	_cleanup_free_ char *key = NULL, *node = NULL;
+	struct nvb_lease_device device = {
+		.name = (char *)(uintptr_t)name, .parent = (char *)(uintptr_t)gpu->pci};
+	const struct nvb_lease_devices devices = {.list = &device, .count = 1};
+	const struct nvb_lease_holder holder = {.engine = "bolt", .token = grant->token};
+	const struct nvb_root *dev = &(*decision->inventory)->roots.dev;
+
+	if (asprintf(&key, "%s-gi%u-ci%u", gpu->pci, grant->device.gi, grant->device.ci) < 0) {
+		key = NULL;
+		return nvb_fail_oom(decision->err);
+	}
+	node = nvb_root_host_path(dev, gpu->node.path);
+	device.key = key;
+	device.uuid = *grant->device.uuid ? grant->device.uuid : NULL;
+	device.node = node;
+	return node ? nvb_lease_take(
+			      dev, &devices, NVB_LEASE_EXCLUSIVE, &holder, &grant->lease, decision->err)
+		    : nvb_fail_oom(decision->err);
+}
+
 static int grant_device(struct nvb_decision *decision)
 {
 	const struct nvb_mig_grant *device = &decision->grant->device;
@@ -114,6 +138,8 @@ static int grant_device(struct nvb_decision *decision)
 			"%u of %u compute slices, in the profiles that the card has; %s", device->slices,
 			device->of, device->created ? "made for this" : "it was free");
 		rc = nvb_grant_select(decision->grant, name, decision->err);
+		if (rc == 0)
+			rc = lease_device(decision, gpu, name);
 		if (rc == 0)
 			rc = add_limits(decision, name, device->profile, device->memory,
 				share(device->slices, device->of), reason);
@@ -170,7 +196,7 @@ static int preview(struct nvb_decision *decision, const struct nvb_mig *mig, con
 		}
 	}
 	if (!best) {
-		*why = strdup("no GPU that was asked for is divided by MIG, or no profile is large enough");
+		*why = strdup("no MIG profile is large enough");
 		return *why ? 0 : nvb_fail_oom(decision->err);
 	}
 	(void)card;
@@ -227,12 +253,56 @@ static int find_or_create(struct nvb_decision *decision, const uint32_t *gpus, s
 	return 1;
 }
 
-int nvb_grant_by_mig(struct nvb_decision *decision, char **why)
+/* Says first that one may be made, for whoever finds us killed. */
+static int announce(struct nvb_decision *decision)
+{
+	const struct nvb_grant_record record = {.container = (char *)(uintptr_t) "-", .making = true};
+
+	return nvb_grant_write(decision->grant, &record, decision->err);
+}
+
+/* Until it is leased, under MIG's lock and ours. */
+static int choose(struct nvb_decision *decision, const uint32_t *gpus, size_t count, char **why)
+{
+	_cleanup_close_ int lock = -1;
+	int rc = announce(decision);
+
+	if (rc < 0)
+		return rc;
+	lock = nvb_grant_lock(decision->grant);
+	rc = find_or_create(decision, gpus, count, why);
+	if (rc > 0 && decision->grant->device.created) {
+		rc = reload(decision);
+		rc = rc < 0 ? rc : 1;
+	}
+	return rc > 0 ? grant_device(decision) : rc;
+}
+
+static int by_size(struct nvb_decision *decision, const uint32_t *gpus, size_t count, char **why)
 {
 	struct nvb_grant *grant = decision->grant;
+	int rc = open_mig(decision, &grant->session, why);
+
+	if (rc <= 0)
+		return rc;
+	decision->divided = is_divided(grant->session, gpus, count);
+	if (!decision->divided)
+		*why = strdup("no GPU that was asked for is divided by MIG");
+	if (!decision->divided)
+		rc = *why ? 0 : nvb_fail_oom(decision->err);
+	else if (decision->options->preview)
+		rc = preview(decision, grant->session, gpus, count, why);
+	else
+		rc = choose(decision, gpus, count, why);
+	nvb_mig_close(grant->session);
+	grant->session = NULL;
+	return rc;
+}
+
+int nvb_grant_by_mig(struct nvb_decision *decision, char **why)
+{
 	_cleanup_free_ uint32_t *gpus = calloc(decision->count + 1, sizeof(*gpus));
 	size_t count = 0;
-	int rc;
 
 	if (!gpus)
 		return nvb_fail_oom(decision->err);
@@ -245,19 +315,5 @@ int nvb_grant_by_mig(struct nvb_decision *decision, char **why)
 		if (decision->devices[i].gpu &&
 			(!count || gpus[count - 1] != decision->devices[i].gpu->index))
 			gpus[count++] = decision->devices[i].gpu->index;
-	rc = count ? open_mig(decision, &grant->session, why) : 0;
-	if (rc > 0)
-		decision->divided = is_divided(grant->session, gpus, count);
-	if (rc > 0 && decision->options->preview)
-		return preview(decision, grant->session, gpus, count, why);
-	if (rc > 0)
-		rc = find_or_create(decision, gpus, count, why);
-	if (rc <= 0) {
-		nvb_mig_close(grant->session);
-		grant->session = NULL;
-		return rc;
-	}
-	if (grant->device.created)
-		rc = reload(decision);
-	return rc < 0 ? rc : grant_device(decision);
+	return count ? by_size(decision, gpus, count, why) : 0;
 }

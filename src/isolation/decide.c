@@ -17,6 +17,7 @@ void nvb_grant_free(struct nvb_grant *grant)
 	if (!grant)
 		return;
 	release_mig(grant);
+	nvb_lease_free(grant->lease);
 	nvb_request_free(grant->request);
 	free(grant->directory);
 	free(grant->program);
@@ -155,6 +156,15 @@ int nvb_isolation_decide(const struct nvb_request *request, struct nvb_inventory
 	*out = NULL;
 	if (!wants_more_than_a_lease(request))
 		return 0;
+	for (size_t i = 0; request->isolation == NVB_ISOLATION_VIRTUAL && i < request->selector_count; i++)
+		if (request->selectors[i].kind == NVB_SELECT_CDI)
+			return nvb_hint(err,
+				nvb_fail(err, NVB_ERR_UNSUPPORTED,
+					"isolation virtual: what '%s' stands for is in a CDI spec, which "
+					"knows no parts "
+					"that are made on demand",
+					request->selectors[i].text),
+				"name GPUs with --gpu");
 	rc = make_grant(request, *inventory, options->preview, &grant, err);
 	if (rc == 0)
 		rc = nvb_request_resolve(request, *inventory, &devices, &decision.count, err);
@@ -163,7 +173,9 @@ int nvb_isolation_decide(const struct nvb_request *request, struct nvb_inventory
 	decision.devices = devices;
 	decision.grant = grant;
 	rc = decide(&decision);
-	if (rc == 0)
+	if (rc < 0)
+		nvb_isolation_end(grant, *inventory, NULL, options->log);
+	else
 		*out = NVB_TAKE_PTR(grant);
 	return rc;
 }

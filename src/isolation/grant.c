@@ -14,11 +14,41 @@
 
 /* What a grant is beyond its plan: made under the lease, given back with it, swept when nobody did that. */
 
+int nvb_grant_lock(const struct nvb_grant *grant)
+{
+	int fd = open(grant->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
+}
+
+int nvb_grant_write(struct nvb_grant *grant, const struct nvb_grant_record *record, nvb_error **err)
+{
+	_cleanup_free_ char *text = nvb_grant_record_format(record);
+	_cleanup_close_ int directory = -1;
+	int rc;
+
+	if (!text)
+		return nvb_fail_oom(err);
+	rc = nvb_file_mkdirs(AT_FDCWD, grant->directory, 0711, err);
+	if (rc < 0)
+		return rc;
+	grant->recorded = true;
+	directory = open(grant->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* The server, which is the client's user, goes through; nobody finds the way who does not know the
+	 * token.
+	 */
+	if (directory < 0 || fchmod(directory, 0711) < 0)
+		return nvb_fail_errno(err, errno, "%s", grant->directory);
+	/* Not flushed: it means nothing after a reboot. */
+	return nvb_file_write_unflushed(directory, "record", text, strlen(text), 0600, err);
+}
+
 static int write_record(struct nvb_grant *grant, const struct nvb_request *request,
 	const struct nvb_lease_holder *holder, nvb_error **err)
 {
-	_cleanup_free_ char *limits = nvb_grant_limits_json(grant->request), *text = NULL;
-	_cleanup_close_ int directory = -1;
+	_cleanup_free_ char *limits = nvb_grant_limits_json(grant->request);
 	const struct nvb_grant_record record = {
 		.container = (char *)(uintptr_t)(holder->container ? holder->container : "-"),
 		.mode = (char *)(uintptr_t)nvb_choice_name(nvb_isolation_names, (int)request->isolation),
@@ -29,22 +59,8 @@ static int write_record(struct nvb_grant *grant, const struct nvb_request *reque
 		.mig_ci = grant->device.ci,
 		.limits = limits,
 	};
-	int rc;
 
-	text = limits ? nvb_grant_record_format(&record) : NULL;
-	if (!text)
-		return nvb_fail_oom(err);
-	rc = nvb_file_mkdirs(AT_FDCWD, grant->directory, 0711, err);
-	if (rc < 0)
-		return rc;
-	grant->recorded = true;
-	directory = open(grant->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	/* The server, which is the client's user, goes through; nobody finds the way who does not know the
-	 * token. */
-	if (directory < 0 || fchmod(directory, 0711) < 0)
-		return nvb_fail_errno(err, errno, "%s", grant->directory);
-	/* Not flushed: it means nothing after a reboot. */
-	return nvb_file_write_unflushed(directory, "record", text, strlen(text), 0600, err);
+	return limits ? nvb_grant_write(grant, &record, err) : nvb_fail_oom(err);
 }
 
 static int start_mps(const struct nvb_grant *grant, const struct nvb_request *request,
@@ -77,11 +93,12 @@ int nvb_isolation_take(struct nvb_grant *grant, const struct nvb_request *reques
 
 	if (grant)
 		with_token.token = grant->token;
-	rc = nvb_lease_take_plan(
-		inventory, plan, nvb_isolation_lease_mode(granted), &with_token, &lease, err);
-	if (grant && grant->session) {
-		nvb_mig_close(grant->session);
-		grant->session = NULL;
+	if (grant && grant->lease) {
+		lease = NVB_TAKE_PTR(grant->lease);
+		rc = nvb_lease_hand_over(lease, holder, err);
+	} else {
+		rc = nvb_lease_take_plan(
+			inventory, plan, nvb_isolation_lease_mode(granted), &with_token, &lease, err);
 	}
 	/* Who cannot record a lease has no daemon either. */
 	if (rc == 0 && grant && nvb_lease_is_recorded(lease))
@@ -96,7 +113,7 @@ int nvb_isolation_take(struct nvb_grant *grant, const struct nvb_request *reques
 	return 0;
 }
 
-static void give_back_mig(const struct nvb_inventory *inventory, const char *pci, uint32_t gi, uint32_t ci,
+static int give_back_mig(const struct nvb_inventory *inventory, const char *pci, uint32_t gi, uint32_t ci,
 	const struct nvb_log *log)
 {
 	_cleanup_mig_ struct nvb_mig *mig = NULL;
@@ -105,10 +122,13 @@ static void give_back_mig(const struct nvb_inventory *inventory, const char *pci
 
 	if (rc == 0)
 		rc = nvb_mig_give_back(mig, pci, gi, ci, &error);
-	/* It stays marked as made on demand, and goes when its place is needed. */
-	if (rc < 0)
+	/* Somebody else has it by now, and it goes with him. */
+	if (rc == -NVB_ERR_BUSY)
+		nvb_debug(log, "%s", nvb_error_message(error));
+	else if (rc < 0)
 		nvb_warning(log, "a MIG device that was made on demand stays for now: %s",
 			nvb_error_message(error));
+	return rc;
 }
 
 /* The order matters: what a lease protects ends before it, and what others may take again comes after.
@@ -116,22 +136,17 @@ static void give_back_mig(const struct nvb_inventory *inventory, const char *pci
 void nvb_isolation_end(struct nvb_grant *grant, const struct nvb_inventory *inventory,
 	struct nvb_lease *lease, const struct nvb_log *log)
 {
-	_cleanup_close_ int directory = -1;
+	_cleanup_close_ int directory = grant && grant->recorded ? nvb_grant_lock(grant) : -1;
 
-	if (grant && grant->session) {
-		nvb_mig_close(grant->session);
-		grant->session = NULL;
-	}
-	if (grant && grant->recorded) {
-		directory = open(grant->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (directory >= 0)
-			flock(directory, LOCK_EX);
-	}
+	if (grant && grant->lease)
+		nvb_lease_release(NVB_TAKE_PTR(grant->lease));
 	if (grant && grant->mps && grant->recorded)
 		nvb_mps_stop(grant->program, grant->library_path, grant->directory);
 	nvb_lease_release(lease);
-	if (grant && grant->mig)
-		give_back_mig(inventory, grant->device.pci, grant->device.gi, grant->device.ci, log);
+	/* Still used by somebody, it is for the next sweep. */
+	if (grant && grant->mig &&
+		give_back_mig(inventory, grant->device.pci, grant->device.gi, grant->device.ci, log) < 0)
+		return;
 	if (grant && grant->recorded)
 		nvb_file_remove_tree(AT_FDCWD, grant->directory, NULL);
 	if (grant)
@@ -145,16 +160,38 @@ struct sweep {
 	const struct nvb_log *log;
 };
 
-static void sweep_mig(struct sweep *sweep, const struct nvb_grant_record *record)
+/* All that were made on demand and that nobody uses; who is about to lease one has the lock. */
+static void give_back_unused(const struct nvb_inventory *inventory, const struct nvb_log *log)
+{
+	_cleanup_mig_ struct nvb_mig *mig = NULL;
+
+	if (nvb_mig_open(inventory, true, log, &mig, NULL) < 0)
+		return;
+	for (size_t g = 0; g < mig->gpu_count; g++) {
+		const struct nvb_mig_gpu *gpu = &mig->gpus[g];
+
+		/* From behind: one that goes closes the gap. */
+		for (uint32_t i = gpu->instance_count; i-- > 0;)
+			if (i < gpu->instance_count && gpu->instances[i].compute_count == 1)
+				nvb_mig_give_back(mig, gpu->pci, gpu->instances[i].id,
+					gpu->instances[i].computes[0].id, NULL);
+	}
+}
+
+static int sweep_mig(struct sweep *sweep, const struct nvb_grant_record *record)
 {
 	_cleanup_error_ nvb_error *error = NULL;
+	int rc = sweep->inventory ? 0 : nvb_inventory_load(sweep->options, &sweep->inventory, &error);
 
-	if (!sweep->inventory && nvb_inventory_load(sweep->options, &sweep->inventory, &error) < 0) {
+	if (rc < 0)
 		nvb_warning(sweep->log, "a MIG device that was made on demand stays for now: %s",
 			nvb_error_message(error));
-		return;
-	}
-	give_back_mig(sweep->inventory, record->mig_pci, record->mig_gi, record->mig_ci, sweep->log);
+	else if (record->mig_pci)
+		rc = give_back_mig(
+			sweep->inventory, record->mig_pci, record->mig_gi, record->mig_ci, sweep->log);
+	else
+		give_back_unused(sweep->inventory, sweep->log);
+	return rc;
 }
 
 /* One grant whose lease is gone. */
@@ -173,9 +210,11 @@ static void undo(struct sweep *sweep, int grants, const char *token)
 		nvb_warning(
 			sweep->log, "%s/record is damaged: what was granted by it is ended by force", path);
 	nvb_mps_stop(record.program, record.library_path, path);
+	/* One that is used after all (a container whose start outlived who began it) is for the next sweep.
+	 */
+	if ((record.mig_pci || record.making) && sweep_mig(sweep, &record) < 0)
+		return;
 	nvb_file_remove_tree(AT_FDCWD, path, NULL);
-	if (record.mig_pci)
-		sweep_mig(sweep, &record);
 }
 
 static bool is_token(const char *name)

@@ -18,7 +18,8 @@ struct nvb_grant {
 	char **uuids;		      /* of the GPUs that MPS serves */
 	bool mig;		      /* a MIG device that find_or_create gave */
 	struct nvb_mig_grant device;
-	struct nvb_mig *session; /* open until the lease is taken: nobody else may choose it meanwhile */
+	struct nvb_mig *session; /* of a preview */
+	struct nvb_lease *lease; /* of the MIG device, taken with it; NULL: not yet, or given on */
 	bool recorded;
 };
 
@@ -29,6 +30,7 @@ struct nvb_grant_record {
 	char *program, *library_path; /* an MPS daemon's; NULL: none */
 	char *mig_pci;		      /* of a MIG device that was made; NULL: none */
 	uint32_t mig_gi, mig_ci;
+	bool making;  /* killed in between, it may have made a MIG device that no record names */
 	char *limits; /* a JSON array on one line */
 };
 void nvb_grant_record_release(struct nvb_grant_record *record);
@@ -59,6 +61,12 @@ struct nvb_decision {
 };
 int nvb_grant_by_mig(struct nvb_decision *decision, char **why);
 int nvb_grant_by_mps(struct nvb_decision *decision, char **why);
+
+/* Writes the record; the first time it makes the grant's directory. */
+int nvb_grant_write(struct nvb_grant *grant, const struct nvb_grant_record *record, nvb_error **err);
+
+/* Locks the grant's directory against sweeps until the descriptor is closed. */
+int nvb_grant_lock(const struct nvb_grant *grant);
 
 /* Makes `gpu`'s devices the request's selectors in place of those that were asked for. */
 int nvb_grant_select(struct nvb_grant *grant, const char *selector, nvb_error **err);

@@ -34,6 +34,8 @@ char *nvb_grant_record_format(const struct nvb_grant_record *record)
 	add_line(&sb, "libraries", record->library_path);
 	if (record->mig_pci)
 		nvb_sb_addf(&sb, "mig %s %u %u\n", record->mig_pci, record->mig_gi, record->mig_ci);
+	if (record->making)
+		nvb_sb_add(&sb, "making mig\n");
 	add_line(&sb, "limits", record->limits);
 	return nvb_sb_finish(&sb);
 }
@@ -69,6 +71,8 @@ static int parse_line(struct nvb_grant_record *record, char *line, nvb_error **e
 	*value++ = '\0';
 	if (nvb_streq(line, "mig"))
 		return parse_mig(record, value, err);
+	if (nvb_streq(line, "making"))
+		record->making = true;
 	for (size_t i = 0; i < NVB_ELEMENTS(strings); i++) {
 		if (!nvb_streq(line, strings[i].key))
 			continue;

@@ -127,6 +127,10 @@ int nvb_lease_take_plan(const struct nvb_inventory *inventory, const struct nvb_
  */
 int nvb_lease_adopt(struct nvb_lease *lease, pid_t pid, nvb_error **err);
 
+/* Gives a recorded lease another holder, whose token is of no account: what was taken before it was known for
+ * whom. One by flock has no holder to change. */
+int nvb_lease_hand_over(struct nvb_lease *lease, const struct nvb_lease_holder *holder, nvb_error **err);
+
 /* Leaves the descriptors of a lease by flock open in the program that this process becomes. */
 int nvb_lease_keep_over_exec(struct nvb_lease *lease, nvb_error **err);
 

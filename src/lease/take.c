@@ -35,7 +35,8 @@ int nvb_lease_parse_mode(const char *text, enum nvb_lease_mode *mode, nvb_error 
 	if (nvb_streq(text, "virtual"))
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_UNSUPPORTED,
-				"isolation virtual: parts of GPUs are not made on demand yet"),
+				"isolation virtual: only bolt chooses parts of GPUs, which takes more than a "
+				"lease"),
 			"make MIG devices with nvidia-smi and name one (--gpu 0:1), or use exclusive");
 	rc = nvb_choice_parse(nvb_lease_modes, text, "isolation", &value, err);
 	if (rc == 0)
@@ -105,8 +106,8 @@ static int copy_devices(const struct nvb_lease_devices *from, struct nvb_lease_d
 	return 0;
 }
 
-static int describe(struct nvb_lease_record *record, const struct nvb_lease_devices *devices,
-	enum nvb_lease_mode mode, const struct nvb_lease_holder *holder, nvb_error **err)
+static int describe_holder(
+	struct nvb_lease_record *record, const struct nvb_lease_holder *holder, nvb_error **err)
 {
 	int rc = set_word(&record->engine, holder->engine, "engine", err);
 
@@ -116,17 +117,23 @@ static int describe(struct nvb_lease_record *record, const struct nvb_lease_devi
 		rc = set_word(&record->runtime_state, holder->runtime_state, "runtime's directory", err);
 	if (rc == 0)
 		rc = set_word(&record->pid_file, holder->pid_file, "pid file", err);
-	if (rc == 0)
-		rc = copy_devices(devices, &record->devices, err);
 	if (rc < 0)
 		return rc;
-	record->mode = mode;
 	record->pid = holder->pid ? holder->pid : getpid();
 	record->started = nvb_proc_start_time(record->pid);
 	record->since = (int64_t)time(NULL);
 	return record->started ? 0
 			       : nvb_fail(err, NVB_ERR_NOT_FOUND,
 					 "process %d, which is to hold a lease, is gone", record->pid);
+}
+
+static int describe(struct nvb_lease_record *record, const struct nvb_lease_devices *devices,
+	enum nvb_lease_mode mode, const struct nvb_lease_holder *holder, nvb_error **err)
+{
+	int rc = describe_holder(record, holder, err);
+
+	record->mode = mode;
+	return rc < 0 ? rc : copy_devices(devices, &record->devices, err);
 }
 
 int nvb_lease_make_token(char token[static NVB_LEASE_TOKEN], nvb_error **err)
@@ -259,6 +266,31 @@ int nvb_lease_take_plan(const struct nvb_inventory *inventory, const struct nvb_
 	int rc = nvb_lease_devices_of(inventory, plan, &devices, err);
 
 	return rc < 0 ? rc : nvb_lease_take(&inventory->roots.dev, &devices, mode, holder, lease, err);
+}
+
+int nvb_lease_hand_over(struct nvb_lease *lease, const struct nvb_lease_holder *holder, nvb_error **err)
+{
+	struct nvb_lease_record fresh = {0}, *record;
+	int rc;
+
+	if (!nvb_lease_is_recorded(lease))
+		return 0;
+	record = &lease->record;
+	rc = describe_holder(&fresh, holder, err);
+	if (rc == 0)
+		rc = nvb_lease_place_lock(&lease->place, err);
+	if (rc < 0) {
+		nvb_lease_record_release(&fresh);
+		return rc;
+	}
+	fresh.mode = record->mode;
+	fresh.devices = record->devices;
+	record->devices = (struct nvb_lease_devices){0};
+	nvb_lease_record_release(record);
+	*record = fresh;
+	rc = nvb_lease_place_write(&lease->place, lease->name, record, err);
+	nvb_lease_place_unlock(&lease->place);
+	return rc;
 }
 
 int nvb_lease_adopt(struct nvb_lease *lease, pid_t pid, nvb_error **err)

@@ -202,6 +202,22 @@ static const struct nvb_mig_instance *new_instance(
 	return NULL;
 }
 
+/* Before it is there: whoever finds us killed behind the change knows that it was made on demand. */
+static int mark_planned(const struct nvb_mig *mig, const struct nvb_mig_gpu *gpu,
+	const struct nvb_mig_layout *before, const struct nvb_mig_layout *layout, nvb_error **err)
+{
+	for (uint32_t i = 0; i < layout->count; i++) {
+		bool old = false;
+
+		for (uint32_t j = 0; j < before->count; j++)
+			old |= before->instances[j].place.start == layout->instances[i].place.start &&
+			       before->instances[j].profile_id == layout->instances[i].profile_id;
+		if (!old)
+			return nvb_mig_mark(mig->state, gpu->pci, &layout->instances[i], err);
+	}
+	return 0;
+}
+
 static int create(const struct chooser *c, size_t index, const struct nvb_mig_profile *profile,
 	const struct nvb_mig_layout *layout, struct nvb_mig_grant *grant, nvb_error **err)
 {
@@ -213,6 +229,8 @@ static int create(const struct chooser *c, size_t index, const struct nvb_mig_pr
 	int rc = nvb_mig_change_to(c->mig, index, layout, &change, err);
 
 	nvb_mig_layout_of(gpu, &before);
+	if (rc == 0)
+		rc = mark_planned(c->mig, gpu, &before, layout, err);
 	if (rc == 0)
 		rc = nvb_mig_change_run(c->mig, &change, NULL, err);
 	if (rc < 0)

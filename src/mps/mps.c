@@ -182,17 +182,29 @@ pid_t nvb_mps_daemon(const char *directory)
 	return (pid_t)pid;
 }
 
-/* A server that its daemon left: it has its environment, too. */
-static void kill_servers(const char *directory)
+static size_t kill_all(const char *directory)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	const struct dirent *entry;
+	size_t count = 0;
 	uint32_t pid;
 
 	while (dir && (entry = readdir(dir)))
 		if (nvb_parse_u32(entry->d_name, &pid) && pid > 1 && pid <= INT32_MAX &&
-			is_daemon((pid_t)pid, directory))
+			is_daemon((pid_t)pid, directory)) {
 			kill((pid_t)pid, SIGKILL);
+			count++;
+		}
+	return count;
+}
+
+/* A server that its daemon left, or one that is just becoming a daemon: until there is none. */
+static void kill_servers(const char *directory)
+{
+	static const struct timespec pause = {.tv_nsec = END_PAUSE_NS};
+
+	for (int i = 0; i < END_TRIES && kill_all(directory); i++)
+		nanosleep(&pause, NULL);
 }
 
 void nvb_mps_stop(const char *program, const char *library_path, const char *directory)

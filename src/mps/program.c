@@ -75,9 +75,14 @@ static int make_job(struct job *job, const struct nvb_mps *mps, bool daemon, nvb
 }
 
 /* In the child: system calls and nothing else, until it is the program. */
-static void become(const struct job *job, int in, int out)
+static void become(const struct job *job, int in, int out, pid_t parent)
 {
 	sigset_t none;
+
+	/* Not one that becomes a daemon when nobody is left to know of it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -141,7 +146,7 @@ static int run(
 {
 	_cleanup_close_ int in = -1, in_far = -1, out = -1, out_far = -1;
 	int pair[2], rc;
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return nvb_fail_errno(err, errno, "pipe");
@@ -157,7 +162,7 @@ static int run(
 	if (pid < 0)
 		return nvb_fail_errno(err, rc < 0 ? -rc : errno, "starting %s", job->arguments[0]);
 	if (pid == 0)
-		become(job, in_far, out_far);
+		become(job, in_far, out_far, parent);
 	nvb_closep(&in);
 	in = -1;
 	nvb_closep(&out_far);
