@@ -57,12 +57,14 @@ int nvb_exec_enter_user_namespace(pid_t init, bool rootless, nvb_error **err)
 	return 0;
 }
 
-/* runc starts from the directory that it was given as root. That one only exists in the mount namespace of
- * whoever started the capsule; an empty one of the same name, in a namespace of ours, will do: it is left at
- * once. */
-static int make_root_directory(const char *record, nvb_error **err)
+/*
+ * runc starts from the directory that it was given as root. That one only exists in the mount namespace of
+ * whoever started the capsule; an empty one of the same name, in a namespace of its own, will do: it is left
+ * at once.
+ */
+static int make_root_directory(const char *bundle, nvb_error **err)
 {
-	_cleanup_free_ char *bundle = nvb_exec_recorded_bundle(record), *path = NULL;
+	_cleanup_free_ char *path = NULL;
 	int rc;
 
 	if (!bundle)
@@ -75,8 +77,22 @@ static int make_root_directory(const char *record, nvb_error **err)
 	return rc < 0 ? rc : nvb_file_mkdirs(AT_FDCWD, path, 0700, err);
 }
 
+/* In the child that becomes the runtime. */
+static bool enter(const void *data)
+{
+	const struct nvb_exec_start *start = data;
+	_cleanup_error_ nvb_error *err = NULL;
+	int rc = nvb_exec_enter_user_namespace(start->init, start->rootless, &err);
+
+	if (rc == 0)
+		rc = make_root_directory(start->bundle, &err);
+	if (rc < 0)
+		dprintf(STDERR_FILENO, "%s\n", err ? nvb_error_message(err) : "out of memory");
+	return rc == 0;
+}
+
 static int describe(const struct nvb_exec_target *target, const struct nvb_exec *exec, char **out,
-	bool *cgroup, nvb_error **err)
+	char **bundle, bool *cgroup, nvb_error **err)
 {
 	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
 	_cleanup_free_ char *path = NULL, *record = NULL;
@@ -88,9 +104,7 @@ static int describe(const struct nvb_exec_target *target, const struct nvb_exec 
 	rc = nvb_file_read(AT_FDCWD, path, LARGEST_RECORD, &record, NULL, err);
 	if (rc < 0)
 		return rc;
-	rc = make_root_directory(record, err);
-	if (rc < 0)
-		return rc;
+	*bundle = nvb_exec_recorded_bundle(record);
 	*cgroup = !nvb_ends_with(record, "\"cgroup\":false}");
 	snprintf(files, sizeof(files), "/proc/%d/root", target->init);
 	rc = nvb_root_open(&root, files, err);
@@ -103,6 +117,7 @@ void nvb_exec_end(struct nvb_exec_start *start)
 	if (*start->directory)
 		nvb_file_remove_tree(AT_FDCWD, start->directory, NULL);
 	free(start->process);
+	free(start->bundle);
 	*start = (struct nvb_exec_start){0};
 }
 
@@ -111,19 +126,24 @@ int nvb_exec_prepare(const struct nvb_exec_target *target, const struct nvb_exec
 {
 	_cleanup_free_ char *text = NULL;
 	bool cgroup = false;
-	int rc = describe(target, exec, &text, &cgroup, err);
+	int rc;
 
-	*start = (struct nvb_exec_start){0};
-	if (rc < 0)
+	*start = (struct nvb_exec_start){.init = target->init, .rootless = target->rootless};
+	rc = describe(target, exec, &text, &start->bundle, &cgroup, err);
+	if (rc < 0) {
+		nvb_exec_end(start);
 		return rc;
+	}
 	if (snprintf(start->directory, sizeof(start->directory), "%s/exec.XXXXXX", target->run) >=
 		(int)sizeof(start->directory)) {
 		*start->directory = '\0';
+		nvb_exec_end(start);
 		return nvb_fail(err, NVB_ERR_INVALID, "%s: too long a path", target->run);
 	}
 	if (!mkdtemp(start->directory)) {
 		rc = nvb_fail_errno(err, errno, "%s", start->directory);
 		*start->directory = '\0';
+		nvb_exec_end(start);
 		return rc;
 	}
 	rc = asprintf(&start->process, "%s/process.json", start->directory) < 0
@@ -146,6 +166,8 @@ int nvb_exec_prepare(const struct nvb_exec_target *target, const struct nvb_exec
 		.bundle = start->directory,
 		.process = start->process,
 		.stdio = {-1, -1, -1},
+		.enter = enter,
+		.enter_data = start,
 	};
 	return 0;
 }
@@ -203,12 +225,15 @@ static int run_attached(
 int nvb_exec_run(
 	const struct nvb_exec_target *target, const struct nvb_exec *exec, int *status, nvb_error **err)
 {
-	struct nvb_exec_start start;
+	/* Once there, its signals reach programs of every user. */
 	int rc = nvb_exec_enter_user_namespace(target->init, target->rootless, err);
+	struct nvb_exec_target inside = *target;
+	struct nvb_exec_start start;
 
+	inside.rootless = false;
 	*status = 125;
 	if (rc == 0)
-		rc = nvb_exec_prepare(target, exec, &start, err);
+		rc = nvb_exec_prepare(&inside, exec, &start, err);
 	if (rc < 0)
 		return rc;
 	rc = exec->detach ? run_detached(&start, exec->args[0], status, err)

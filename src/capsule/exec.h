@@ -48,6 +48,9 @@ int nvb_exec_run(
 struct nvb_exec_start {
 	char directory[108]; /* of its own below the target's run; removed by nvb_exec_end */
 	char *process;
+	char *bundle; /* where the capsule was started, or NULL */
+	pid_t init;   /* of the capsule */
+	bool rootless;
 	struct nvb_entry entry;
 	struct nvb_launch launch;
 	pid_t runtime; /* to be waited for */

@@ -32,6 +32,10 @@ struct nvb_launch {
 	const char *process; /* of a further program: its description; `bundle` is where messages go */
 	const char *console; /* socket that gets the terminal, or NULL */
 	int stdio[3];	     /* what the container gets as 0, 1, 2 */
+	/* Runs in a forked child just before it becomes the runtime, with its streams: namespaces that are not
+	 * the caller's. False ends it; what it wrote on standard error is the reason. NULL: nothing. */
+	bool (*enter)(const void *data);
+	const void *enter_data;
 	/* Create it only: something is still to be done to its first process, before nvb_launch_start. */
 	bool hold;
 };

@@ -102,3 +102,4 @@ all() {
 }
 
 each_world all
+USER_RUNTIMES=crun each_user_world all
