@@ -136,7 +136,7 @@ static int give_back_mig(const struct nvb_inventory *inventory, const char *pci,
 void nvb_isolation_end(struct nvb_grant *grant, const struct nvb_inventory *inventory,
 	struct nvb_lease *lease, const struct nvb_log *log)
 {
-	_cleanup_close_ int directory = grant && grant->recorded ? nvb_grant_lock(grant) : -1;
+	_cleanup_close_ _unused_ int directory = grant && grant->recorded ? nvb_grant_lock(grant) : -1;
 
 	if (grant && grant->lease)
 		nvb_lease_release(NVB_TAKE_PTR(grant->lease));
