@@ -51,7 +51,7 @@ body() {
 	is 'and keeps them inside' '3 GiB' "$(bolt capsule exec limited /toy fill 0)"
 
 	# A daemon that dies is noticed.
-	pkill -KILL -F "$grants/$(granted)/pipe/nvidia-cuda-mps-control.pid"
+	kill -KILL "$(cat "$grants/$(granted)/pipe/nvidia-cuda-mps-control.pid")"
 	until_is 1 eval 'bolt capsule logs limited 2>&1 | grep -c "MPS daemon that keeps the limits of its GPUs has died"' ||
 		fail 'the log says that it died' "$(bolt capsule logs limited 2>&1)"
 	is 'inspect says that it does not answer' false "$(about limited .mps.answers)"
