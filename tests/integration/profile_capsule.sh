@@ -148,6 +148,10 @@ scheduling() {
 	is "$WORLD: nice" '7 7' "$(inside --gpu 0 --profile nice -- 'cut -d" " -f19 /proc/self/stat; cut -d" " -f19 /proc/1/stat' | tr '\n' ' ' | sed 's/ $//')"
 	printf '[cpu]\nscheduler = "batch"\n' | profile batch
 	is "$WORLD: scheduler" 3 "$(inside --gpu 0 --profile batch -- 'cut -d" " -f41 /proc/self/stat')"
+	# A group without a real-time budget (cgroup v1) refuses it, which is said.
+	printf '[cpu]\nscheduler = "fifo"\npriority = 5\n' | profile fifo
+	like "$WORLD: a real-time policy is given, or said to be refused" '^5 1$|fifo: left out: scheduler: ' \
+		"$(inside --gpu 0 --profile fifo -- 'cut -d" " -f40,41 /proc/self/stat')"
 	is "$WORLD: a program that is held ends with its own status" 7 "$(status surge --gpu 0 --profile nice "$ROOT" sh -c 'exit 7')"
 	is "$WORLD: one that is not there is still told" 127 "$(status surge --gpu 0 --profile nice "$ROOT" /no/program)"
 	is "$WORLD: input and output stay" through "$(echo through | surge -i --gpu 0 --profile nice "$ROOT" cat)"
