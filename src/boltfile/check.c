@@ -168,20 +168,24 @@ struct used_port {
 static int compare_ports(const void *a, const void *b)
 {
 	const struct used_port *x = a, *y = b;
+	int order;
 
 	if (x->port.udp != y->port.udp)
 		return x->port.udp ? 1 : -1;
 	if (x->port.host != y->port.host)
 		return x->port.host < y->port.host ? -1 : 1;
+	order = strcmp(x->port.address, y->port.address);
+	if (order)
+		return order;
 	return x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* Ports of the same number meet unless their addresses differ; "" is all addresses. */
-static bool ports_meet(const struct used_port *a, const struct used_port *b)
+static bool same_port(const struct used_port *a, const struct used_port *b)
 {
-	return a->port.udp == b->port.udp && a->port.host == b->port.host &&
-	       (!*a->port.address || !*b->port.address || nvb_streq(a->port.address, b->port.address));
+	return a->port.udp == b->port.udp && a->port.host == b->port.host;
 }
+
+enum { MOST_PORTS = 1 << 18 };
 
 struct used_ports {
 	struct used_port *list;
@@ -202,6 +206,9 @@ static int add_ports(struct boltfile_reader *r, const struct nvb_service *servic
 		for (unsigned i = 0; range.first.host && i < range.count; i++) {
 			struct used_port port = {range.first, service, at->line};
 
+			if (used->count == MOST_PORTS)
+				return nvb_toml_fail(&r->file->doc, at, r->err,
+					"more than %d ports are published", (int)MOST_PORTS);
 			port.port.host = (uint16_t)(range.first.host + i);
 			if (!NVB_GROW(used->list, used->count, used->capacity))
 				return nvb_fail_oom(r->err);
@@ -211,23 +218,34 @@ static int add_ports(struct boltfile_reader *r, const struct nvb_service *servic
 	return 0;
 }
 
+static int fail_port(struct boltfile_reader *r, const struct used_port *a, const struct used_port *b)
+{
+	const struct used_port *first = a->line <= b->line ? a : b, *second = first == a ? b : a;
+
+	return nvb_service_fail(r->file, second->service, FIELD(ports), r->err,
+		"port %u of the host is given to '%s' already (line %u)", second->port.host,
+		first->service->name, first->line);
+}
+
+/* Ports of the same number meet unless their addresses differ; "" is all addresses, and sorts first. */
 static int check_ports(struct boltfile_reader *r)
 {
 	struct used_ports used = {0};
-	_cleanup_free_ char *unused = NULL;
+	size_t group = 0;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < r->file->service_count; i++)
 		rc = add_ports(r, &r->file->services[i], &used);
 	if (rc == 0 && used.count)
 		qsort(used.list, used.count, sizeof(*used.list), compare_ports);
-	for (size_t i = 1; rc == 0 && i < used.count; i++)
-		for (size_t j = i; rc == 0 && j-- > 0 && used.list[j].port.host == used.list[i].port.host;)
-			if (ports_meet(&used.list[i], &used.list[j]))
-				rc = nvb_service_fail(r->file, used.list[i].service, FIELD(ports), r->err,
-					"port %u of the host is given to '%s' already (line %u)",
-					used.list[i].port.host, used.list[j].service->name,
-					used.list[j].line);
+	for (size_t i = 1; rc == 0 && i < used.count; i++) {
+		if (!same_port(&used.list[group], &used.list[i]))
+			group = i;
+		else if (!*used.list[group].port.address)
+			rc = fail_port(r, &used.list[group], &used.list[i]);
+		else if (nvb_streq(used.list[i].port.address, used.list[i - 1].port.address))
+			rc = fail_port(r, &used.list[i - 1], &used.list[i]);
+	}
 	free(used.list);
 	return rc;
 }
