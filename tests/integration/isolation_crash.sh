@@ -13,6 +13,14 @@ export NVBIND_ROOT=$T/host
 make_glibc_root "$T/base"
 chmod 711 "$T"
 export grants=$T/host/run/nvbind/grants
+# What a failure leaves behind.
+end_daemons() {
+	local p
+	for p in $(grep -lz "^CUDA_MPS_PIPE_DIRECTORY=$grants/" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
+		kill -KILL "$p" 2>/dev/null || true
+	done
+}
+defer end_daemons
 nvbind mig apply --no-refresh - >/dev/null 2>&1 <<'END'
 version: v1
 mig-configs:

@@ -12,6 +12,14 @@ export NVBIND_ROOT=$T/host
 make_glibc_root "$T/base"
 chmod 711 "$T"
 grants=$T/host/run/nvbind/grants
+# What a failure leaves behind.
+end_daemons() {
+	local p
+	for p in $(grep -lz "^CUDA_MPS_PIPE_DIRECTORY=$grants/" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
+		kill -KILL "$p" 2>/dev/null || true
+	done
+}
+defer end_daemons
 mps=$T/host/usr/bin/nvidia-cuda-mps-control
 
 run() { bolt surge run --rm -v "$toy:/toy:ro" "$@"; }
