@@ -64,7 +64,8 @@ static bool make_room(struct nvb_attached *a, size_t size)
 
 	if (a->end + size <= a->capacity)
 		return true;
-	memmove(a->queue, a->queue + a->begin, a->end - a->begin);
+	if (a->begin > 0)
+		memmove(a->queue, a->queue + a->begin, a->end - a->begin);
 	a->end -= a->begin;
 	a->begin = 0;
 	wanted = a->end + size;

@@ -104,8 +104,10 @@ static bool apply_zone(const char *s, struct tm *tm, time_t *out)
 	if (!s || *s != ':')
 		return false;
 	s = number(s + 1, 2, 0, 59, &minutes);
+	if (!s || *s)
+		return false;
 	*out -= sign * (hours * 3600 + minutes * 60);
-	return s && !*s;
+	return true;
 }
 
 static bool parse_date(const char *s, struct timespec *out)
