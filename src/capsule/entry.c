@@ -88,16 +88,6 @@ static int write_record(const char *directory, const char *record, nvb_error **e
 		    : nvb_fail_oom(err);
 }
 
-static void add_line(struct nvb_strbuf *out, const char *key, const char *value)
-{
-	if (!value)
-		return;
-	nvb_sb_addf(out, "%s ", key);
-	/* Values end at the line's end: a name of an image may hold one. */
-	nvb_sb_addn(out, value, strcspn(value, "\n"));
-	nvb_sb_addc(out, '\n');
-}
-
 /* `created` is when it was first made, 0 for now. */
 static char *describe(
 	const struct nvb_entry *entry, const struct nvb_entry_options *options, long long created)
@@ -107,12 +97,12 @@ static char *describe(
 
 	nvb_sb_addf(&out, "pid %d\nstarted %" PRIu64 "\ncreated %lld\nkeep %d\n", getpid(),
 		nvb_proc_start_time(getpid()), created ? created : now, entry->keep);
-	add_line(&out, "cgroup", entry->cgroup);
-	add_line(&out, "runtime", entry->runtime);
-	add_line(&out, "name", entry->name);
-	add_line(&out, "image", options->image);
-	add_line(&out, "command", options->command);
-	add_line(&out, "ports", options->ports);
+	nvb_record_line(&out, "cgroup", entry->cgroup);
+	nvb_record_line(&out, "runtime", entry->runtime);
+	nvb_record_line(&out, "name", entry->name);
+	nvb_record_line(&out, "image", options->image);
+	nvb_record_line(&out, "command", options->command);
+	nvb_record_line(&out, "ports", options->ports);
 	if (entry->detached)
 		nvb_sb_addf(&out, "detached 1\nstate starting\n");
 	if (entry->resumed)

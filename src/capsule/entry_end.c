@@ -140,11 +140,7 @@ static int keep_record(const struct nvb_entry *entry, int status, nvb_error **er
 	nvb_sb_addf(&more, "%sended %lld\n", text, (long long)time(NULL));
 	if (status >= 0)
 		nvb_sb_addf(&more, "status %d\n", status);
-	if (entry->error) {
-		nvb_sb_add(&more, "error ");
-		nvb_sb_addn(&more, entry->error, strcspn(entry->error, "\n"));
-		nvb_sb_addc(&more, '\n');
-	}
+	nvb_record_line(&more, "error", entry->error);
 	if (more.failed)
 		return nvb_fail_oom(err);
 	return (entry->stopped ? nvb_file_write : nvb_file_write_unflushed)(

@@ -53,6 +53,24 @@ long long nvb_record_number(const char *record, const char *key, long long absen
 	return end == value + size ? number : absent;
 }
 
+void nvb_record_line(struct nvb_strbuf *out, const char *key, const char *value)
+{
+	enum { LONGEST = 2048 }; /* of about twenty in a record */
+	size_t size = value ? strcspn(value, "\n") : 0, kept = size;
+
+	if (!value)
+		return;
+	if (size > LONGEST) {
+		kept = LONGEST;
+		/* Not within a character. */
+		while (kept > LONGEST - 4 && ((unsigned char)value[kept] & 0xc0) == 0x80)
+			kept--;
+	}
+	nvb_sb_addf(out, "%s ", key);
+	nvb_sb_addn(out, value, kept);
+	nvb_sb_add(out, kept < size ? "...\n" : "\n");
+}
+
 char *nvb_record_set(const char *record, const char *key, const char *value)
 {
 	struct nvb_strbuf out = {0};
@@ -68,11 +86,7 @@ char *nvb_record_set(const char *record, const char *key, const char *value)
 		}
 		line = *end ? end + 1 : NULL;
 	}
-	if (value) {
-		nvb_sb_addf(&out, "%s ", key);
-		nvb_sb_addn(&out, value, strcspn(value, "\n"));
-		nvb_sb_addc(&out, '\n');
-	}
+	nvb_record_line(&out, key, value);
 	return nvb_sb_finish(&out);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/str.h"
 #include "capsule/state.h"
 
 /* A capsule's record: "key value" lines. */
@@ -18,6 +19,10 @@ long long nvb_record_number(const char *record, const char *key, long long absen
  * at their first newline. */
 char *nvb_record_set(const char *record, const char *key, const char *value);
 char *nvb_record_set_number(const char *record, const char *key, long long value);
+
+/* Adds a key's line; nothing for NULL. A value ends at its first newline, and where it is longer than a list
+ * has use for: what an image or a user wrote must not make the record larger than NVB_RECORD_MOST. */
+void nvb_record_line(struct nvb_strbuf *out, const char *key, const char *value);
 
 /* True for the name of a capsule's directory. */
 bool nvb_record_is_id(const char *name);
