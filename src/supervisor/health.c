@@ -120,16 +120,18 @@ static void write_report(const struct nvb_health *h)
 
 static void read_output(struct nvb_health *h)
 {
+	enum { AT_ONCE = 32 };
 	char rest[4096];
-	ssize_t n;
+	ssize_t n = 1;
 
-	/* What is too much is read and left, so that the program can go on. */
-	do {
+	/* What is too much is read and left, so that the program can go on. One that writes faster than it is
+	 * read must not keep us from everything else. */
+	for (int i = 0; n > 0 && i < AT_ONCE; i++) {
 		size_t room = NVB_HEALTH_OUTPUT - h->used;
 
 		n = read(h->output, room ? h->text + h->used : rest, room ? room : sizeof(rest));
 		h->used += n > 0 && room ? (size_t)n : 0;
-	} while (n > 0);
+	}
 	if (n == 0)
 		drop(&h->output);
 }
