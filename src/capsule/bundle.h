@@ -17,6 +17,7 @@ struct nvb_bundle {
 	const char *hostname;
 	const char *cgroup;	     /* "/bolt/<id>", or NULL for none */
 	const char *hosts_directory; /* host directory of the files hosts, hostname, resolv.conf; or NULL */
+	bool hosts_shared;	     /* others write /etc/hosts while it runs: it is only read inside */
 	const char *netns;	     /* path of its network namespace, or NULL: one as the spec says */
 	uint64_t capabilities;
 	bool rootless;		      /* we are in a user namespace: device nodes are mounted, not made */

@@ -190,12 +190,16 @@ static bool add_tmpfs(struct nvb_strbuf *out, const struct nvb_tmpfs *tmpfs)
 
 static bool add_hosts_file(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra)
 {
+	bool shared = bundle->hosts_shared && nvb_streq(extra->file, "/hosts");
 	_cleanup_free_ char *source = NULL;
 
 	if (asprintf(&source, "%s%s", bundle->hosts_directory, extra->file) < 0)
 		return false;
+	/* One that is shared lies where nothing bounds it, and what the capsule wrote would not last. */
 	nvb_bundle_add_mount(out, extra->target, "bind", source,
-		bundle->spec->read_only ? OPTIONS("rbind", "rprivate", "ro") : OPTIONS("rbind", "rprivate"));
+		shared			  ? OPTIONS("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
+		: bundle->spec->read_only ? OPTIONS("rbind", "rprivate", "ro")
+					  : OPTIONS("rbind", "rprivate"));
 	return true;
 }
 

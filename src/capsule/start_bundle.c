@@ -83,6 +83,7 @@ int nvb_start_make_bundle(struct nvb_start *start, nvb_error **err)
 		.hostname = start->hostname,
 		.cgroup = start->entry.cgroup,
 		.hosts_directory = start->state.workspace,
+		.hosts_shared = start->connection != NULL,
 		.netns = *start->netns ? start->netns : NULL,
 		.rootless = start->state.rootless,
 		.log = start->host->log,

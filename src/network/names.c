@@ -26,6 +26,9 @@ static int rewrite(const char *path, const struct nvb_strbuf *text, nvb_error **
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return nvb_fail_errno(err, errno, "%s", path);
+	/* Not ours, if it is that large: nobody gets to say how much we write. */
+	if (st.st_size > LARGEST_FILE && ftruncate(fd, st.st_size = 0) < 0)
+		return nvb_fail_errno(err, errno, "%s", path);
 	nvb_sb_addn(&padded, text->s, text->len);
 	while (!padded.failed && (off_t)padded.len < st.st_size)
 		nvb_sb_addc(&padded, '\n');
