@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -189,12 +190,18 @@ static size_t kill_all(const char *directory)
 	size_t count = 0;
 	uint32_t pid;
 
-	while (dir && (entry = readdir(dir)))
-		if (nvb_parse_u32(entry->d_name, &pid) && pid > 1 && pid <= INT32_MAX &&
-			is_daemon((pid_t)pid, directory)) {
-			kill((pid_t)pid, SIGKILL);
-			count++;
-		}
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_close_ int pidfd = -1;
+
+		if (!nvb_parse_u32(entry->d_name, &pid) || pid <= 1 || pid > INT32_MAX ||
+			!is_daemon((pid_t)pid, directory))
+			continue;
+		count++;
+		/* Looked at again: once the descriptor is open the number cannot be another's any more. */
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (pidfd >= 0 && is_daemon((pid_t)pid, directory))
+			syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	}
 	return count;
 }
 
@@ -207,6 +214,16 @@ static void kill_servers(const char *directory)
 		nanosleep(&pause, NULL);
 }
 
+/* The container, which is gone, could write there: a link would lead what we say to another daemon. */
+static bool is_own_socket(const char *directory)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	return asprintf(&path, "%s/pipe/control", directory) >= 0 && lstat(path, &st) == 0 &&
+	       (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)) && st.st_uid == geteuid();
+}
+
 void nvb_mps_stop(const char *program, const char *library_path, const char *directory)
 {
 	static const struct timespec pause = {.tv_nsec = END_PAUSE_NS};
@@ -215,7 +232,8 @@ void nvb_mps_stop(const char *program, const char *library_path, const char *dir
 	pid_t daemon = nvb_mps_daemon(directory);
 	uint64_t started = daemon ? nvb_proc_start_time(daemon) : 0;
 
-	if (started && program && nvb_mps_control(&mps, "quit\n", &reply, NULL) == 0)
+	if (started && program && is_own_socket(directory) &&
+		nvb_mps_control(&mps, "quit\n", &reply, NULL) == 0)
 		for (int i = 0; i < END_TRIES && nvb_proc_is_alive(daemon, started); i++)
 			nanosleep(&pause, NULL);
 	kill_servers(directory);
