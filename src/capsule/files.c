@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "capsule/bring.h"
 #include "capsule/definition.h"
@@ -77,6 +78,11 @@ int nvb_files_open(const struct nvb_run_host *host, struct nvb_state *state,
 	snprintf(path, sizeof(path), "/proc/%d/root", capsule->init);
 	if (rc == 0)
 		rc = nvb_root_open(root, path, err);
+	/* Had it ended before, the number could be another process's, and these the host's files. */
+	if (rc == 0 && !nvb_proc_is_alive(capsule->init, capsule->init_started)) {
+		nvb_root_close(root);
+		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s has just ended", capsule->id);
+	}
 	return rc < 0 ? nvb_wrap(err, rc, "the capsule's files") : 0;
 }
 
