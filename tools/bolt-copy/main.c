@@ -55,8 +55,10 @@ int main(int argc, char **argv)
 	_cleanup_error_ nvb_error *err = NULL;
 
 	/* Archives name their files in UTF-8; without such a locale libarchive gives no name at all. */
-	setlocale(LC_CTYPE, "C.UTF-8");
-	if (run(argc - 1, argv + 1, &err) == 0)
+	if (!setlocale(LC_CTYPE, "C.UTF-8") && !setlocale(LC_CTYPE, "en_US.UTF-8"))
+		/* Converting names would load modules of the C library: in a capsule, the capsule's. */
+		nvb_fail(&err, NVB_ERR_UNSUPPORTED, "this host has no UTF-8 locale (C.UTF-8)");
+	else if (run(argc - 1, argv + 1, &err) == 0)
 		return 0;
 	nvb_report_error("bolt", err);
 	return 1;
