@@ -100,7 +100,7 @@ static int give(const struct nvb_plugin_host *host, struct card *card, const cha
 	if (card->taken)
 		return 0;
 	card->taken = 1;
-	snprintf(path, sizeof(path), "/dev/infiniband/%s", card->verbs);
+	snprintf(path, sizeof(path), "/dev/infiniband/%.63s", card->verbs);
 	snprintf(reason, sizeof(reason), "RDMA card %s", why);
 	return host->add_device(host, NVB_PLUGIN_ALL, path, "rw", reason);
 }

@@ -126,7 +126,7 @@ int nvb_toml_float(const struct nvb_toml *doc, const struct nvb_toml_value *v, d
 int nvb_toml_strv(const struct nvb_toml *doc, const struct nvb_toml_value *v, char ***out, nvb_error **err)
 {
 	_cleanup_strv_ char **list = NULL;
-	const char *s;
+	const char *s = NULL;
 	size_t n = 0;
 	int rc;
 

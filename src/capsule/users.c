@@ -90,7 +90,7 @@ static int find_user(
 	const struct nvb_root *root, const char *wanted, struct nvb_user *user, char **name, nvb_error **err)
 {
 	_cleanup_free_ char *text = NULL;
-	char *fields[7], *rest;
+	char *fields[7] = {NULL}, *rest;
 	uint32_t number = 0, uid, gid;
 	bool numeric = parse_id(wanted, &number);
 	int n, rc = read_table(root, "/etc/passwd", &text, err);
@@ -135,7 +135,7 @@ static int find_groups(const struct nvb_root *root, const char *group, const cha
 	struct nvb_user *user, nvb_error **err)
 {
 	_cleanup_free_ char *text = NULL;
-	char *fields[4], *rest;
+	char *fields[4] = {NULL}, *rest;
 	size_t capacity = 0;
 	uint32_t number = 0, gid;
 	bool numeric = group && parse_id(group, &number), found = false;

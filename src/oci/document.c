@@ -74,7 +74,7 @@ static int read_env(struct oci_document *document, enum oci_place place, nvb_err
 	struct nvb_json value;
 	struct oci_item *item;
 	const char *s, *equals;
-	size_t size;
+	size_t size = 0;
 	int rc = nvb_jscan_expect(&document->js, NVB_JSON_STRING, &value, err);
 
 	if (rc == 0)
@@ -291,7 +291,7 @@ static int read_rule(struct oci_document *document, enum oci_place place, nvb_er
 	enum { ALLOW, TYPE, MAJOR, MINOR, ACCESS, FIELDS };
 	static const char *const names[FIELDS + 1] = {"allow", "type", "major", "minor", "access"};
 	struct nvb_json fields[FIELDS];
-	struct rule rule;
+	struct rule rule = {0};
 	size_t at;
 	int rc = read_fields(document, names, fields, &at, err);
 

@@ -232,7 +232,7 @@ static int apply_one(const struct nvb_plugin_options *options, const struct nvb_
 	const struct nvb_inventory *inventory, struct nvb_plan *plan, nvb_error **err)
 {
 	_cleanup_error_ nvb_error *why = NULL;
-	size_t added;
+	size_t added = 0;
 	int rc = nvb_plugin_apply(options, file, inventory, plan, &added, &why);
 
 	if (rc == 0) {
