@@ -136,7 +136,7 @@ eventually 'which it says' told STOPPING=1
 
 if command -v systemd-analyze >/dev/null; then
 	for unit in "$NVB_SOURCE"/packaging/systemd/*.service; do
-		sed "s,/usr/bin/nvbind,$NVB_BUILD/bin/nvbind," "$unit" >"$T/${unit##*/}"
+		sed "s,/usr/bin/,$NVB_BUILD/bin/," "$unit" >"$T/${unit##*/}"
 	done
 	is 'systemd finds nothing wrong with the units' '' "$(systemd-analyze verify "$T"/*.service 2>&1)"
 else
