@@ -104,6 +104,23 @@ int nvb_pipes_record(const struct nvb_pipes *pipes, const struct nvb_entry *entr
 	return nvb_entry_note(entry, (const char *const[]){"stdout", output, "stderr", error, NULL}, err);
 }
 
+/* One that its process put another file in the place of, meanwhile, is not what was looked for. */
+static int checked(int fd, const char *number)
+{
+	char found[32];
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		snprintf(found, sizeof(found), "%llu", (unsigned long long)st.st_ino);
+		if (nvb_streq(found, number))
+			return fd;
+	}
+	close(fd);
+	return -1;
+}
+
 /* The pipe of that number among the descriptors of a process, opened anew. */
 static int find_in_process(pid_t pid, const char *number)
 {
@@ -121,7 +138,9 @@ static int find_in_process(pid_t pid, const char *number)
 			continue;
 		target[n] = '\0';
 		if (nvb_streq(target, wanted))
-			return openat(dirfd(dir), entry->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+			return checked(openat(dirfd(dir), entry->d_name,
+					       O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC),
+				number);
 	}
 	return -1;
 }
