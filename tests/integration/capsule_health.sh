@@ -71,7 +71,7 @@ missing() {
 	until_true is_health box healthy
 	bolt capsule exec box rm /bin/sh
 	check "$WORLD: a check whose shell is gone fails" until_true is_health box unhealthy
-	like "$WORLD: with the reason" "'/bin/sh' is not in the container|No such file" "$(bolt capsule inspect box | jq -r '.[0].health.Log[-1].Output')"
+	like "$WORLD: with the reason" "'/bin/sh' is not in the container|[Nn]o such file" "$(bolt capsule inspect box | jq -r '.[0].health.Log[-1].Output')"
 	is "$WORLD: no directory of a check is left" '' "$(find "$BOLT_RUN/capsules" -name 'exec.*' -mmin +1)"
 	bolt capsule stop -t 0 box >/dev/null
 	gone box
