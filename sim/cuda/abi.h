@@ -40,12 +40,14 @@ typedef enum {
 	CUDA_ERROR_FILE_NOT_FOUND = 301,
 	CUDA_ERROR_OPERATING_SYSTEM = 304,
 	CUDA_ERROR_INVALID_HANDLE = 400,
+	CUDA_ERROR_ILLEGAL_STATE = 401,
 	CUDA_ERROR_NOT_FOUND = 500,
 	CUDA_ERROR_NOT_READY = 600,
 	CUDA_ERROR_ILLEGAL_ADDRESS = 700,
 	CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES = 701,
 	CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE = 708,
 	CUDA_ERROR_CONTEXT_IS_DESTROYED = 709,
+	CUDA_ERROR_NOT_PERMITTED = 800,
 	CUDA_ERROR_NOT_SUPPORTED = 801,
 	CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = 803,
 	CUDA_ERROR_MPS_CONNECTION_FAILED = 805,
@@ -65,6 +67,41 @@ typedef struct {
 	uint32_t room[9];
 	void *next;
 } CUdevResource;
+
+/* Checkpoints, as in CUDA 13.0: every structure of arguments is 64 bytes, reserved ones zero. */
+typedef enum {
+	CU_PROCESS_STATE_RUNNING = 0,
+	CU_PROCESS_STATE_LOCKED,
+	CU_PROCESS_STATE_CHECKPOINTED,
+	CU_PROCESS_STATE_FAILED,
+} CUprocessState;
+
+typedef struct {
+	unsigned timeoutMs; /* 0: none */
+	unsigned reserved0;
+	uint64_t reserved1[7];
+} CUcheckpointLockArgs;
+
+typedef struct {
+	uint64_t reserved[8];
+} CUcheckpointCheckpointArgs;
+
+typedef struct {
+	CUuuid oldUuid, newUuid;
+} CUcheckpointGpuPair;
+
+typedef struct {
+	CUcheckpointGpuPair *gpuPairs;
+	unsigned gpuPairsCount;
+	char reserved[64 - sizeof(void *) - sizeof(unsigned) - sizeof(uint64_t)];
+	uint64_t reserved1;
+} CUcheckpointRestoreArgs;
+
+typedef struct {
+	uint64_t reserved[8];
+} CUcheckpointUnlockArgs;
+
+_Static_assert(sizeof(CUcheckpointLockArgs) == 64 && sizeof(CUcheckpointRestoreArgs) == 64, "cuda.h");
 
 /* CUdevice_attribute: those with an answer other than 0. */
 enum {

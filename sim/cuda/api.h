@@ -76,6 +76,16 @@ CUDA_API CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned flags);
 CUDA_API CUresult cuMemAllocHost_v2(void **pointer, size_t size);
 CUDA_API CUresult cuMemFreeHost(void *pointer);
 
+CUDA_API CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned flags);
+
+/* Checkpoints of other processes */
+CUDA_API CUresult cuCheckpointProcessGetRestoreThreadId(int pid, int *tid);
+CUDA_API CUresult cuCheckpointProcessGetState(int pid, CUprocessState *state);
+CUDA_API CUresult cuCheckpointProcessLock(int pid, CUcheckpointLockArgs *args);
+CUDA_API CUresult cuCheckpointProcessCheckpoint(int pid, CUcheckpointCheckpointArgs *args);
+CUDA_API CUresult cuCheckpointProcessRestore(int pid, CUcheckpointRestoreArgs *args);
+CUDA_API CUresult cuCheckpointProcessUnlock(int pid, CUcheckpointUnlockArgs *args);
+
 /* Streams and events */
 CUDA_API CUresult cuStreamCreate(CUstream *out, unsigned flags);
 CUDA_API CUresult cuStreamCreateWithPriority(CUstream *out, unsigned flags, int priority);

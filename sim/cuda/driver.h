@@ -20,6 +20,7 @@ struct allocation {
 	char *address;
 	uint64_t offset, size; /* in the device's memory */
 	struct context *context;
+	bool managed; /* the host may use the pointer as well */
 };
 
 /* What of a device's memory this process has. */
@@ -55,6 +56,7 @@ struct context {
 
 struct driver {
 	bool ready;
+	int branch; /* 570 of driver 570.133.20 */
 	pid_t pid; /* where cuInit was called: a child of fork has no driver */
 	struct sim_client client;
 	struct device device[SIM_GPU_MAX];
@@ -69,6 +71,8 @@ struct driver {
  */
 CUresult cuda_enter(struct driver **driver);
 CUresult cuda_leave(CUresult result);
+/* The lock alone, whatever is or is not initialised. */
+void cuda_lock(void);
 
 /* A new context on a device; the daemon is told, and may refuse. With the last one the device is closed. */
 CUresult cuda_context_create(
@@ -102,6 +106,9 @@ CUresult cuda_report_use(struct driver *driver, struct device *device, uint64_t 
 /* Opens and closes the connection that stands for the open device. */
 CUresult cuda_connect(struct driver *driver);
 void cuda_disconnect(struct driver *driver);
+
+/* The device's memory into memory.fd. */
+CUresult cuda_open_memory(struct driver *driver, struct device *device);
 
 /* Everything that a context allocated. */
 void cuda_free_all(struct driver *driver, struct context *context);

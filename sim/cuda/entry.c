@@ -12,6 +12,12 @@ static const struct {
 	{                                     \
 #name, (void (*)(void))symbol \
 	}
+	FUNCTION(cuCheckpointProcessCheckpoint, cuCheckpointProcessCheckpoint),
+	FUNCTION(cuCheckpointProcessGetRestoreThreadId, cuCheckpointProcessGetRestoreThreadId),
+	FUNCTION(cuCheckpointProcessGetState, cuCheckpointProcessGetState),
+	FUNCTION(cuCheckpointProcessLock, cuCheckpointProcessLock),
+	FUNCTION(cuCheckpointProcessRestore, cuCheckpointProcessRestore),
+	FUNCTION(cuCheckpointProcessUnlock, cuCheckpointProcessUnlock),
 	FUNCTION(cuCtxCreate, cuCtxCreate_v2),
 	FUNCTION(cuCtxDestroy, cuCtxDestroy_v2),
 	FUNCTION(cuCtxFromGreenCtx, cuCtxFromGreenCtx),
@@ -59,6 +65,7 @@ static const struct {
 	FUNCTION(cuLaunchKernel, cuLaunchKernel),
 	FUNCTION(cuMemAlloc, cuMemAlloc_v2),
 	FUNCTION(cuMemAllocAsync, cuMemAllocAsync),
+	FUNCTION(cuMemAllocManaged, cuMemAllocManaged),
 	FUNCTION(cuMemAllocHost, cuMemAllocHost_v2),
 	FUNCTION(cuMemFree, cuMemFree_v2),
 	FUNCTION(cuMemFreeAsync, cuMemFreeAsync),

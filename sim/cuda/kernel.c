@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <time.h>
+
 #include "sim/cuda/kernel.h"
 
 #include <string.h>
@@ -86,12 +88,26 @@ static CUresult sum(const struct driver *driver, uint64_t threads, void **p)
 	return CUDA_SUCCESS;
 }
 
+/* Keeps the GPU busy for that many milliseconds. */
+static CUresult busy(const struct driver *driver, uint64_t threads, void **p)
+{
+	uint32_t ms = *(uint32_t *)p[0];
+	struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	(void)driver;
+	(void)threads;
+	while (nanosleep(&left, &left) < 0)
+		;
+	return CUDA_SUCCESS;
+}
+
 static const struct kernel kernels[] = {
 	{"vector_add", 4, {8, 8, 8, 4}, vector_add},
 	{"saxpy", 4, {4, 8, 8, 4}, saxpy},
 	{"fill", 3, {8, 4, 4}, fill},
 	{"iota", 3, {8, 4, 4}, iota},
 	{"sum", 3, {8, 8, 4}, sum},
+	{"busy", 1, {4}, busy},
 };
 
 const struct kernel *cuda_kernel(const char *name, size_t length)

@@ -1,20 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim/cuda/api.h"
+#include "sim/cuda/checkpoint.h"
 #include "sim/cuda/driver.h"
+
+/* Older C libraries have it, too, under the name of its time. */
+#if defined(__x86_64__)
+__asm__(".symver pthread_mutex_trylock,pthread_mutex_trylock@GLIBC_2.2.5");
+#elif defined(__aarch64__)
+__asm__(".symver pthread_mutex_trylock,pthread_mutex_trylock@GLIBC_2.17");
+#endif
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct driver driver = {.client = {.socket = -1, .map = SIM_MAP_INIT}, .mps = -1};
+
+void cuda_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
 
 CUresult cuda_enter(struct driver **out)
 {
 	pthread_mutex_lock(&lock);
 	*out = &driver;
+	cuda_pass_gate(&driver);
 	return driver.ready && driver.pid == getpid() ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;
+}
+
+bool cuda_seize(struct driver **out, int64_t deadline)
+{
+	const struct timespec pause = {.tv_nsec = 200000};
+
+	*out = &driver;
+	/* No waiting with a limit in the oldest C libraries. */
+	while (deadline && pthread_mutex_trylock(&lock) != 0) {
+		if (cuda_now() >= deadline)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	if (!deadline)
+		pthread_mutex_lock(&lock);
+	return true;
 }
 
 CUresult cuda_leave(CUresult result)
@@ -77,9 +109,10 @@ static CUresult initialise(void)
 		sim_client_detach(&driver.client);
 		return result;
 	}
+	driver.branch = atoi(machine.driver_version);
 	driver.pid = getpid();
 	driver.ready = true;
-	return CUDA_SUCCESS;
+	return cuda_start_restore_thread();
 }
 
 CUresult cuInit(unsigned flags)

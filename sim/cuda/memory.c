@@ -20,7 +20,7 @@ static uint64_t round_up(uint64_t size)
 	return (size + GRANULE - 1) & ~(uint64_t)(GRANULE - 1);
 }
 
-static CUresult open_memory(struct driver *driver, struct device *device)
+CUresult cuda_open_memory(struct driver *driver, struct device *device)
 {
 	struct sim_request request = {
 		.kind = SIM_REQUEST_MEMORY, .gpu = device->gpu, .gi = device->gi, .ci = device->ci};
@@ -92,7 +92,7 @@ static CUresult allocate(struct driver *driver, struct context *context, uint64_
 	result = cuda_report_use(driver, device, m->allocated + size);
 	if (result != CUDA_SUCCESS)
 		return result;
-	result = open_memory(driver, device);
+	result = cuda_open_memory(driver, device);
 	address = MAP_FAILED;
 	if (result == CUDA_SUCCESS)
 		address = mmap(
@@ -177,6 +177,22 @@ CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size)
 		result = pointer ? cuda_current(driver, &context) : CUDA_ERROR_INVALID_VALUE;
 	if (result == CUDA_SUCCESS)
 		result = allocate(driver, context, size, pointer);
+	return cuda_leave(result);
+}
+
+/* Of unified memory only what can be seen: the host may use the pointer, and it can be in no checkpoint. */
+CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned flags)
+{
+	struct driver *driver;
+	struct context *context;
+	CUresult result = cuda_enter(&driver);
+
+	if (result == CUDA_SUCCESS)
+		result = pointer && flags ? cuda_current(driver, &context) : CUDA_ERROR_INVALID_VALUE;
+	if (result == CUDA_SUCCESS)
+		result = allocate(driver, context, size, pointer);
+	if (result == CUDA_SUCCESS)
+		find(driver, *pointer, NULL)->managed = true;
 	return cuda_leave(result);
 }
 

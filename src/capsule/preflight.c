@@ -5,22 +5,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/root.h"
-#include "base/str.h"
 #include "capsule/gpu.h"
 #include "capsule/runtime.h"
+#include "gpustate/gpustate.h"
 #include "inventory/inventory.h"
 
-/* Sources: CUDA Driver API 13.0, "Checkpointing" (cuCheckpointProcess* since 570; not with UVM, MIG, MPS);
- * criu(8), "check". */
-
-enum { FIRST_BRANCH = 570 };
+/* What the driver can: src/gpustate. Source for the rest: criu(8), "check". */
 
 static int refuse(nvb_error **err, const char *why)
 {
@@ -30,52 +24,10 @@ static int refuse(nvb_error **err, const char *why)
 
 static int check_driver(const struct nvb_inventory *inventory, nvb_error **err)
 {
-	const char *version = inventory->driver.version;
+	int rc = nvb_gpu_state_driver(inventory, NULL, err);
 
-	if (inventory->platform == NVB_PLATFORM_WSL2)
-		return refuse(err, "under WSL2 the driver cannot save it");
-	if (!version || strtol(version, NULL, 10) < FIRST_BRANCH) {
-		nvb_fail(err, NVB_ERR_UNSUPPORTED, "driver %s cannot save it, which began with %d",
-			version ? version : "of unknown version", FIRST_BRANCH);
-		return nvb_wrap(err, -NVB_ERR_UNSUPPORTED, "the state of its GPUs could be in no snapshot");
-	}
-	return 0;
-}
-
-static bool holds(int fd, const char *symbol)
-{
-	struct stat st;
-	void *text;
-	bool found;
-
-	if (fstat(fd, &st) < 0 || st.st_size <= 0)
-		return false;
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED)
-		return false;
-	/* The name with the NULs around it, as in a table of symbols. */
-	found = memmem(text, (size_t)st.st_size, symbol, strlen(symbol) + 1);
-	munmap(text, (size_t)st.st_size);
-	return found;
-}
-
-static int check_libcuda(const struct nvb_inventory *inventory, nvb_error **err)
-{
-	for (size_t i = 0; i < inventory->file_count; i++) {
-		const struct nvb_file *file = &inventory->files[i];
-		_cleanup_close_ int fd = -1;
-		struct stat st;
-
-		if (!nvb_streq(file->rule, "lib.cuda") || file->elf_class != 64)
-			continue;
-		fd = nvb_root_open_file(&inventory->roots.driver, file->path, &st);
-		if (fd < 0)
-			return nvb_fail_errno(err, -fd, "%s", file->path);
-		return holds(fd, "cuCheckpointProcessLock")
-			       ? 0
-			       : refuse(err, "the driver's libcuda lacks cuCheckpointProcessLock");
-	}
-	return refuse(err, "the driver's libcuda is not installed");
+	return rc < 0 ? nvb_wrap(err, -NVB_ERR_UNSUPPORTED, "the state of its GPUs could be in no snapshot")
+		      : 0;
 }
 
 static int check_devices(
@@ -137,8 +89,6 @@ int nvb_snapshot_preflight(
 		rc = nvb_inventory_load(host->inventory, &inventory, err);
 	if (rc == 0)
 		rc = check_driver(inventory, err);
-	if (rc == 0)
-		rc = check_libcuda(inventory, err);
 	if (rc == 0)
 		rc = check_devices(request, inventory, err);
 	if (rc == 0)

@@ -96,6 +96,11 @@ int nvb_nvml_start(
 	return 0;
 }
 
+static int limit_of(const struct nvb_nvml_process *process)
+{
+	return process->limit_ms ? process->limit_ms : NVB_NVML_LIMIT_MS;
+}
+
 /* Waits for the child; its status, or 0 where somebody else took it (a caller that ignores SIGCHLD). */
 static int reap(struct nvb_nvml_process *process)
 {
@@ -145,7 +150,7 @@ static int fail_with(struct nvb_nvml_process *process, int sys, nvb_error **err)
 	status = reap(process);
 	if (sys == ETIMEDOUT) {
 		rc = nvb_fail_errno(err, ETIMEDOUT, "%s gave no answer within %d s", process->library,
-			NVB_NVML_LIMIT_MS / 1000);
+			limit_of(process) / 1000);
 		return nvb_hint(err, rc, "a GPU may hang: see the kernel's log for NVRM: Xid");
 	}
 	if (sys)
@@ -189,7 +194,7 @@ static ssize_t read_some(int fd, void *data, size_t size, int64_t limit)
 
 int nvb_nvml_receive(struct nvb_nvml_process *process, void *data, size_t size, nvb_error **err)
 {
-	int64_t limit = now_ms() + NVB_NVML_LIMIT_MS;
+	int64_t limit = now_ms() + limit_of(process);
 	char *to = data;
 
 	while (size) {
@@ -206,7 +211,7 @@ int nvb_nvml_receive(struct nvb_nvml_process *process, void *data, size_t size, 
 int nvb_nvml_receive_all(
 	struct nvb_nvml_process *process, size_t max, char **data, size_t *size, nvb_error **err)
 {
-	int64_t limit = now_ms() + NVB_NVML_LIMIT_MS;
+	int64_t limit = now_ms() + limit_of(process);
 	_cleanup_free_ char *buffer = NULL;
 	size_t used = 0, capacity = 0;
 	int status;
@@ -241,7 +246,7 @@ int nvb_nvml_receive_all(
 
 int nvb_nvml_send(struct nvb_nvml_process *process, const void *data, size_t size, nvb_error **err)
 {
-	int64_t limit = now_ms() + NVB_NVML_LIMIT_MS;
+	int64_t limit = now_ms() + limit_of(process);
 	const char *from = data;
 
 	while (size) {

@@ -19,6 +19,7 @@ struct nvb_nvml_process {
 	pid_t pid;     /* 0: none */
 	int to, from;  /* ends of a socket and a pipe, -1: closed */
 	char *library; /* for messages; malloc'd */
+	int limit_ms;  /* how long may be waited, where it is not NVB_NVML_LIMIT_MS; 0: it is */
 };
 #define NVB_NVML_PROCESS_INIT        \
 	{                            \

@@ -10,6 +10,7 @@
 #include "nvbind/cdi.h"
 #include "nvbind/context.h"
 #include "nvbind/error.h"
+#include "nvbind/gpu_state.h"
 #include "nvbind/inventory.h"
 #include "nvbind/latency.h"
 #include "nvbind/log.h"
@@ -435,6 +436,58 @@ static void e_mig_match(void)
 	VALUE(NVB_MIG_MATCH_DOWN);
 }
 
+static void s_gpu_pair(void)
+{
+	STRUCT(nvb_gpu_pair);
+	FIELD(nvb_gpu_pair, from);
+	FIELD(nvb_gpu_pair, to);
+}
+
+static void s_gpu_process(void)
+{
+	STRUCT(nvb_gpu_process);
+	FIELD(nvb_gpu_process, size);
+	FIELD(nvb_gpu_process, pid);
+	FIELD(nvb_gpu_process, restore_thread);
+	FIELD(nvb_gpu_process, state);
+}
+
+static void s_gpu_state_finding(void)
+{
+	STRUCT(nvb_gpu_state_finding);
+	FIELD(nvb_gpu_state_finding, pid);
+	FIELD(nvb_gpu_state_finding, fatal);
+	FIELD(nvb_gpu_state_finding, reason);
+}
+
+static void s_gpu_state_options(void)
+{
+	STRUCT(nvb_gpu_state_options);
+	FIELD(nvb_gpu_state_options, size);
+	FIELD(nvb_gpu_state_options, library);
+	FIELD(nvb_gpu_state_options, lock_timeout_ms);
+	FIELD(nvb_gpu_state_options, limit_s);
+}
+
+static void e_gpu_process_state(void)
+{
+	ENUM(nvb_gpu_process_state);
+	VALUE(NVB_GPU_PROCESS_NONE);
+	VALUE(NVB_GPU_PROCESS_RUNNING);
+	VALUE(NVB_GPU_PROCESS_LOCKED);
+	VALUE(NVB_GPU_PROCESS_CHECKPOINTED);
+	VALUE(NVB_GPU_PROCESS_FAILED);
+}
+
+static void e_gpu_step(void)
+{
+	ENUM(nvb_gpu_step);
+	VALUE(NVB_GPU_STEP_LOCK);
+	VALUE(NVB_GPU_STEP_CHECKPOINT);
+	VALUE(NVB_GPU_STEP_RESTORE);
+	VALUE(NVB_GPU_STEP_UNLOCK);
+}
+
 static void e_platform(void)
 {
 	ENUM(nvb_platform);
@@ -466,6 +519,10 @@ int main(void)
 	s_context_options();
 	s_contexts_options();
 	s_gpu_info();
+	s_gpu_pair();
+	s_gpu_process();
+	s_gpu_state_finding();
+	s_gpu_state_options();
 	s_inventory_options();
 	s_log();
 	s_low_latency_options();
@@ -484,6 +541,8 @@ int main(void)
 	e_error_code();
 	e_feature();
 	e_gaming_profile();
+	e_gpu_process_state();
+	e_gpu_step();
 	e_isolation();
 	e_layout();
 	e_log_level();

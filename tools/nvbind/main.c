@@ -2,6 +2,7 @@
 #include "cdi_verbs.h"
 #include "cli/common.h"
 #include "cli/logging.h"
+#include "gpu_state_verbs.h"
 #include "mig_verbs.h"
 #include "knob_verbs.h"
 #include "nvbind.h"
@@ -53,6 +54,11 @@ static const struct nvb_verb verbs[] = {
 		.name = "profile",
 		.summary = "list, show and check profiles",
 		.verbs = nvbind_profile_verbs,
+	},
+	{
+		.name = "gpu-state",
+		.summary = "take what processes have on the GPU into the processes, and put it back",
+		.verbs = nvbind_gpu_state_verbs,
 	},
 	{
 		.name = "knob",

@@ -6,6 +6,7 @@
  *	cuda-toy run [DEVICE]         vector add, saxpy and sum on the device, results checked
  *	cuda-toy hold DEVICE MIB      allocates, prints "ready", waits for the end of stdin
  *	cuda-toy fill DEVICE          allocates GiB after GiB until there is no more: prints how many
+ *	cuda-toy lock PID MS          the bare call of the driver, with that time-out: prints its result
  *	cuda-toy misuse               everything a program can do wrong gets its error
  *
  * Exits with 1 and the error's name when a call fails.
@@ -183,6 +184,17 @@ static void expect(CUresult got, CUresult wanted, const char *what)
 	wrong = 1;
 }
 
+/* As a bare caller of the driver does it, without the checks of ours. */
+static void lock(int pid, unsigned ms)
+{
+	CUcheckpointLockArgs args = {.timeoutMs = ms};
+	const char *name = "?";
+
+	CU("cuGetErrorName", cuGetErrorName)
+	(CU("cuCheckpointProcessLock", cuCheckpointProcessLock)(pid, &args), &name);
+	puts(name);
+}
+
 static void misuse(void)
 {
 	unsigned n = 1000, value = 1;
@@ -255,6 +267,8 @@ int main(int argc, char **argv)
 		hold(number, (size_t)atoi(argv[3]));
 	else if (strcmp(mode, "fill") == 0)
 		fill(number);
+	else if (strcmp(mode, "lock") == 0 && argc > 3)
+		lock(number, (unsigned)atoi(argv[3]));
 	else if (strcmp(mode, "misuse") == 0)
 		misuse();
 	else

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_GPUSTATE_H
+#define NVB_GPUSTATE_H
+
+#include "gpustate/wire.h"
+#include "inventory/inventory.h"
+#include "inventory/nvml_process.h"
+#include "nvbind/gpu_state.h"
+
+/* The first drivers with cuCheckpointProcess*, and with other GPUs to restore to. */
+enum { NVB_STATE_FIRST_BRANCH = 570, NVB_STATE_REMAP_BRANCH = 580 };
+
+struct nvb_gpu_state {
+	const struct nvb_inventory *inventory;
+	char *library;
+	struct nvb_nvml_process helper;
+	unsigned lock_timeout_ms, limit_s;
+};
+
+/*
+ * The host's half of a preflight, without any process: 0, or NVB_ERR_UNSUPPORTED or NVB_ERR_NOT_FOUND with
+ * why the driver cannot. *library (may be NULL) is the host path of libcuda; malloc'd.
+ */
+int nvb_gpu_state_driver(const struct nvb_inventory *inventory, char **library, nvb_error **err);
+
+/* What of the driver's a process has open or mapped: a path below /dev/nvidia*, malloc'd; NULL: nothing. */
+int nvb_state_leftover(int pid, char **what, nvb_error **err);
+
+/* Whether it has a descriptor whose path begins so; *what as above. */
+int nvb_state_find_open(int pid, const char *prefix, char **what, nvb_error **err);
+
+/* Whether a process cannot run: stopped, or in a frozen cgroup. A process that is gone is not frozen. */
+bool nvb_state_is_frozen(int pid);
+
+/* Bytes that the cgroups of a process leave it; UINT64_MAX: no limit. */
+uint64_t nvb_state_cgroup_room(int pid);
+
+/* Findings as they are collected. */
+struct nvb_state_findings {
+	struct nvb_gpu_state_finding *list;
+	size_t count, capacity;
+	bool failed; /* without memory */
+};
+void nvb_state_find(struct nvb_state_findings *findings, int pid, bool fatal, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif
