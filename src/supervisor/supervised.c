@@ -215,11 +215,22 @@ void nvb_supervised_started(struct nvb_supervisor *s)
 		nvb_supervised_stop(s, s->stop_signal, s->definition.stop_timeout);
 }
 
+/* crun without root starts it through a process that may live a moment longer than it: ours it becomes when
+ * that one has ended. */
 static int wait_status(struct nvb_supervisor *s)
 {
+	enum { LONGEST = 2000 };
+	const struct timespec moment = {.tv_nsec = 1000000};
 	siginfo_t info = {0};
 
-	if (!s->child || waitid(P_PID, (id_t)s->init, &info, WEXITED) < 0)
+	for (int i = 0; s->child && waitid(P_PID, (id_t)s->init, &info, WEXITED) < 0; i++) {
+		if (errno == EINTR)
+			continue;
+		if (errno != ECHILD || i == LONGEST || (kill(s->init, 0) < 0 && errno == ESRCH))
+			return -1;
+		nanosleep(&moment, NULL);
+	}
+	if (!s->child)
 		return -1;
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
