@@ -11,9 +11,9 @@
 /* Behind the image the words are the container's; before it they would be ours. */
 static int check_image(const char *image, nvb_error **err)
 {
-	if (*image && *image != '-')
+	if (image && *image && *image != '-')
 		return 0;
-	return nvb_fail(err, NVB_ERR_INVALID, "image '%s': not a name", image);
+	return nvb_fail(err, NVB_ERR_INVALID, "image '%s': not a name", image ? image : "");
 }
 
 static bool add_command(char ***words, const char *image, const char *const *command)

@@ -73,7 +73,7 @@ static int read_env(struct oci_document *document, enum oci_place place, nvb_err
 {
 	struct nvb_json value;
 	struct oci_item *item;
-	const char *s, *equals;
+	const char *s = NULL, *equals;
 	size_t size = 0;
 	int rc = nvb_jscan_expect(&document->js, NVB_JSON_STRING, &value, err);
 
