@@ -203,7 +203,7 @@ static CUresult ask(int pid, struct checkpoint_request *request)
 	if (result == CUDA_SUCCESS)
 		result = await_answer(&r, request->deadline, &control);
 	if (result == CUDA_SUCCESS)
-		result = control.result;
+		result = (CUresult)control.result;
 	if (one_at_a_time >= 0)
 		close(one_at_a_time);
 	return result;

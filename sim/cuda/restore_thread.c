@@ -167,7 +167,7 @@ static void *serve(void *unused)
 		uint32_t asked = __atomic_load_n(&c->request.asked, __ATOMIC_ACQUIRE);
 
 		if (asked != c->answered) {
-			c->result = answer(&c->request);
+			c->result = (int32_t)answer(&c->request);
 			__atomic_store_n(&c->answered, asked, __ATOMIC_RELEASE);
 		} else {
 			sigwaitinfo(&wanted, NULL);
