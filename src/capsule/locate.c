@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -93,6 +95,14 @@ void nvb_located_refresh(struct nvb_located *l)
 		return;
 	l->init = pid;
 	l->init_started = started;
+}
+
+bool nvb_located_is_kept(const struct nvb_located *l)
+{
+	_cleanup_close_ int directory = open(l->run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* Its supervisor has it locked. */
+	return directory >= 0 && flock(directory, LOCK_SH | LOCK_NB) < 0;
 }
 
 static int read_record(const struct nvb_state *state, struct nvb_located *l, nvb_error **err)

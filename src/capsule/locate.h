@@ -2,6 +2,7 @@
 #ifndef NVB_CAPSULE_LOCATE_H
 #define NVB_CAPSULE_LOCATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -28,6 +29,10 @@ void nvb_located_release(struct nvb_located *located);
 
 /* Looks again whether it runs. */
 void nvb_located_refresh(struct nvb_located *located);
+
+/* Whether somebody answers for it: it runs, is about to run again, or what it wrote last is still being read.
+ */
+bool nvb_located_is_kept(const struct nvb_located *located);
 
 /* NVB_ERR_CONFLICT unless it runs. */
 int nvb_located_running(const struct nvb_located *located, const char *which, nvb_error **err);

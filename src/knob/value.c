@@ -43,7 +43,7 @@ static const struct word {
 
 /* What a knob takes, for messages. */
 static const char *const takes[NVB_KNOB_COUNT] = {
-	[NVB_KNOB_POWER_LIMIT] = "maximum, minimum, default, keep, \"300W\" or, of the default, \"80%\"",
+	[NVB_KNOB_POWER_LIMIT] = "maximum, minimum, default, keep, watts (\"300W\") or a share (\"80%\")",
 	[NVB_KNOB_GPU_CLOCKS] = "maximum, default, keep, \"1500MHz\" or \"1200-1800MHz\"",
 	[NVB_KNOB_MEMORY_CLOCKS] = "maximum, default, keep, \"5000MHz\" or \"5000-7000MHz\"",
 	[NVB_KNOB_PERSISTENCE] = "on, off or keep",

@@ -180,7 +180,7 @@ static int follow(
 
 		/* First, so that what it wrote before its end is read after. */
 		nvb_located_refresh(capsule);
-		runs = capsule->init != 0;
+		runs = capsule->init != 0 || nvb_located_is_kept(capsule);
 		rc = print_all(p, reader, !runs, err);
 		if (rc < 0 || !runs || (p->has_until && time_left(p, 1) == 0))
 			break;
