@@ -155,6 +155,22 @@ static void judge_running(int parent, bool locked, const char *record, struct nv
 		info->state = NVB_CAPSULE_DEAD;
 }
 
+/* Ports that were left to be chosen are known once they are: network/record.h. */
+static void read_chosen_ports(int parent, struct nvb_capsule_info *info)
+{
+	char path[NVB_CAPSULE_ID + sizeof("/network.ports")], *text = NULL;
+
+	if (!info->ports || !(nvb_after(info->ports, "0->") || strstr(info->ports, " 0->") ||
+				    strstr(info->ports, ":0->")))
+		return;
+	snprintf(path, sizeof(path), "%s/network.ports", info->id);
+	if (nvb_file_read(parent, path, NVB_RECORD_MOST, &text, NULL, NULL) < 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	free(info->ports);
+	info->ports = text;
+}
+
 static void judge_kept(struct nvb_capsule_info *info)
 {
 	info->state = info->began || info->ended ? NVB_CAPSULE_EXITED : NVB_CAPSULE_CREATED;
@@ -188,10 +204,12 @@ static int add(struct list *list, int parent, const char *id, bool running, bool
 	if (!NVB_GROW(list->items, list->count, list->capacity))
 		return nvb_fail_oom(err);
 	read_info(record, id, &list->items[list->count]);
-	if (running)
+	if (running) {
 		judge_running(parent, locked, record, &list->items[list->count]);
-	else
+		read_chosen_ports(parent, &list->items[list->count]);
+	} else {
 		judge_kept(&list->items[list->count]);
+	}
 	list->count++;
 	return 0;
 }
