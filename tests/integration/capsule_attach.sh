@@ -37,8 +37,8 @@ several() {
 	timeout 30 bolt capsule attach echo <"$T/typed" >"$T/two" &
 	two=$!
 	exec 9>"$T/typed"
-	echo first >&9
-	until_true grep -q first "$T/two"
+	# Whoever is attached later does not see what came before: one line after another until both have.
+	until_true sh -c 'echo first >&9; sleep 0.1; grep -q first "$1" && grep -q first "$2"' sh "$T/one" "$T/two"
 	# Who comes later sees what comes later; its end of input is not the program's.
 	timeout 30 bolt capsule attach --sig-proxy=false echo >"$T/three" < <(echo second; sleep 1) &
 	until_true grep -q 'got second' "$T/three"
@@ -50,7 +50,7 @@ several() {
 	wait "$one" || s=$?
 	is "$WORLD: the exit status is the capsule's" 5 "$s"
 	wait "$two" || true
-	is "$WORLD: both saw it" 'got first;got second;got end;got first;got second;got end;' "$(cat "$T/one" "$T/two" | tr '\n' ';')"
+	is "$WORLD: both saw it" 'got first;got second;got end;got first;got second;got end;' "$(uniq "$T/one" | cat - <(uniq "$T/two") | tr '\n' ';')"
 	refuses "$WORLD: one that has ended" 125 'does not run.*bolt capsule start' bolt capsule attach echo
 	rm "$T/typed"
 	gone echo
