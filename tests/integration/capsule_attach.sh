@@ -30,6 +30,8 @@ attached_from_the_start() {
 
 several() {
 	local one two s
+	# The world before has left its own, which a background command empties only when it runs.
+	rm -f "$T/one" "$T/two" "$T/three"
 	started echo -i -- sh -c 'while read -r l; do echo "got $l"; [ "$l" != end ] || exit 5; done'
 	timeout 30 bolt capsule attach --no-stdin echo >"$T/one" &
 	one=$!
