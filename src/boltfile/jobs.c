@@ -134,7 +134,9 @@ static void finish(struct nvb_jobs *jobs, struct nvb_job *job)
 			WIFSIGNALED(status) ? "stopped by signal %d" : "ended without a word",
 			WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	else if (report.rc < 0)
-		nvb_fail(&job->error, (enum nvb_error_code) - report.rc, "%s", message);
+		/* Who pulls images has said itself why it could not. */
+		nvb_fail(&job->error, (enum nvb_error_code) - report.rc, "%s",
+			*message ? message : "it could not be started, for the reason above");
 	if (told && report.rc < 0 && report.hint)
 		nvb_hint(&job->error, report.rc, "%s", hint);
 	job->result = told && report.rc >= 0 ? report.rc : -1;

@@ -43,6 +43,7 @@ static int find_grant(const struct nvb_root *dev, const char *container, char to
 		strcpy(token, entry->d_name);
 		*record = found;
 		found = (struct nvb_grant_record){0};
+		return 0;
 	}
 	return 0;
 }
