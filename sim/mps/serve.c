@@ -215,6 +215,9 @@ static bool answer(struct mps_daemon *daemon, const struct user *user)
 		return false;
 	}
 	mps_command(daemon, line, user->privileged, reply);
+	/* The end of the connection answers it, once nothing of the daemon is left. */
+	if (daemon->quit)
+		return true;
 	/* An empty packet would read as the end. */
 	send(user->fd, *reply ? reply : "\n", *reply ? strlen(reply) : 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return true;
