@@ -49,7 +49,13 @@ engine() {
 run() {
 	engine run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@" </dev/null
 }
-nodes() { run "${@:2}" nvb-test:1 /bin/sh -c "cd /dev && ls -d $1 2>/dev/null" | tr '\n' ' '; }
+# Through a file: once the output of such a short container did not come out of podman 4.3, which ended with 0.
+nodes() {
+	mkdir -p "$HOME/out"
+	run -v "$HOME/out:/out" "${@:2}" nvb-test:1 /bin/sh -c "cd /dev && ls -d $1 >/out/nodes 2>/dev/null" || [ -e "$HOME/out/nodes" ]
+	tr '\n' ' ' <"$HOME/out/nodes"
+	rm "$HOME/out/nodes"
+}
 
 import() {
 	cd "$HOME"
