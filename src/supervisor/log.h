@@ -57,10 +57,21 @@ struct nvb_log_writer;
 
 /*
  * Opens the log in `directory` (made when missing, mode 0700) and goes on where the last writer stopped; a
- * line that one was killed in is ended. One writer at a time: NVB_ERR_BUSY otherwise.
+ * line that one was killed in is ended. One writer at a time: NVB_ERR_BUSY otherwise. `spool` (NULL: none) is a
+ * file for nvb_log_take, in which what a killed writer had taken and not written yet is found and written now;
+ * without one that can be opened nvb_log_take works, but for that.
  */
-int nvb_log_writer_open(const char *directory, const struct nvb_log_options *options,
+int nvb_log_writer_open(const char *directory, const char *spool, const struct nvb_log_options *options,
 	struct nvb_log_writer **out, nvb_error **err);
+
+/*
+ * Takes what is in a pipe that does not wait, at most NVB_LOG_PIECE bytes, and appends it as nvb_log_write does.
+ * A writer that is killed loses nothing of it and nothing comes twice, given a spool. A terminal can be read
+ * from, too, without that. Returns how many bytes are in `buffer` now, 0 at the end, or a negated errno.
+ */
+enum { NVB_LOG_PIECE = 64 * 1024 };
+ssize_t nvb_log_take(
+	struct nvb_log_writer *writer, enum nvb_log_stream stream, int fd, char buffer[static NVB_LOG_PIECE]);
 
 /*
  * Appends what the program wrote, whole lines or not, with the time of now. In one write(2) per file, before

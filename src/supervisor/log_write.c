@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/units.h"
 #include "supervisor/log_format.h"
+#include "supervisor/spool.h"
 
 enum {
 	BUFFER = 128 * 1024,
@@ -28,8 +29,10 @@ struct nvb_log_writer {
 	/* Records that are not written yet, and how much of them is the program's text. */
 	char buffer[BUFFER];
 	size_t used, text;
-	uint64_t lost; /* bytes of text that could not be written */
-	int reason;    /* errno */
+	uint64_t lost;		 /* bytes of text that could not be written */
+	int reason;		 /* errno */
+	struct nvb_spool *spool; /* NULL: none */
+	bool again;		 /* what is being written may be there already */
 };
 
 void nvb_log_options_init(struct nvb_log_options *options)
@@ -179,39 +182,6 @@ static void prune(struct nvb_log_writer *w)
 	}
 }
 
-int nvb_log_writer_open(const char *directory, const struct nvb_log_options *options,
-	struct nvb_log_writer **out, nvb_error **err)
-{
-	struct nvb_log_writer *w = malloc(sizeof(*w));
-	uint32_t highest;
-	int rc;
-
-	if (!w)
-		return nvb_fail_oom(err);
-	w->options = *options;
-	w->directory = w->file = -1;
-	w->used = w->text = 0;
-	w->lost = 0;
-	rc = open_directory(w, directory, err);
-	if (rc == 0) {
-		if (!nvb_log_file_range(w->directory, 0, &w->lowest, &highest))
-			w->lowest = highest = 1;
-		rc = open_file(w, highest, false);
-		if (rc == 0)
-			rc = mend_tail(w);
-		if (rc == 0)
-			prune(w);
-		if (rc < 0)
-			rc = nvb_fail_errno(err, -rc, "log %s", directory);
-	}
-	if (rc < 0) {
-		nvb_log_writer_close(w);
-		return rc;
-	}
-	*out = w;
-	return 0;
-}
-
 /* Writes the buffered records. They are there whole or, where the disk has no room for all, not at all. */
 static bool flush(struct nvb_log_writer *w)
 {
@@ -240,8 +210,10 @@ static bool flush(struct nvb_log_writer *w)
 /* Where no new file can be had the old one grows. */
 static void rotate(struct nvb_log_writer *w)
 {
-	if (!flush(w) || w->number == LAST_NUMBER || open_file(w, w->number + 1, true) < 0)
+	if (!flush(w) || w->number == LAST_NUMBER || open_file(w, w->number + 1, !w->again) < 0)
 		return;
+	if (w->again)
+		w->size = 0;
 	prune(w);
 }
 
@@ -281,16 +253,14 @@ static void confess(struct nvb_log_writer *w)
 		w->lost -= lost;
 }
 
-void nvb_log_write(struct nvb_log_writer *w, enum nvb_log_stream stream, const void *data, size_t size)
+/* What is written, and where, depends on the arguments and the place alone: it can be written again. */
+static void append(struct nvb_log_writer *w, enum nvb_log_stream stream, struct timespec time,
+	const char *data, size_t size)
 {
 	const char *at = data, *end = at + size;
 	char prefix[NVB_LOG_PREFIX + 1];
-	struct timespec now;
 
-	if (w->lost)
-		confess(w);
-	clock_gettime(CLOCK_REALTIME, &now);
-	nvb_log_format_prefix(now, stream, prefix);
+	nvb_log_format_prefix(time, stream, prefix);
 	while (at < end) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((newline ? newline : end) - at);
@@ -302,6 +272,135 @@ void nvb_log_write(struct nvb_log_writer *w, enum nvb_log_stream stream, const v
 		at += n + whole;
 	}
 	flush(w);
+}
+
+void nvb_log_write(struct nvb_log_writer *w, enum nvb_log_stream stream, const void *data, size_t size)
+{
+	struct timespec now;
+
+	if (w->spool)
+		nvb_spool_done(w->spool);
+	if (w->lost)
+		confess(w);
+	clock_gettime(CLOCK_REALTIME, &now);
+	append(w, stream, now, data, size);
+}
+
+ssize_t nvb_log_take(
+	struct nvb_log_writer *w, enum nvb_log_stream stream, int fd, char buffer[static NVB_LOG_PIECE])
+{
+	struct nvb_spool_place place = {.stream = stream};
+	ssize_t n = -EINVAL;
+
+	if (w->spool) {
+		nvb_spool_done(w->spool);
+		if (w->lost)
+			confess(w);
+		clock_gettime(CLOCK_REALTIME, &place.time);
+		place.number = w->number;
+		place.size = w->size;
+		n = nvb_spool_take(w->spool, &place, fd, buffer, NVB_LOG_PIECE);
+		if (n > 0)
+			append(w, stream, place.time, buffer, (size_t)n);
+	}
+	/* A terminal, or a full /run, which shall not hold the program up. */
+	if (n < 0 && n != -EAGAIN) {
+		n = read(fd, buffer, NVB_LOG_PIECE);
+		if (n > 0)
+			nvb_log_write(w, stream, buffer, (size_t)n);
+		else if (n < 0)
+			n = -errno;
+	}
+	return n;
+}
+
+static int forget_later_files(const struct nvb_log_writer *w, uint32_t highest)
+{
+	char name[NVB_LOG_NAME];
+
+	for (uint32_t number = w->number + 1; number <= highest; number++) {
+		nvb_log_file_name(number, name);
+		if (unlinkat(w->directory, name, 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+/* What a killed writer had taken stands in the log in whole, in part or not at all. */
+static int write_again(struct nvb_log_writer *w, uint32_t highest)
+{
+	_cleanup_free_ char *piece = w->spool ? malloc(NVB_LOG_PIECE) : NULL;
+	struct nvb_spool_place place;
+	struct stat st;
+	size_t n = piece ? nvb_spool_pending(w->spool, &place, piece, NVB_LOG_PIECE) : 0;
+	int rc;
+
+	if (n == 0 || place.number == 0 || place.number > highest || place.stream >= NVB_LOG_STREAMS)
+		return 0;
+	rc = open_file(w, place.number, false);
+	if (rc < 0)
+		return rc;
+	/* One that was removed meanwhile will be again: what comes behind it shall stand where it stood. */
+	if (place.size < w->size || place.number < w->lowest)
+		w->size = place.size;
+	if (place.number < w->lowest)
+		w->lowest = place.number;
+	w->again = true;
+	append(w, (enum nvb_log_stream)place.stream, place.time, piece, n);
+	w->again = false;
+	nvb_spool_done(w->spool);
+	if (fstat(w->file, &st) < 0 ||
+		((uint64_t)st.st_size > w->size && ftruncate(w->file, (off_t)w->size) < 0))
+		return -errno;
+	return forget_later_files(w, highest);
+}
+
+static int begin_writing(struct nvb_log_writer *w, const char *spool)
+{
+	uint32_t highest;
+	int rc;
+
+	if (!nvb_log_file_range(w->directory, 0, &w->lowest, &highest))
+		w->lowest = highest = 1;
+	rc = open_file(w, highest, false);
+	/* Where it cannot be had output is read and then written, which is all that can be done. */
+	if (rc == 0 && spool)
+		nvb_spool_open(spool, &w->spool, NULL);
+	if (rc == 0)
+		rc = write_again(w, highest);
+	if (rc == 0)
+		rc = mend_tail(w);
+	if (rc == 0)
+		prune(w);
+	return rc;
+}
+
+int nvb_log_writer_open(const char *directory, const char *spool, const struct nvb_log_options *options,
+	struct nvb_log_writer **out, nvb_error **err)
+{
+	struct nvb_log_writer *w = malloc(sizeof(*w));
+	int rc;
+
+	if (!w)
+		return nvb_fail_oom(err);
+	w->options = *options;
+	w->directory = w->file = -1;
+	w->used = w->text = 0;
+	w->lost = 0;
+	w->spool = NULL;
+	w->again = false;
+	rc = open_directory(w, directory, err);
+	if (rc == 0) {
+		rc = begin_writing(w, spool);
+		if (rc < 0)
+			rc = nvb_fail_errno(err, -rc, "log %s", directory);
+	}
+	if (rc < 0) {
+		nvb_log_writer_close(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
 }
 
 void nvb_log_note(struct nvb_log_writer *w, const char *fmt, ...)
@@ -325,6 +424,7 @@ void nvb_log_writer_close(struct nvb_log_writer *w)
 {
 	if (!w)
 		return;
+	nvb_spool_close(w->spool);
 	nvb_closep(&w->file);
 	nvb_closep(&w->directory);
 	free(w);

@@ -15,7 +15,6 @@
 #include "supervisor/attached.h"
 
 enum {
-	PIECE = 64 * 1024, /* what a pipe holds */
 	MOST_ATTACHED = 64,
 	EVENTS = 16,
 	LINGER_MS = 250,
@@ -36,7 +35,7 @@ struct nvb_streams {
 	bool tell_end;	/* with this status */
 	int status;
 	char typed[NVB_ATTACH_PACKET_MOST];
-	char piece[PIECE];
+	char piece[NVB_LOG_PIECE]; /* what a pipe holds */
 };
 
 static int watch(const struct nvb_streams *s, int operation, int fd, uint32_t events, unsigned which)
@@ -174,28 +173,36 @@ void nvb_streams_attach(struct nvb_streams *s, int connection, const char *reque
 	watch_attached(s, i);
 }
 
-/* What the program wrote goes to the log first: that is the one who must have it. */
 static void publish(struct nvb_streams *s, bool error, const char *data, size_t size)
 {
-	if (s->log)
-		nvb_log_write(s->log, error ? NVB_LOG_STDERR : NVB_LOG_STDOUT, data, size);
 	for (unsigned i = 0; i < MOST_ATTACHED; i++)
 		if (s->attached[i])
 			nvb_attached_send(
 				s->attached[i], error ? NVB_ATTACH_STDERR : NVB_ATTACH_STDOUT, data, size);
 }
 
+/* What the program wrote goes to the log first: that is the one who must have it. Returns as nvb_log_take. */
+static ssize_t keep_output(struct nvb_streams *s, int fd, bool error)
+{
+	ssize_t n;
+
+	if (s->log)
+		return nvb_log_take(s->log, error ? NVB_LOG_STDERR : NVB_LOG_STDOUT, fd, s->piece);
+	n = read(fd, s->piece, sizeof(s->piece));
+	return n < 0 ? -errno : n;
+}
+
 /* True when there may be more. */
 static bool take_output(struct nvb_streams *s, int *fd, bool error)
 {
-	ssize_t n = *fd < 0 ? 0 : read(*fd, s->piece, sizeof(s->piece));
+	ssize_t n = *fd < 0 ? 0 : keep_output(s, *fd, error);
 
 	if (n > 0) {
 		publish(s, error, s->piece, (size_t)n);
 		return true;
 	}
 	/* A terminal that nobody has open any more answers EIO. */
-	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	if (n != -EAGAIN && n != -EINTR)
 		close_stream(s, fd);
 	return false;
 }

@@ -156,9 +156,12 @@ static int choose_stop_signal(const struct nvb_supervisor *s)
 
 static int open_log(struct nvb_supervisor *s, nvb_error **err)
 {
-	_cleanup_free_ char *path = nvb_state_join(s->entry.data, "log");
+	_cleanup_free_ char *path = nvb_state_join(s->entry.data, "log"),
+			    *spool = nvb_state_join(s->entry.run, "spool");
 
-	return path ? nvb_log_writer_open(path, &s->definition.log, &s->log, err) : nvb_fail_oom(err);
+	if (!path || !spool)
+		return nvb_fail_oom(err);
+	return nvb_log_writer_open(path, spool, &s->definition.log, &s->log, err);
 }
 
 static void add_words(struct nvb_strbuf *out, const char *const *words)

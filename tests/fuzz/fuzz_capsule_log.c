@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	before = read_log(0, false, last, sizeof(last));
 	FUZZ_CHECK(read_log(0, true, last, sizeof(last)) == 0);
 	FUZZ_CHECK(read_log(2, true, last, sizeof(last)) <= 3);
-	FUZZ_CHECK(nvb_log_writer_open(directory, &options, &writer, NULL) == 0);
+	FUZZ_CHECK(nvb_log_writer_open(directory, NULL, &options, &writer, NULL) == 0);
 	nvb_log_write(writer, NVB_LOG_STDOUT, "the end\n", 8);
 	nvb_log_writer_close(writer);
 	after = read_log(0, false, last, sizeof(last));

@@ -81,6 +81,23 @@ killed_supervisor() {
 	gone lives
 }
 
+# Nor one that is killed while it carries a stream of lines: each is there once.
+killed_carrier() {
+	local i lines=120000
+	started carried -- sh -c "until [ -e /go ]; do sleep 0.02; done; seq 1 $lines; touch /done; until [ -e /end ]; do sleep 0.05; done"
+	bolt capsule exec carried touch /go
+	for ((i = 0; i < 12; i++)); do
+		sleep 0.0$((i * 7 % 10))
+		kill -9 "$(supervisor carried)"
+		bolt capsule kill -s CONT carried >/dev/null
+	done
+	until_true bolt capsule exec carried test -e /done
+	bolt capsule exec carried touch /end
+	bolt capsule wait carried >/dev/null
+	check "$WORLD: every line once, its supervisor killed twelve times" cmp <(logs carried 2>/dev/null) <(seq 1 $lines)
+	gone carried
+}
+
 waiting() {
 	local i pids=()
 	started brief -- sleep 1
@@ -97,6 +114,7 @@ all() {
 	words
 	rotation
 	killed_supervisor
+	killed_carrier
 	waiting
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }

@@ -16,7 +16,7 @@ static struct nvb_log_writer *open_writer(uint64_t max_size, uint32_t max_files)
 	const struct nvb_log_options options = {.max_size = max_size, .max_files = max_files};
 	struct nvb_log_writer *writer = NULL;
 
-	assert_int_equal(nvb_log_writer_open(scratch_path("log"), &options, &writer, NULL), 0);
+	assert_int_equal(nvb_log_writer_open(scratch_path("log"), NULL, &options, &writer, NULL), 0);
 	return writer;
 }
 
@@ -186,7 +186,7 @@ static void one_writer(void **state)
 	struct nvb_log_writer *writer = open_writer(UINT64_MAX, 1), *second = NULL;
 
 	(void)state;
-	assert_int_equal(nvb_log_writer_open(scratch_path("log"), &options, &second, NULL), -NVB_ERR_BUSY);
+	assert_int_equal(nvb_log_writer_open(scratch_path("log"), NULL, &options, &second, NULL), -NVB_ERR_BUSY);
 	nvb_log_writer_close(writer);
 	writer = open_writer(UINT64_MAX, 1);
 	nvb_log_writer_close(writer);

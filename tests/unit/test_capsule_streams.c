@@ -36,7 +36,7 @@ static int setup(void **state)
 	make_pipe(&options.output, &capsule.output);
 	make_pipe(&options.error, &capsule.error);
 	make_pipe(&capsule.input, &options.input);
-	assert_int_equal(nvb_log_writer_open(scratch_path("log"), &log, &capsule.log, NULL), 0);
+	assert_int_equal(nvb_log_writer_open(scratch_path("log"), NULL, &log, &capsule.log, NULL), 0);
 	options.log = capsule.log;
 	return nvb_streams_open(&options, &capsule.streams, NULL);
 }
