@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CHECKPOINT_CRIU_H
+#define NVB_CHECKPOINT_CRIU_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* The CRIU of this host. Whether it works on this kernel, only its own check tells; the answer is remembered
+ * below /run/bolt for this boot and this very program file. */
+struct nvb_criu {
+	char *path;	       /* NULL: there is none */
+	char *problem;	       /* why it does not work here, in one line; NULL: it does */
+	unsigned major, minor; /* 0: not known */
+};
+void nvb_criu_release(struct nvb_criu *criu);
+#define _cleanup_criu_ _cleanup_(nvb_criu_release)
+
+/* Looks for it: `configured` (a path) or, where that is NULL, "criu" as programs are looked for. `run` is the
+ * directory of the memory, NULL: none. Finding none, or one that does not work, is no error. */
+int nvb_criu_find(const char *configured, const char *run, struct nvb_criu *criu, nvb_error **err);
+
+/* What it lacks as an error with a hint; 0 when it works. */
+int nvb_criu_require(const struct nvb_criu *criu, nvb_error **err);
+
+/*
+ * One dump by `criu swrk`, CRIU's own protocol over a socket (its images/rpc.proto). Directories are
+ * descriptors; nothing is taken over.
+ */
+struct nvb_criu_dump {
+	const char *criu; /* path of the program */
+	pid_t pid;	  /* the first process of the tree */
+	int images, work; /* where the images go, and the log "dump.log" */
+	bool leave_running;
+	bool tcp;		/* established connections are kept; else a connection is an error */
+	const char *freezer;	/* path of the control group that holds the tree, frozen or not */
+	char *const *externals; /* "mnt[/data]:/data", "net[4026532008]:extRootNetNS"; or NULL */
+	/* Called once everything is in the images, and before anything becomes of the processes. A negated
+	 * code makes the dump fail and the processes run on. NULL: nothing. */
+	int (*dumped)(void *data, nvb_error **err);
+	void *data;
+};
+
+/* Errors: NVB_ERR_UNSUPPORTED or NVB_ERR_SYSTEM with CRIU's own reason, NVB_ERR_CANCELLED (it was killed). */
+int nvb_criu_dump(const struct nvb_criu_dump *dump, nvb_error **err);
+
+/* The reason that a log of CRIU gives for a failure: the text of its first error, malloc'd; NULL: none. */
+char *nvb_criu_reason(int directory, const char *log);
+
+/* Environment of a program that runs this CRIU: found first, without plugins. NULL-terminated, for
+ * nvb_strv_free; NULL without memory. `links` is an own directory in which a link of that name is made. */
+char **nvb_criu_environment(const char *criu, const char *links);
+
+#endif
