@@ -63,9 +63,7 @@ static int set_stop_timeout(struct nvb_capsule_definition *d, const char *text, 
 	uint64_t ns;
 	int rc = nvb_parse_duration(text, "stop_grace_period", &ns, err);
 
-	if (rc == 0)
-		d->stop_timeout = (ns + 999999999) / 1000000000;
-	return rc;
+	return rc < 0 ? rc : nvb_definition_set_stop_timeout(d, ns / 1000000000 + (ns % 1000000000 > 0), err);
 }
 
 static int set_shm_size(struct nvb_capsule_definition *d, const char *text, nvb_error **err)

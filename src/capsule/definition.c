@@ -300,3 +300,14 @@ int nvb_definition_load(struct nvb_capsule_definition *d, const char *directory,
 		rc = nvb_definition_read(d, text, size, err);
 	return rc < 0 ? nvb_wrap(err, rc, "the capsule's definition") : 0;
 }
+
+int nvb_definition_set_stop_timeout(
+	struct nvb_capsule_definition *definition, uint64_t seconds, nvb_error **err)
+{
+	if (seconds > NVB_STOP_TIMEOUT_MOST)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"the time to stop: %llu seconds are too long, a year (%d) is the most",
+			(unsigned long long)seconds, NVB_STOP_TIMEOUT_MOST);
+	definition->stop_timeout = seconds;
+	return 0;
+}

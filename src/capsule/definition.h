@@ -27,7 +27,8 @@ enum nvb_restart {
 	NVB_RESTART_UNLESS_STOPPED, /* the same, but not one that somebody stopped */
 };
 
-enum { NVB_STOP_TIMEOUT = 10 }; /* seconds, as docker */
+/* Seconds; the first is docker's default. Longer than a year nobody waits for a program to end. */
+enum { NVB_STOP_TIMEOUT = 10, NVB_STOP_TIMEOUT_MOST = 365 * 24 * 3600 };
 
 struct nvb_capsule_definition {
 	struct nvb_capsule_spec spec; /* its arena holds the strings here, too */
@@ -87,6 +88,9 @@ int nvb_definition_add_gpu_setting(
 	struct nvb_capsule_definition *definition, const char *text, nvb_error **err);
 /* "no", "on-failure[:RETRIES]", "always", "unless-stopped" */
 int nvb_definition_set_restart(struct nvb_capsule_definition *definition, const char *text, nvb_error **err);
+/* Seconds, NVB_STOP_TIMEOUT_MOST at most. */
+int nvb_definition_set_stop_timeout(
+	struct nvb_capsule_definition *definition, uint64_t seconds, nvb_error **err);
 /* "KEY=VALUE" or "KEY" */
 int nvb_definition_add_label(struct nvb_capsule_definition *definition, const char *text, nvb_error **err);
 

@@ -187,7 +187,7 @@ const struct nvb_definition_field nvb_definition_fields[] = {
 	{"snapshot_gpu_state", NVB_FIELD_FLAG, AT(snapshot_gpu_state)},
 	{"restart", NVB_FIELD_ITEM, 0, .add = set_restart, .item = restart_item},
 	{"stop_signal", NVB_FIELD_TEXT, AT(spec.stop_signal), .add = set_stop_signal},
-	{"stop_timeout", NVB_FIELD_NUMBER, AT(stop_timeout)},
+	{"stop_timeout", NVB_FIELD_NUMBER, AT(stop_timeout), .most = NVB_STOP_TIMEOUT_MOST},
 	{"health_disabled", NVB_FIELD_FLAG, AT(health.disabled)},
 	{"health_shell", NVB_FIELD_TEXT, AT(health.shell)},
 	{"health_command", NVB_FIELD_WORDS, AT(health.command)},

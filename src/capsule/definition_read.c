@@ -102,7 +102,8 @@ static int read_number(
 
 	if (rc < 0)
 		return rc;
-	if (!nvb_json_u64(&value, &number) || (field->kind == NVB_FIELD_NUMBER32 && number > UINT32_MAX))
+	if (!nvb_json_u64(&value, &number) || (field->kind == NVB_FIELD_NUMBER32 && number > UINT32_MAX) ||
+		(field->most && number > field->most))
 		return nvb_jscan_fail(js, js->at, err, "not a whole number in range");
 	if (field->kind == NVB_FIELD_NUMBER32)
 		PLACE(d, field, uint32_t) = (uint32_t)number;

@@ -26,6 +26,7 @@ struct nvb_definition_field {
 	enum nvb_definition_kind kind;
 	size_t offset;
 	const struct nvb_choice *choices;
+	uint64_t most; /* of a NUMBER; 0: any */
 	/* Reads one text, checked; NULL: any text that is UTF-8. */
 	int (*add)(struct nvb_capsule_definition *d, const char *text, nvb_error **err);
 	/* Of ITEM and ITEMS: the text of number i, false behind the last. */

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "capsule/attach.h"
 #include "capsule/mounts.h"
@@ -43,15 +44,43 @@ int nvb_exec_record(const char *run, const struct nvb_bundle *bundle, nvb_error 
 	return write_file(path, text.s, text.len, err);
 }
 
-int nvb_exec_enter_user_namespace(pid_t init, bool rootless, nvb_error **err)
+/* Once something of a process is open its number may be another's; that it still lives then says that what is
+ * open was its own. */
+static int check_alive(pid_t init, uint64_t init_started, nvb_error **err)
+{
+	return nvb_proc_is_alive(init, init_started)
+		       ? 0
+		       : nvb_fail(err, NVB_ERR_CONFLICT, "the capsule's program has just ended");
+}
+
+int nvb_exec_open_root(pid_t init, uint64_t init_started, struct nvb_root *root, nvb_error **err)
+{
+	char path[64];
+	int rc;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", init);
+	rc = nvb_root_open(root, path, err);
+	if (rc < 0)
+		return nvb_wrap(err, rc, "the capsule's files");
+	rc = check_alive(init, init_started, err);
+	if (rc < 0)
+		nvb_root_close(root);
+	return rc;
+}
+
+int nvb_exec_enter_user_namespace(pid_t init, uint64_t init_started, bool rootless, nvb_error **err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[64];
+	int rc;
 
 	if (!rootless)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", init);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	rc = check_alive(init, init_started, err);
+	if (rc < 0)
+		return rc;
 	if (fd < 0 || setns(fd, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return nvb_fail_errno(err, errno, "entering the capsule's user namespace");
 	return 0;
@@ -82,7 +111,7 @@ static bool enter(const void *data)
 {
 	const struct nvb_exec_start *start = data;
 	_cleanup_error_ nvb_error *err = NULL;
-	int rc = nvb_exec_enter_user_namespace(start->init, start->rootless, &err);
+	int rc = nvb_exec_enter_user_namespace(start->init, start->init_started, start->rootless, &err);
 
 	if (rc == 0)
 		rc = make_root_directory(start->bundle, &err);
@@ -96,7 +125,6 @@ static int describe(const struct nvb_exec_target *target, const struct nvb_exec 
 {
 	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
 	_cleanup_free_ char *path = NULL, *record = NULL;
-	char files[64];
 	int rc;
 
 	if (asprintf(&path, "%s/process.json", target->run) < 0)
@@ -106,10 +134,8 @@ static int describe(const struct nvb_exec_target *target, const struct nvb_exec 
 		return rc;
 	*bundle = nvb_exec_recorded_bundle(record);
 	*cgroup = !nvb_ends_with(record, "\"cgroup\":false}");
-	snprintf(files, sizeof(files), "/proc/%d/root", target->init);
-	rc = nvb_root_open(&root, files, err);
-	return rc < 0 ? nvb_wrap(err, rc, "the capsule's files")
-		      : nvb_exec_describe(record, exec, &root, out, err);
+	rc = nvb_exec_open_root(target->init, target->init_started, &root, err);
+	return rc < 0 ? rc : nvb_exec_describe(record, exec, &root, out, err);
 }
 
 void nvb_exec_end(struct nvb_exec_start *start)
@@ -128,7 +154,8 @@ int nvb_exec_prepare(const struct nvb_exec_target *target, const struct nvb_exec
 	bool cgroup = false;
 	int rc;
 
-	*start = (struct nvb_exec_start){.init = target->init, .rootless = target->rootless};
+	*start = (struct nvb_exec_start){
+		.init = target->init, .init_started = target->init_started, .rootless = target->rootless};
 	rc = describe(target, exec, &text, &start->bundle, &cgroup, err);
 	if (rc < 0) {
 		nvb_exec_end(start);
@@ -226,7 +253,7 @@ int nvb_exec_run(
 	const struct nvb_exec_target *target, const struct nvb_exec *exec, int *status, nvb_error **err)
 {
 	/* Once there, its signals reach programs of every user. */
-	int rc = nvb_exec_enter_user_namespace(target->init, target->rootless, err);
+	int rc = nvb_exec_enter_user_namespace(target->init, target->init_started, target->rootless, err);
 	struct nvb_exec_target inside = *target;
 	struct nvb_exec_start start;
 

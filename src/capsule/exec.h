@@ -23,6 +23,7 @@ struct nvb_exec_target {
 	const char *runtime, *runtime_root; /* of its struct nvb_entry */
 	const char *run;		    /* /run/bolt/capsules/<id>; holds process.json */
 	pid_t init;			    /* its first process: shows its files */
+	uint64_t init_started;		    /* which process of that number */
 	bool rootless;			    /* it lives in a user namespace, which must be entered first */
 };
 
@@ -50,6 +51,7 @@ struct nvb_exec_start {
 	char *process;
 	char *bundle; /* where the capsule was started, or NULL */
 	pid_t init;   /* of the capsule */
+	uint64_t init_started;
 	bool rootless;
 	struct nvb_entry entry;
 	struct nvb_launch launch;
@@ -66,8 +68,12 @@ void nvb_exec_end(struct nvb_exec_start *start);
 int nvb_exec_describe(const char *record, const struct nvb_exec *exec, const struct nvb_root *root,
 	char **out, nvb_error **err);
 /* Makes this process root of the user namespace that the bolt of `init` was root of: only in it may we enter
- * the container's others. Does nothing unless `rootless`. */
-int nvb_exec_enter_user_namespace(pid_t init, bool rootless, nvb_error **err);
+ * the container's others. Does nothing unless `rootless`. NVB_ERR_CONFLICT when that process has ended. */
+int nvb_exec_enter_user_namespace(pid_t init, uint64_t init_started, bool rootless, nvb_error **err);
+
+/* The file system that a capsule's first process sees. NVB_ERR_CONFLICT when it has ended: whatever was opened
+ * by its number before could be another process's, and that the host's. */
+int nvb_exec_open_root(pid_t init, uint64_t init_started, struct nvb_root *root, nvb_error **err);
 
 /* The directory in which the capsule was started, as recorded; malloc'd or NULL. */
 char *nvb_exec_recorded_bundle(const char *record);

@@ -65,7 +65,6 @@ static int open_stopped(const struct nvb_run_host *host, struct nvb_state *state
 int nvb_files_open(const struct nvb_run_host *host, struct nvb_state *state,
 	const struct nvb_located *capsule, struct nvb_root *root, nvb_error **err)
 {
-	char path[64];
 	int rc;
 
 	if (!capsule->init) {
@@ -74,16 +73,8 @@ int nvb_files_open(const struct nvb_run_host *host, struct nvb_state *state,
 				capsule->id);
 		return open_stopped(host, state, capsule, root, err);
 	}
-	rc = nvb_exec_enter_user_namespace(capsule->init, capsule->rootless, err);
-	snprintf(path, sizeof(path), "/proc/%d/root", capsule->init);
-	if (rc == 0)
-		rc = nvb_root_open(root, path, err);
-	/* Had it ended before, the number could be another process's, and these the host's files. */
-	if (rc == 0 && !nvb_proc_is_alive(capsule->init, capsule->init_started)) {
-		nvb_root_close(root);
-		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s has just ended", capsule->id);
-	}
-	return rc < 0 ? nvb_wrap(err, rc, "the capsule's files") : 0;
+	rc = nvb_exec_enter_user_namespace(capsule->init, capsule->init_started, capsule->rootless, err);
+	return rc < 0 ? rc : nvb_exec_open_root(capsule->init, capsule->init_started, root, err);
 }
 
 void nvb_copy_end_release(struct nvb_copy_end *end)

@@ -107,7 +107,7 @@ bool nvb_located_is_kept(const struct nvb_located *l)
 
 static int read_record(const struct nvb_state *state, struct nvb_located *l, nvb_error **err)
 {
-	_cleanup_free_ char *path = NULL, *record = NULL;
+	_cleanup_free_ char *path = NULL, *record = NULL, *now = NULL;
 	const char *program;
 
 	if (asprintf(&path, "%s/record", l->run) < 0)
@@ -117,6 +117,8 @@ static int read_record(const struct nvb_state *state, struct nvb_located *l, nvb
 		return 0;
 	l->runtime = nvb_record_value(record, "runtime");
 	l->cgroup = nvb_record_value(record, "cgroup");
+	now = nvb_record_value(record, "state");
+	l->paused = nvb_streq0(now, "paused");
 	if (!l->runtime)
 		return 0;
 	program = strrchr(l->runtime, '/');
@@ -167,6 +169,7 @@ struct nvb_exec_target nvb_located_target(const struct nvb_located *l)
 		.runtime_root = l->runtime_root,
 		.run = l->run,
 		.init = l->init,
+		.init_started = l->init_started,
 		.rootless = l->rootless,
 	};
 }

@@ -18,6 +18,7 @@ struct nvb_located {
 	char *runtime, *runtime_root, *cgroup; /* NULL where there is none */
 	pid_t init;			       /* 0: it does not run */
 	uint64_t init_started;
+	bool paused;
 	bool rootless;
 };
 

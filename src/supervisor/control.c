@@ -93,7 +93,8 @@ static bool serve(struct nvb_supervisor *s, int socket, const char *request)
 	int signal = 0, rc = 0;
 	long long seconds;
 
-	if (sscanf(request, "stop %d %lld", &signal, &seconds) == 2 && seconds >= 0) {
+	if (sscanf(request, "stop %d %lld", &signal, &seconds) == 2 && seconds >= 0 &&
+		seconds <= NVB_STOP_TIMEOUT_MOST) {
 		nvb_supervised_stop(s, signal, (uint64_t)seconds);
 		return true;
 	}

@@ -89,6 +89,7 @@ static void open_health(struct nvb_supervisor *s)
 		.runtime_root = s->entry.runtime_root,
 		.run = s->entry.run,
 		.init = s->init,
+		.init_started = nvb_proc_start_time(s->init),
 		.rootless = s->state.rootless,
 	};
 	if (!nvb_health_resolve(&s->definition.health, &s->image.health, &s->check))

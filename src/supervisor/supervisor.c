@@ -78,6 +78,7 @@ static nfds_t add(struct pollfd *fds, nfds_t n, int fd)
 
 static int timeout_of(const struct nvb_supervisor *s)
 {
+	enum { LONGEST = 3600 * 1000 }; /* of a timeout that fits into poll's; then it is looked at again */
 	uint64_t at = s->kill_at, now;
 
 	if (s->phase == NVB_PHASE_WAITING && (!at || s->start_at < at))
@@ -85,7 +86,9 @@ static int timeout_of(const struct nvb_supervisor *s)
 	if (!at)
 		return -1;
 	now = nvb_supervisor_now();
-	return at <= now ? 0 : (int)((at - now) / 1000000) + 1;
+	if (at <= now)
+		return 0;
+	return (at - now) / 1000000 < LONGEST ? (int)((at - now) / 1000000) + 1 : LONGEST;
 }
 
 enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, KEEPER, FIXED };

@@ -74,6 +74,8 @@ failures() {
 	refuses "$WORLD: --rm and a restart policy" 125 'cannot be restarted' create bad --rm --restart always
 	refuses "$WORLD: a policy that is none" 125 'restart policy' create bad --restart sometimes
 	refuses "$WORLD: no such capsule" 1 "no capsule 'ghost'" bolt capsule stop ghost
+	refuses "$WORLD: a time to stop beyond reason" 125 'stop.*4294967295 seconds are too long' create bad --stop-timeout 4294967295
+	refuses "$WORLD: a larger one is no number" 125 'stop-timeout' create bad --stop-timeout 18446744073709551
 	bolt capsule start ghost >/dev/null 2>&1 || s=$?
 	is "$WORLD: start of one" 125 "$s"
 }
@@ -125,8 +127,10 @@ limits() {
 	is "$WORLD: it is paused" 'lim paused null' "$(shown lim)"
 	refuses "$WORLD: once" 1 'paused already' bolt capsule pause lim
 	check "$WORLD: unpause" bolt capsule unpause lim
+	refuses "$WORLD: a time to stop beyond reason" 1 'time 4000000000: too long' bolt capsule stop -t 4000000000 lim
 	is "$WORLD: it goes on" 'lim running null' "$(shown lim)"
 	bolt capsule pause lim >/dev/null
+	refuses "$WORLD: a further program in it would wait" 125 'capsule lim is paused.*unpause lim' bolt capsule exec lim true
 	check "$WORLD: a paused one can be stopped" bolt capsule stop -t 0 lim
 	check "$WORLD: removed" bolt capsule rm lim
 	is "$WORLD: its control groups, too" '' "$(cgroups_of "$id")"

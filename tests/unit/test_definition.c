@@ -101,7 +101,7 @@ static void refused(void **state)
 	static const char *const bad[] = {"", "[]", "{", "{\"version\": 2}", "{\"nmae\": \"x\"}",
 		"{\"name\": 1}", "{\"name\": \"../x\"}", "{\"volumes\": [\"/a:/..\"]}",
 		"{\"volumes\": \"/a:/b\"}", "{\"cap_add\": [\"NONE\"]}", "{\"restart\": \"maybe\"}",
-		"{\"stop_timeout\": -1}", "{\"image\": \"a\", \"image\": \"b\"}",
+		"{\"stop_timeout\": -1}", "{\"stop_timeout\": 31536001}", "{\"image\": \"a\", \"image\": \"b\"}",
 		"{\"health_retries\": 4294967296}", "{\"pull\": \"now\"}"};
 
 	(void)state;

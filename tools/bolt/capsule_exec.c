@@ -88,6 +88,10 @@ int capsule_exec(int argc, char **argv, nvb_error **err)
 		rc = nvb_locate(&state, argv[0], &capsule, err);
 	if (rc == 0)
 		rc = nvb_located_running(&capsule, argv[0], err);
+	/* It would wait, frozen as all others there. */
+	if (rc == 0 && capsule.paused)
+		rc = nvb_hint(err, nvb_fail(err, NVB_ERR_CONFLICT, "capsule %s is paused", argv[0]),
+			"bolt capsule unpause %s", argv[0]);
 	if (rc < 0)
 		return rc;
 	target = nvb_located_target(&capsule);

@@ -250,6 +250,10 @@ const struct nvb_option_group capsule_stop_groups[] = {{"Options", stop_options}
 static int read_stop(struct nvb_capsule_stop *stop, nvb_error **err)
 {
 	*stop = (struct nvb_capsule_stop){.timeout = stop_opt.seconds_given ? (int64_t)stop_opt.seconds : -1};
+	if (stop->timeout > NVB_STOP_TIMEOUT_MOST)
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"--time %u: too long, a year (%d seconds) is the most", stop_opt.seconds,
+			NVB_STOP_TIMEOUT_MOST);
 	if (stop_opt.signal && !nvb_parse_signal(stop_opt.signal, &stop->signal))
 		return nvb_fail(
 			err, NVB_ERR_INVALID, "signal '%s': there is no such signal", stop_opt.signal);

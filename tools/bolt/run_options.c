@@ -324,7 +324,7 @@ static void set_health(struct nvb_health_check *health)
 int run_options_apply(struct nvb_capsule_definition *definition, nvb_error **err)
 {
 	struct nvb_capsule_spec *spec = &definition->spec;
-	int rc;
+	int rc = 0;
 
 	spec->remove = opt.remove;
 	spec->interactive = opt.interactive;
@@ -340,9 +340,10 @@ int run_options_apply(struct nvb_capsule_definition *definition, nvb_error **err
 	if (opt.image)
 		spec->image = opt.image;
 	if (opt.stop_timeout_given)
-		definition->stop_timeout = opt.stop_timeout;
+		rc = nvb_definition_set_stop_timeout(definition, opt.stop_timeout, err);
 	set_health(&definition->health);
-	rc = check_gpu_runtime(err);
+	if (rc == 0)
+		rc = check_gpu_runtime(err);
 	if (rc == 0)
 		rc = set_words(definition, err);
 	if (rc == 0)
