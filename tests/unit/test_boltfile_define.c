@@ -190,7 +190,8 @@ static void says_where_a_mistake_is(void **state)
 		"B:4:11: service 'a': capability 'NET_ADMINN': there is no such");
 	refuses(A "env_file = 'none.env'\n",
 		"B:4:12: service 'a': environment file: /srv/p/none.env: No such file or directory");
-	refuses(A "stop_grace_period = '9000h'\n", "32400000 seconds are too long");
+	refuses(A "stop_grace_period = '9000h'\n", "B:4:21: service 'a': the time to stop: 32400000 seconds "
+						   "are too long, a year (31536000) is the most");
 	refuses(A "stop_signal = 'SIGNOT'\n",
 		"B:4:15: service 'a': stop signal 'SIGNOT': there is no such signal");
 	refuses(A "volumes = ['/x:y']\n",
