@@ -47,9 +47,9 @@ struct nvb_sampler_options {
 	uint64_t interval_ns;	      /* 10 ms to 1 h; 0: 1 s */
 	uint64_t process_interval_ns; /* how often who uses the GPUs is asked; 0: 500 ms; UINT64_MAX: never */
 	/**
-	 * How long a sample waits for GPUs that have not answered, from its deadline on; 0: the interval, but
-	 * 1 s at most. A GPU that takes longer keeps its last values, which grow old, and its state is
-	 * NVB_SAMPLE_SLOW.
+	 * How long a sample waits for GPUs that have not answered, from its deadline on; 0: half the interval,
+	 * but 250 ms at most. A GPU that takes longer keeps its last values, which grow old, its state is
+	 * NVB_SAMPLE_SLOW, and the next samples do not wait for it until it has answered in time.
 	 */
 	uint64_t patience_ns;
 	/**
@@ -58,6 +58,11 @@ struct nvb_sampler_options {
 	 * NULL.
 	 */
 	char *(*capsule_name)(void *data, const char *id);
+	/**
+	 * The id of the capsule that a process belongs to whose control groups do not say (bolt without root
+	 * has none), malloc'd, or NULL. Called for each such process once; may be NULL.
+	 */
+	char *(*capsule_of)(void *data, uint32_t pid);
 	void *data;
 	const struct nvb_log *log; /* kept until the sampler is closed */
 };

@@ -18,6 +18,7 @@
 #include "nvbind/plan.h"
 #include "nvbind/plugin.h"
 #include "nvbind/request.h"
+#include "nvbind/sampler.h"
 
 #define STRUCT(type)	   printf("struct " #type " %zu\n", sizeof(struct type))
 #define FIELD(type, field) printf("\t" #field " %zu\n", offsetof(struct type, field))
@@ -503,6 +504,197 @@ static void e_switch(void)
 	VALUE(NVB_ON);
 }
 
+static void s_sampler_options(void)
+{
+	STRUCT(nvb_sampler_options);
+	FIELD(nvb_sampler_options, size);
+	FIELD(nvb_sampler_options, interval_ns);
+	FIELD(nvb_sampler_options, process_interval_ns);
+	FIELD(nvb_sampler_options, patience_ns);
+	FIELD(nvb_sampler_options, capsule_name);
+	FIELD(nvb_sampler_options, capsule_of);
+	FIELD(nvb_sampler_options, data);
+	FIELD(nvb_sampler_options, log);
+}
+
+static void s_metric_info(void)
+{
+	STRUCT(nvb_metric_info);
+	FIELD(nvb_metric_info, name);
+	FIELD(nvb_metric_info, help);
+	FIELD(nvb_metric_info, unit);
+	FIELD(nvb_metric_info, counter);
+	FIELD(nvb_metric_info, of_mig);
+}
+
+static void s_value(void)
+{
+	STRUCT(nvb_value);
+	FIELD(nvb_value, value);
+	FIELD(nvb_value, age_ns);
+	FIELD(nvb_value, state);
+}
+
+static void s_sample_gpu(void)
+{
+	STRUCT(nvb_sample_gpu);
+	FIELD(nvb_sample_gpu, index);
+	FIELD(nvb_sample_gpu, state);
+	FIELD(nvb_sample_gpu, reason);
+	FIELD(nvb_sample_gpu, since_ns);
+	FIELD(nvb_sample_gpu, uuid);
+	FIELD(nvb_sample_gpu, name);
+	FIELD(nvb_sample_gpu, pci_address);
+	FIELD(nvb_sample_gpu, minor);
+	FIELD(nvb_sample_gpu, pcie_generation_max);
+	FIELD(nvb_sample_gpu, pcie_width_max);
+	FIELD(nvb_sample_gpu, mig_mode);
+	FIELD(nvb_sample_gpu, mig_count);
+	FIELD(nvb_sample_gpu, process_count);
+}
+
+static void s_sample_mig(void)
+{
+	STRUCT(nvb_sample_mig);
+	FIELD(nvb_sample_mig, index);
+	FIELD(nvb_sample_mig, gi);
+	FIELD(nvb_sample_mig, ci);
+	FIELD(nvb_sample_mig, uuid);
+	FIELD(nvb_sample_mig, profile);
+}
+
+static void s_sample_process(void)
+{
+	STRUCT(nvb_sample_process);
+	FIELD(nvb_sample_process, pid);
+	FIELD(nvb_sample_process, inner_pid);
+	FIELD(nvb_sample_process, uid);
+	FIELD(nvb_sample_process, mig);
+	FIELD(nvb_sample_process, kinds);
+	FIELD(nvb_sample_process, started_ns);
+	FIELD(nvb_sample_process, name);
+	FIELD(nvb_sample_process, command);
+	FIELD(nvb_sample_process, owner);
+	FIELD(nvb_sample_process, owner_id);
+	FIELD(nvb_sample_process, owner_name);
+	FIELD(nvb_sample_process, pod);
+	FIELD(nvb_sample_process, memory);
+	FIELD(nvb_sample_process, utilization);
+	FIELD(nvb_sample_process, memory_utilization);
+	FIELD(nvb_sample_process, encoder_utilization);
+	FIELD(nvb_sample_process, decoder_utilization);
+}
+
+static void s_sample_cost(void)
+{
+	STRUCT(nvb_sample_cost);
+	FIELD(nvb_sample_cost, cpu_ns);
+	FIELD(nvb_sample_cost, elapsed_ns);
+	FIELD(nvb_sample_cost, collect_ns);
+	FIELD(nvb_sample_cost, child_rss_bytes);
+	FIELD(nvb_sample_cost, missed);
+}
+
+static void e_metric(void)
+{
+	ENUM(nvb_metric);
+	VALUE(NVB_METRIC_UTILIZATION);
+	VALUE(NVB_METRIC_MEMORY_UTILIZATION);
+	VALUE(NVB_METRIC_ENCODER_UTILIZATION);
+	VALUE(NVB_METRIC_DECODER_UTILIZATION);
+	VALUE(NVB_METRIC_MEMORY_TOTAL);
+	VALUE(NVB_METRIC_MEMORY_USED);
+	VALUE(NVB_METRIC_MEMORY_FREE);
+	VALUE(NVB_METRIC_MEMORY_RESERVED);
+	VALUE(NVB_METRIC_POWER);
+	VALUE(NVB_METRIC_POWER_LIMIT);
+	VALUE(NVB_METRIC_ENERGY);
+	VALUE(NVB_METRIC_TEMPERATURE);
+	VALUE(NVB_METRIC_MEMORY_TEMPERATURE);
+	VALUE(NVB_METRIC_FAN_SPEED);
+	VALUE(NVB_METRIC_GRAPHICS_CLOCK);
+	VALUE(NVB_METRIC_SM_CLOCK);
+	VALUE(NVB_METRIC_MEMORY_CLOCK);
+	VALUE(NVB_METRIC_VIDEO_CLOCK);
+	VALUE(NVB_METRIC_PERFORMANCE_STATE);
+	VALUE(NVB_METRIC_THROTTLE_REASONS);
+	VALUE(NVB_METRIC_PCIE_TX_BYTES);
+	VALUE(NVB_METRIC_PCIE_RX_BYTES);
+	VALUE(NVB_METRIC_PCIE_TX_RATE);
+	VALUE(NVB_METRIC_PCIE_RX_RATE);
+	VALUE(NVB_METRIC_PCIE_GENERATION);
+	VALUE(NVB_METRIC_PCIE_WIDTH);
+	VALUE(NVB_METRIC_PCIE_REPLAYS);
+	VALUE(NVB_METRIC_NVLINK_TX_BYTES);
+	VALUE(NVB_METRIC_NVLINK_RX_BYTES);
+	VALUE(NVB_METRIC_NVLINK_TX_RATE);
+	VALUE(NVB_METRIC_NVLINK_RX_RATE);
+	VALUE(NVB_METRIC_NVLINK_ACTIVE);
+	VALUE(NVB_METRIC_ECC_CORRECTED);
+	VALUE(NVB_METRIC_ECC_UNCORRECTED);
+	VALUE(NVB_METRIC_ROW_REMAP_PENDING);
+	VALUE(NVB_METRIC_ROW_REMAP_FAILED);
+	VALUE(NVB_METRIC_XID_ERRORS);
+	VALUE(NVB_METRIC_LAST_XID);
+	VALUE(NVB_METRIC_COUNT);
+}
+
+static void e_unit(void)
+{
+	ENUM(nvb_unit);
+	VALUE(NVB_UNIT_NONE);
+	VALUE(NVB_UNIT_RATIO);
+	VALUE(NVB_UNIT_BYTES);
+	VALUE(NVB_UNIT_BYTES_PER_SECOND);
+	VALUE(NVB_UNIT_WATTS);
+	VALUE(NVB_UNIT_JOULES);
+	VALUE(NVB_UNIT_CELSIUS);
+	VALUE(NVB_UNIT_HERTZ);
+}
+
+static void e_value_state(void)
+{
+	ENUM(nvb_value_state);
+	VALUE(NVB_VALUE_UNSUPPORTED);
+	VALUE(NVB_VALUE_PENDING);
+	VALUE(NVB_VALUE_FAILED);
+	VALUE(NVB_VALUE_KNOWN);
+}
+
+static void e_sample_state(void)
+{
+	ENUM(nvb_sample_state);
+	VALUE(NVB_SAMPLE_FINE);
+	VALUE(NVB_SAMPLE_WAITING);
+	VALUE(NVB_SAMPLE_SLOW);
+	VALUE(NVB_SAMPLE_ERROR);
+	VALUE(NVB_SAMPLE_LOST);
+	VALUE(NVB_SAMPLE_GONE);
+}
+
+static void e_owner(void)
+{
+	ENUM(nvb_owner);
+	VALUE(NVB_OWNER_HOST);
+	VALUE(NVB_OWNER_CAPSULE);
+	VALUE(NVB_OWNER_DOCKER);
+	VALUE(NVB_OWNER_PODMAN);
+	VALUE(NVB_OWNER_CONTAINERD);
+	VALUE(NVB_OWNER_CRIO);
+	VALUE(NVB_OWNER_POD);
+	VALUE(NVB_OWNER_SLURM);
+	VALUE(NVB_OWNER_CONTAINER);
+	VALUE(NVB_OWNER_UNKNOWN);
+}
+
+static void e_gpu_use_kind(void)
+{
+	ENUM(nvb_gpu_use_kind);
+	VALUE(NVB_USE_COMPUTE);
+	VALUE(NVB_USE_GRAPHICS);
+	VALUE(NVB_USE_MPS);
+}
+
 int main(void)
 {
 	s_bolt_aiml_config();
@@ -532,6 +724,13 @@ int main(void)
 	s_plugin();
 	s_plugin_gpu();
 	s_plugin_host();
+	s_metric_info();
+	s_sample_cost();
+	s_sample_gpu();
+	s_sample_mig();
+	s_sample_process();
+	s_sampler_options();
+	s_value();
 	e_bolt_feature();
 	e_capability();
 	e_cdi_format();
@@ -549,5 +748,11 @@ int main(void)
 	e_mig_match();
 	e_platform();
 	e_switch();
+	e_gpu_use_kind();
+	e_metric();
+	e_owner();
+	e_sample_state();
+	e_unit();
+	e_value_state();
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "inventory/nvml_usage.h"
 #include "knob/nvml_child.h"
 #include "mig/wire.h"
+#include "sampler/wire.h"
 
 /*
  * A static program cannot load NVML. In the place of the library's own children, which these definitions keep
@@ -47,4 +48,9 @@ int nvb_nvml_usage_child(const char *library, int in, int out)
 int nvb_knob_child(const char *library, int in, int out)
 {
 	return become_nvbind_nvml(library, "knob", in, out);
+}
+
+int nvb_sampler_child(const char *library, int in, int out)
+{
+	return become_nvbind_nvml(library, "sampler", in, out);
 }

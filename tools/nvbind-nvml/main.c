@@ -7,11 +7,13 @@
 #include "inventory/nvml_usage.h"
 #include "knob/nvml_child.h"
 #include "mig/wire.h"
+#include "sampler/wire.h"
 
 /*
  * Loads NVML for programs that cannot. nvbind-nvml LIBRARY writes what it says of the host to its standard
  * output; nvbind-nvml LIBRARY mig answers requests about MIG until its standard input ends, nvbind-nvml
- * LIBRARY usage questions about who uses the GPUs, nvbind-nvml LIBRARY knob those about their settings.
+ * LIBRARY usage questions about who uses the GPUs, nvbind-nvml LIBRARY knob those about their settings,
+ * nvbind-nvml LIBRARY sampler those about what they do.
  */
 int main(int argc, char **argv)
 {
@@ -23,7 +25,10 @@ int main(int argc, char **argv)
 		return nvb_nvml_usage_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "knob") == 0)
 		return nvb_knob_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
-	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage|knob]; run by programs "
+	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "sampler") == 0)
+		return nvb_sampler_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
+	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage|knob|sampler]; run by "
+	      "programs "
 	      "of "
 	      "nvbind\n",
 		stderr);
