@@ -120,16 +120,18 @@ NVB_API int nvb_gpu_state_restore(nvb_gpu_state *state, const int *pids, size_t 
 
 /** What would go wrong, or may. */
 struct nvb_gpu_state_finding {
-	int pid;      /* 0: of the host */
-	int fatal;    /* 1: a capture would fail; 0: it may */
-	char *reason; /* one line */
+	const char *id; /* "mig", "frozen": which check it is; static, and it stays */
+	int pid;	/* 0: of the host */
+	int fatal;	/* 1: a capture would fail; 0: it may */
+	char *reason;	/* one line */
 };
 
 /**
  * Says, without touching the processes, what is against a capture: a driver that is too old, MIG, MPS,
- * graphics, frozen processes, host memory or a cgroup's limit too small for the GPU memory that comes into
- * the processes. What only the driver knows (managed memory, memory shared between processes) shows when the
- * capture is tried, which is undone then. *findings is NULL where nothing is; release it with
+ * graphics, NVML kept open, frozen processes, host memory or a cgroup's limit too small for the GPU memory
+ * that comes into the processes. Managed memory and memory shared between processes only the driver knows for
+ * sure: where they may be is a finding that is not fatal, and what is there shows when the capture is tried,
+ * which is undone then. *findings is NULL where nothing is; release it with
  * nvb_gpu_state_findings_free. Errors are those of reading, not findings.
  */
 NVB_API int nvb_gpu_state_preflight(const nvb_inventory *inventory, const int *pids, size_t count,

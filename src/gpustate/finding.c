@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "gpustate/gpustate.h"
 
-void nvb_state_find(struct nvb_state_findings *findings, int pid, bool fatal, const char *fmt, ...)
+void nvb_state_find(
+	struct nvb_state_findings *findings, const char *id, int pid, bool fatal, const char *fmt, ...)
 {
 	char *reason = NULL;
 	va_list args;
@@ -21,7 +22,7 @@ void nvb_state_find(struct nvb_state_findings *findings, int pid, bool fatal, co
 		return;
 	}
 	findings->list[findings->count++] =
-		(struct nvb_gpu_state_finding){.pid = pid, .fatal = fatal, .reason = reason};
+		(struct nvb_gpu_state_finding){.id = id, .pid = pid, .fatal = fatal, .reason = reason};
 }
 
 void nvb_gpu_state_findings_free(struct nvb_gpu_state_finding *findings, size_t count)

@@ -7,8 +7,8 @@
 #include "inventory/nvml_process.h"
 #include "nvbind/gpu_state.h"
 
-/* The first drivers with cuCheckpointProcess*, and with other GPUs to restore to. */
-enum { NVB_STATE_FIRST_BRANCH = 570, NVB_STATE_REMAP_BRANCH = 580 };
+/* The first drivers with cuCheckpointProcess*, with other GPUs to restore to, with memory of CUDA IPC. */
+enum { NVB_STATE_FIRST_BRANCH = 570, NVB_STATE_REMAP_BRANCH = 580, NVB_STATE_IPC_BRANCH = 610 };
 
 struct nvb_gpu_state {
 	const struct nvb_inventory *inventory;
@@ -41,7 +41,19 @@ struct nvb_state_findings {
 	size_t count, capacity;
 	bool failed; /* without memory */
 };
-void nvb_state_find(struct nvb_state_findings *findings, int pid, bool fatal, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+void nvb_state_find(struct nvb_state_findings *findings, const char *id, int pid, bool fatal, const char *fmt,
+	...) __attribute__((format(printf, 5, 6)));
+
+/* nvb_gpu_state_preflight into a list that is there, and how many bytes the processes have on GPUs. */
+void nvb_state_preflight(const struct nvb_inventory *inventory, const int *pids, size_t count,
+	struct nvb_state_findings *findings, uint64_t *bytes);
+
+/* Bytes of what begins so that a process has mapped, anything with that name counts. */
+uint64_t nvb_state_mapped(int pid, const char *prefix);
+/* Whether it has a file of that name mapped, in whatever directory: "libcuda.so". */
+bool nvb_state_maps_library(int pid, const char *name);
+
+/* Bytes of memory that the host could give to processes, swap included; UINT64_MAX: not known. */
+uint64_t nvb_state_host_room(void);
 
 #endif

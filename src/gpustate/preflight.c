@@ -147,31 +147,31 @@ static uint64_t see_usage(const struct nvb_inventory *inventory, const struct nv
 		if (use->memory != UINT64_MAX)
 			bytes += use->memory;
 		else
-			nvb_state_find(findings, pid, false,
+			nvb_state_find(findings, "memory-unknown", pid, false,
 				"how much memory it has on GPU %u the driver does not tell", use->gpu);
 	}
 	if (mig)
-		nvb_state_find(
-			findings, pid, true, "it uses a MIG device, whose state the driver cannot save");
+		nvb_state_find(findings, "mig", pid, true,
+			"it uses a MIG device, whose state the driver cannot save");
 	return bytes;
 }
 
 static void see_open(int pid, struct nvb_state_findings *findings)
 {
 	static const struct {
-		const char *prefix, *why;
+		const char *id, *prefix, *why;
 	} kinds[] = {
-		{"/dev/nvidia-modeset", "it shows graphics"},
-		{"/dev/dri/", "it draws by the GPU"},
-		{"/dev/nvidia-caps/", "it uses a MIG device or the driver's management"},
+		{"graphics", "/dev/nvidia-modeset", "it shows graphics"},
+		{"graphics", "/dev/dri/", "it draws by the GPU"},
+		{"mig", "/dev/nvidia-caps/", "it uses a MIG device or the driver's management"},
 	};
 
 	for (size_t i = 0; i < NVB_ELEMENTS(kinds); i++) {
 		_cleanup_free_ char *what = NULL;
 
 		if (nvb_state_find_open(pid, kinds[i].prefix, &what, NULL) == 0 && what)
-			nvb_state_find(findings, pid, true, "%s (%s is open), which cannot be saved",
-				kinds[i].why, what);
+			nvb_state_find(findings, kinds[i].id, pid, true,
+				"%s (%s is open), which cannot be saved", kinds[i].why, what);
 	}
 }
 
@@ -183,75 +183,121 @@ static bool is_there(int pid)
 	return access(path, F_OK) == 0;
 }
 
-static uint64_t memory_available(void)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *line;
-	unsigned long long kib;
-
-	if (nvb_file_read(AT_FDCWD, "/proc/meminfo", 1 << 16, &text, NULL, NULL) < 0)
-		return UINT64_MAX;
-	line = strstr(text, "MemAvailable:");
-	return line && sscanf(line, "MemAvailable: %llu kB", &kib) == 1 ? (uint64_t)kib << 10 : UINT64_MAX;
-}
-
 /* All the GPU memory of a process comes to lie in the process. */
 static void see_room(int pid, uint64_t bytes, struct nvb_state_findings *findings)
 {
 	uint64_t room = nvb_state_cgroup_room(pid);
 
 	if (bytes > room)
-		nvb_state_find(findings, pid, true,
+		nvb_state_find(findings, "memory-cgroup", pid, true,
 			"it has %llu MiB on GPUs, and its cgroup's memory limit leaves room for %llu MiB",
 			(unsigned long long)(bytes >> 20), (unsigned long long)(room >> 20));
 }
 
+/*
+ * Of managed memory the host sees mappings of /dev/nvidia-uvm; the driver has small ones of its own there
+ * (pools of semaphores), so that only large ones tell. Source: NVIDIA's open kernel modules, uvm_mmap().
+ */
+static void see_managed(int pid, struct nvb_state_findings *findings)
+{
+	enum { DRIVERS_OWN = 32 << 20 };
+	uint64_t mapped = nvb_state_mapped(pid, "/dev/nvidia-uvm");
+
+	if (mapped > DRIVERS_OWN)
+		nvb_state_find(findings, "managed-memory", pid, false,
+			"it has %llu MiB of /dev/nvidia-uvm mapped, as managed memory is, which the driver "
+			"cannot save",
+			(unsigned long long)(mapped >> 20));
+}
+
+/* NVML keeps devices open that no checkpoint closes; whether it is open the names of the nodes do not tell
+ * where CUDA has the same ones open. */
+static void see_nvml(int pid, bool computes, struct nvb_state_findings *findings)
+{
+	_cleanup_free_ char *node = NULL;
+
+	if (nvb_state_maps_library(pid, "libnvidia-ml.so"))
+		nvb_state_find(findings, "nvml", pid, false,
+			"it has NVML loaded, which cannot be saved while it is open");
+	else if (!computes && nvb_state_find_open(pid, "/dev/nvidia", &node, NULL) == 0 && node)
+		nvb_state_find(findings, "nvml", pid, true,
+			"it has %s open without using CUDA (by NVML, say), which cannot be saved", node);
+}
+
+/* Memory that processes share only the driver sees: two that use CUDA may. */
+static void see_sharing(
+	const struct nvb_inventory *inventory, size_t computing, struct nvb_state_findings *findings)
+{
+	const char *version = inventory->driver.version;
+
+	if (computing > 1 && version && strtol(version, NULL, 10) < NVB_STATE_IPC_BRANCH)
+		nvb_state_find(findings, "ipc", 0, false,
+			"%zu processes use CUDA: memory that they share (CUDA IPC) can be saved from driver "
+			"%d on, and whether they do only the driver knows",
+			computing, NVB_STATE_IPC_BRANCH);
+}
+
 static uint64_t see_process(const struct nvb_inventory *inventory, const struct nvb_nvml_usage *usage,
-	bool known, int pid, struct nvb_state_findings *findings)
+	bool known, int pid, size_t *computing, struct nvb_state_findings *findings)
 {
 	bool computes = !known;
 	uint64_t bytes = 0;
 
 	if (pid <= 0 || !is_there(pid)) {
-		nvb_state_find(findings, pid, true, "there is no such process");
+		nvb_state_find(findings, "process", pid, true, "there is no such process");
 		return 0;
 	}
-	if (known)
+	if (known) {
 		bytes = see_usage(inventory, usage, pid, &computes, findings);
+		*computing += computes;
+	}
 	if (computes && has_mps(pid))
-		nvb_state_find(
-			findings, pid, true, "it is a client of MPS, whose state the driver cannot save");
+		nvb_state_find(findings, "mps", pid, true,
+			"it is a client of MPS, whose state the driver cannot save");
 	if (computes && nvb_state_is_frozen(pid))
-		nvb_state_find(findings, pid, true,
+		nvb_state_find(findings, "frozen", pid, true,
 			"it is stopped or frozen: the driver works in a thread of the process itself");
 	see_open(pid, findings);
+	see_managed(pid, findings);
+	see_nvml(pid, computes, findings);
 	see_room(pid, bytes, findings);
 	return bytes;
+}
+
+void nvb_state_preflight(const struct nvb_inventory *inventory, const int *pids, size_t count,
+	struct nvb_state_findings *findings, uint64_t *bytes)
+{
+	struct nvb_nvml_usage usage = NVB_NVML_USAGE_INIT;
+	_cleanup_error_ nvb_error *driver = NULL;
+	uint64_t sum = 0, room = nvb_state_host_room();
+	size_t computing = 0;
+	bool known;
+
+	if (nvb_gpu_state_driver(inventory, NULL, &driver) < 0)
+		nvb_state_find(findings, "driver", 0, true, "%s",
+			driver ? nvb_error_message(driver) : "the driver could not be looked at");
+	known = ask_usage(inventory, &usage);
+	if (!known)
+		nvb_state_find(findings, "memory-unknown", 0, false,
+			"NVML does not tell how much memory the processes have on the GPUs");
+	for (size_t i = 0; i < count; i++)
+		sum += see_process(inventory, &usage, known, pids[i], &computing, findings);
+	see_sharing(inventory, computing, findings);
+	if (sum > room)
+		nvb_state_find(findings, "memory-host", 0, true,
+			"%llu MiB come from the GPUs into the host's memory, where %llu MiB are available",
+			(unsigned long long)(sum >> 20), (unsigned long long)(room >> 20));
+	nvb_nvml_usage_stop(&usage);
+	*bytes = sum;
 }
 
 int nvb_gpu_state_preflight(const nvb_inventory *inventory, const int *pids, size_t count,
 	struct nvb_gpu_state_finding **out, size_t *out_count, nvb_error **err)
 {
-	struct nvb_nvml_usage usage = NVB_NVML_USAGE_INIT;
 	struct nvb_state_findings findings = {0};
-	_cleanup_error_ nvb_error *driver = NULL;
-	uint64_t bytes = 0, available = memory_available();
-	bool known;
+	uint64_t bytes;
 
-	if (nvb_gpu_state_driver(inventory, NULL, &driver) < 0)
-		nvb_state_find(&findings, 0, true, "%s",
-			driver ? nvb_error_message(driver) : "the driver could not be looked at");
-	known = ask_usage(inventory, &usage);
-	if (!known)
-		nvb_state_find(&findings, 0, false,
-			"NVML does not tell how much memory the processes have on the GPUs");
-	for (size_t i = 0; i < count; i++)
-		bytes += see_process(inventory, &usage, known, pids[i], &findings);
-	if (bytes > available)
-		nvb_state_find(&findings, 0, true,
-			"%llu MiB come from the GPUs into the host's memory, where %llu MiB are available",
-			(unsigned long long)(bytes >> 20), (unsigned long long)(available >> 20));
-	nvb_nvml_usage_stop(&usage);
+	nvb_state_preflight(inventory, pids, count, &findings, &bytes);
 	if (findings.failed) {
 		nvb_gpu_state_findings_free(findings.list, findings.count);
 		return nvb_fail_oom(err);

@@ -62,6 +62,81 @@ static int find_mapped(int pid, const char *prefix, char **what, nvb_error **err
 	return 0;
 }
 
+/* Calls `visit` with size and name of each mapping that has one. */
+static void each_mapping(int pid, void (*visit)(uint64_t size, const char *name, void *data), void *data)
+{
+	_cleanup_fclose_ FILE *maps = NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t capacity = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	while (maps && getline(&line, &capacity, maps) > 0) {
+		char *name = strchr(line, '/');
+		unsigned long from, to;
+
+		if (!name || sscanf(line, "%lx-%lx", &from, &to) != 2 || to <= from)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		visit(to - from, name, data);
+	}
+}
+
+struct mapped {
+	const char *wanted;
+	uint64_t size;
+};
+
+static void add_mapping(uint64_t size, const char *name, void *data)
+{
+	struct mapped *mapped = data;
+
+	if (nvb_after(name, mapped->wanted))
+		mapped->size += size;
+}
+
+static void see_library(uint64_t size, const char *name, void *data)
+{
+	struct mapped *mapped = data;
+
+	if (nvb_after(strrchr(name, '/') + 1, mapped->wanted))
+		mapped->size += size;
+}
+
+uint64_t nvb_state_mapped(int pid, const char *prefix)
+{
+	struct mapped mapped = {.wanted = prefix};
+
+	each_mapping(pid, add_mapping, &mapped);
+	return mapped.size;
+}
+
+bool nvb_state_maps_library(int pid, const char *name)
+{
+	struct mapped mapped = {.wanted = name};
+
+	each_mapping(pid, see_library, &mapped);
+	return mapped.size;
+}
+
+uint64_t nvb_state_host_room(void)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned long long available, swap = 0;
+	const char *line;
+
+	if (nvb_file_read(AT_FDCWD, "/proc/meminfo", STATUS_MAX, &text, NULL, NULL) < 0)
+		return UINT64_MAX;
+	line = strstr(text, "MemAvailable:");
+	if (!line || sscanf(line, "MemAvailable: %llu kB", &available) != 1)
+		return UINT64_MAX;
+	line = strstr(text, "SwapFree:");
+	if (line && sscanf(line, "SwapFree: %llu kB", &swap) != 1)
+		swap = 0;
+	return (uint64_t)(available + swap) << 10;
+}
+
 int nvb_state_leftover(int pid, char **what, nvb_error **err)
 {
 	int rc = nvb_state_find_open(pid, "/dev/nvidia", what, err);

@@ -456,6 +456,7 @@ static void s_gpu_process(void)
 static void s_gpu_state_finding(void)
 {
 	STRUCT(nvb_gpu_state_finding);
+	FIELD(nvb_gpu_state_finding, id);
 	FIELD(nvb_gpu_state_finding, pid);
 	FIELD(nvb_gpu_state_finding, fatal);
 	FIELD(nvb_gpu_state_finding, reason);

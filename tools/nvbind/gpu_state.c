@@ -220,8 +220,9 @@ static int print_findings(const struct nvb_gpu_state_finding *list, size_t count
 
 	nvb_sb_add(&text, "[");
 	for (size_t i = 0; i < count; i++) {
-		nvb_sb_addf(&text, "%s\n  {\"pid\": %d, \"fatal\": %s, \"reason\": ", i ? "," : "",
-			list[i].pid, list[i].fatal ? "true" : "false");
+		nvb_sb_addf(&text,
+			"%s\n  {\"check\": \"%s\", \"pid\": %d, \"fatal\": %s, \"reason\": ", i ? "," : "",
+			list[i].id, list[i].pid, list[i].fatal ? "true" : "false");
 		nvb_sb_add_json(&text, list[i].reason);
 		nvb_sb_add(&text, "}");
 	}
@@ -234,12 +235,14 @@ static int print_findings(const struct nvb_gpu_state_finding *list, size_t count
 
 static int show_findings(const struct nvb_gpu_state_finding *list, size_t count, nvb_error **err)
 {
-	static const struct nvb_column columns[] = {{"PID", .right = true}, {"FAILS"}, {"WHY"}, {NULL}};
+	static const struct nvb_column columns[] = {
+		{"CHECK"}, {"PID", .right = true}, {"FAILS"}, {"WHY"}, {NULL}};
 	_cleanup_table_ struct nvb_table table = {.columns = columns};
 
 	if (format == NVB_FORMAT_JSON)
 		return print_findings(list, count, err);
 	for (size_t i = 0; i < count; i++) {
+		nvb_table_cell(&table, list[i].id);
 		if (list[i].pid)
 			nvb_table_cellf(&table, "%d", list[i].pid);
 		else
@@ -304,7 +307,7 @@ const struct nvb_verb nvbind_gpu_state_verbs[] = {
 		.synopsis = "PID...",
 		.description =
 			"Exits with 1 where it would fail. Managed memory and memory that processes share "
-			"only the driver sees, when it is tried.",
+			"only the driver knows for sure, when it is tried; where they may be is said.",
 		.examples = "  nvbind gpu-state check 4711\n",
 		.groups = NVB_GROUPS({"Processes", which}, {"Options", print_options}),
 		.run = verb_check,
