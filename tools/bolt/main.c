@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/complete.h"
 #include "cli/output.h"
+#include "../doctor/verb.h"
 #include "helper.h"
 #include "verbs.h"
 
@@ -379,6 +380,7 @@ static const struct nvb_verb verbs[] = {
 	{.name = "capsule", .summary = "make, start, stop and look at capsules", .verbs = capsule_verbs},
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
 	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},
+	VERB_DOCTOR,
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
 	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},
 	{.name = "logout", .summary = "forget credentials for a registry", HANDED_ON, .run = logout},
@@ -425,7 +427,7 @@ int main(int argc, char **argv)
 	hand_on_completion(argc, argv);
 	/* Options of the other program's verbs, --help included, are for it alone. */
 	for (const struct nvb_verb *verb = verbs; argc > 1 && verb->name; verb++)
-		if (verb->run && strcmp(verb->name, argv[1]) == 0)
+		if (verb->run && !verb->groups && strcmp(verb->name, argv[1]) == 0)
 			return hand_on(verb, argc - 2, argv + 2);
 	return nvb_program_main(&program, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/sibling.h"
+#include "doctor/health.h"
 #include "inventory/nvml_record.h"
 #include "inventory/nvml_usage.h"
 #include "knob/nvml_child.h"
@@ -53,4 +54,9 @@ int nvb_knob_child(const char *library, int in, int out)
 int nvb_sampler_child(const char *library, int in, int out)
 {
 	return become_nvbind_nvml(library, "sampler", in, out);
+}
+
+int nvb_health_child(const char *library, int in, int out)
+{
+	return become_nvbind_nvml(library, "health", in, out);
 }

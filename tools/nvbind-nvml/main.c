@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "doctor/health.h"
 #include "inventory/nvml_record.h"
 #include "inventory/nvml_usage.h"
 #include "knob/nvml_child.h"
@@ -13,7 +14,8 @@
  * Loads NVML for programs that cannot. nvbind-nvml LIBRARY writes what it says of the host to its standard
  * output; nvbind-nvml LIBRARY mig answers requests about MIG until its standard input ends, nvbind-nvml
  * LIBRARY usage questions about who uses the GPUs, nvbind-nvml LIBRARY knob those about their settings,
- * nvbind-nvml LIBRARY sampler those about what they do.
+ * nvbind-nvml LIBRARY sampler those about what they do;
+ * nvbind-nvml LIBRARY health writes what doctor asks of the cards.
  */
 int main(int argc, char **argv)
 {
@@ -27,7 +29,9 @@ int main(int argc, char **argv)
 		return nvb_knob_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "sampler") == 0)
 		return nvb_sampler_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
-	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage|knob|sampler]; run by "
+	if (argc == 3 && *argv[1] == '/' && strcmp(argv[2], "health") == 0)
+		return nvb_health_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
+	fputs("nvbind-nvml: usage: nvbind-nvml /path/of/libnvidia-ml.so.1 [mig|usage|knob|sampler|health]; run by "
 	      "programs "
 	      "of "
 	      "nvbind\n",

@@ -90,12 +90,6 @@ static int add_profiles(struct nvb_request *request, nvb_error **err)
 	return installed ? nvb_profiles_apply(profiles, installed, request, err) : nvb_fail_oom(err);
 }
 
-const struct nvb_choice layout_choices[] = {
-	{"files", NVB_LAYOUT_FILES},
-	{"tree", NVB_LAYOUT_TREE},
-	{NULL, 0},
-};
-
 int make_request(struct nvb_request **out, nvb_error **err)
 {
 	_cleanup_(nvb_request_freep) struct nvb_request *request = NULL;

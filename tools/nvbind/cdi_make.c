@@ -40,6 +40,12 @@ static const struct {
 	[MODE_MANAGEMENT] = {NVB_FEATURE_MANAGEMENT, "management.nvidia.com", "gpu"},
 };
 
+const struct nvb_choice layout_choices[] = {
+	{"files", NVB_LAYOUT_FILES},
+	{"tree", NVB_LAYOUT_TREE},
+	{NULL, 0},
+};
+
 /* --- hosts --- */
 
 void cdi_hosts_release(struct cdi_hosts *hosts)

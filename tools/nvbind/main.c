@@ -2,6 +2,7 @@
 #include "cdi_verbs.h"
 #include "cli/common.h"
 #include "cli/logging.h"
+#include "../doctor/verb.h"
 #include "gpu_state_verbs.h"
 #include "mig_verbs.h"
 #include "knob_verbs.h"
@@ -25,6 +26,7 @@ static const struct nvb_verb verbs[] = {
 		.groups = info_groups,
 		.run = verb_info,
 	},
+	VERB_DOCTOR,
 	{
 		.name = "cdi",
 		.summary = "generate, list, show and check CDI specs",

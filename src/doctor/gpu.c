@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/str.h"
+#include "doctor/checks.h"
+#include "inventory/nvml_abi.h"
+
+/* GPUs on the bus, and who has them. */
+
+static bool is_driver_of_guests(const char *driver)
+{
+	return nvb_streq(driver, "vfio-pci") || nvb_streq(driver, "pci-stub") || nvb_streq(driver, "pciback");
+}
+
+/* Devices bound to what `wanted` accepts. */
+static void list_bound(struct nvb_doctor *d, bool (*wanted)(const char *driver), struct nvb_doctor_list *list,
+	const char **first)
+{
+	size_t count;
+	const struct nvb_doctor_pci *pci = nvb_doctor_pci(d, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (pci[i].driver && wanted(pci[i].driver)) {
+			nvb_doctor_list_add(list, "%s", pci[i].address);
+			*first = *first ? *first : pci[i].address;
+		}
+}
+
+NVB_LOOK(gpu_none)
+{
+	size_t count;
+
+	(void)check;
+	nvb_doctor_pci(d, &count);
+	if (count || nvb_doctor_is_wsl(d))
+		return;
+	/* bolt runs capsules without GPUs as well: then it is worth no more than a warning. */
+	nvb_doctor_say(d, f, d->options.gpus_only ? NVB_DOCTOR_FAILURE : NVB_DOCTOR_WARNING,
+		"lspci -nn -d 10de:",
+		"no NVIDIA GPU is on the PCI bus: none is built in, the firmware hides it, or a virtual "
+		"machine was "
+		"given none");
+}
+
+static bool is_nouveau(const char *driver)
+{
+	return nvb_streq(driver, "nouveau") || nvb_streq(driver, "nova") || nvb_streq(driver, "nova-core");
+}
+
+NVB_LOOK(driver_nouveau)
+{
+	struct nvb_doctor_list list = {0};
+	const char *first = NULL;
+
+	(void)check;
+	list_bound(d, is_nouveau, &list, &first);
+	if (list.count)
+		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE,
+			"sh -c 'echo blacklist nouveau >/etc/modprobe.d/no-nouveau.conf' && reboot",
+			"the kernel's own driver nouveau has GPU%s %s: it has no CUDA, and NVIDIA's module "
+			"cannot "
+			"take it",
+			nvb_doctor_s(list.count), list.text);
+}
+
+NVB_LOOK(gpu_vfio)
+{
+	struct nvb_doctor_list list = {0};
+	const char *first = NULL;
+	size_t count;
+
+	(void)check;
+	list_bound(d, is_driver_of_guests, &list, &first);
+	nvb_doctor_pci(d, &count);
+	if (list.count)
+		nvb_doctor_say(d, f, list.count == count ? NVB_DOCTOR_FAILURE : NVB_DOCTOR_WARNING,
+			nvb_doctor_text(d, "driverctl unset-override %s", first),
+			"GPU%s %s %s set apart for virtual machines (vfio-pci): containers cannot have %s",
+			nvb_doctor_s(list.count), list.text, list.count == 1 ? "is" : "are",
+			list.count == 1 ? "it" : "them");
+}
+
+NVB_LOOK(gpu_unbound)
+{
+	struct nvb_doctor_list list = {0};
+	const char *first = NULL;
+	size_t count;
+	const struct nvb_doctor_pci *pci = nvb_doctor_pci(d, &count);
+
+	(void)check;
+	if (!nvb_doctor_has_module(d) || !count) {
+		nvb_doctor_absent(f);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!pci[i].driver) {
+			nvb_doctor_list_add(&list, "%s", pci[i].address);
+			first = first ? first : pci[i].address;
+		}
+	if (list.count)
+		nvb_doctor_say(d, f, NVB_DOCTOR_WARNING,
+			nvb_doctor_text(d, "sh -c 'echo %s >/sys/bus/pci/drivers/nvidia/bind'", first),
+			"the NVIDIA module is loaded and has not taken GPU%s %s: the card is too old or too "
+			"new for "
+			"this driver, or failed when it was initialised ('dmesg | grep NVRM' says which)",
+			nvb_doctor_s(list.count), list.text);
+}
+
+NVB_LOOK(gpu_lost)
+{
+	const struct nvb_health *health = nvb_doctor_health(d, f);
+	struct nvb_doctor_list list = {0};
+
+	(void)check;
+	for (size_t i = 0; health && i < health->gpu_count; i++)
+		if (health->gpus[i].handle == NVML_GPU_IS_LOST ||
+			health->gpus[i].handle == NVML_RESET_REQUIRED ||
+			health->gpus[i].handle == NVML_UNKNOWN)
+			nvb_doctor_list_add(&list, "%zu%s%s%s", i, *health->gpus[i].pci ? " (" : "",
+				health->gpus[i].pci, *health->gpus[i].pci ? ")" : "");
+	if (list.count)
+		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE, "reboot",
+			"GPU %s does not answer any more: it has fallen off the bus or needs a reset",
+			list.text);
+}
+
+NVB_LOOK(gpu_silent)
+{
+	(void)check;
+	if (!nvb_doctor_has_module(d) || nvb_doctor_is_wsl(d) || !d->inventory->driver.version) {
+		nvb_doctor_absent(f);
+		return;
+	}
+	nvb_health_ask(&d->health, d->inventory);
+	if (d->health.error)
+		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE, "nvidia-smi", "NVML does not answer: %s",
+			nvb_error_message(d->health.error));
+}
