@@ -54,6 +54,7 @@ static int write_record(struct nvb_grant *grant, const struct nvb_request *reque
 		.mode = (char *)(uintptr_t)nvb_choice_name(nvb_isolation_names, (int)request->isolation),
 		.program = grant->mps ? grant->program : NULL,
 		.library_path = grant->library_path,
+		.daemon = grant->daemon,
 		.mig_pci = grant->mig ? grant->device.pci : NULL,
 		.mig_gi = grant->device.gi,
 		.mig_ci = grant->device.ci,
@@ -63,8 +64,8 @@ static int write_record(struct nvb_grant *grant, const struct nvb_request *reque
 	return limits ? nvb_grant_write(grant, &record, err) : nvb_fail_oom(err);
 }
 
-static int start_mps(const struct nvb_grant *grant, const struct nvb_request *request,
-	const struct nvb_plan *plan, nvb_error **err)
+static int start_mps(struct nvb_grant *grant, const struct nvb_request *request, const struct nvb_plan *plan,
+	nvb_error **err)
 {
 	struct nvb_mps mps = {
 		.program = grant->program,
@@ -74,12 +75,11 @@ static int start_mps(const struct nvb_grant *grant, const struct nvb_request *re
 		.memory_limit = request->memory_limit,
 		.compute_limit = request->compute_limit,
 	};
-	pid_t daemon;
 
 	for (size_t i = 0; i < plan->edit_count; i++)
 		if (plan->edits[i].kind == NVB_EDIT_SHM)
 			mps.shm_size = plan->edits[i].shm;
-	return nvb_mps_start(&mps, &daemon, err);
+	return nvb_mps_start(&mps, &grant->daemon, err);
 }
 
 int nvb_isolation_take(struct nvb_grant *grant, const struct nvb_request *request,
@@ -105,6 +105,9 @@ int nvb_isolation_take(struct nvb_grant *grant, const struct nvb_request *reques
 		rc = write_record(grant, request, holder, err);
 	if (rc == 0 && grant && grant->mps)
 		rc = start_mps(grant, request, plan, err);
+	/* Which process it is, where the container cannot say otherwise. */
+	if (rc == 0 && grant && grant->mps)
+		rc = write_record(grant, request, holder, err);
 	if (rc < 0) {
 		nvb_isolation_end(grant, inventory, lease, NULL);
 		return rc;
@@ -141,7 +144,7 @@ void nvb_isolation_end(struct nvb_grant *grant, const struct nvb_inventory *inve
 	if (grant && grant->lease)
 		nvb_lease_release(NVB_TAKE_PTR(grant->lease));
 	if (grant && grant->mps && grant->recorded)
-		nvb_mps_stop(grant->program, grant->library_path, grant->directory);
+		nvb_mps_stop(grant->program, grant->library_path, grant->directory, &grant->daemon);
 	nvb_lease_release(lease);
 	/* Still used by somebody, it is for the next sweep. */
 	if (grant && grant->mig &&
@@ -209,7 +212,7 @@ static void undo(struct sweep *sweep, int grants, const char *token)
 		nvb_grant_record_parse(text, &record, NULL) < 0)
 		nvb_warning(
 			sweep->log, "%s/record is damaged: what was granted by it is ended by force", path);
-	nvb_mps_stop(record.program, record.library_path, path);
+	nvb_mps_stop(record.program, record.library_path, path, &record.daemon);
 	/* One that is used after all (a container whose start outlived who began it) is for the next sweep.
 	 */
 	if ((record.mig_pci || record.making) && sweep_mig(sweep, &record) < 0)

@@ -14,6 +14,7 @@ struct nvb_grant {
 	struct nvb_request *request; /* what to plan with */
 	char *directory;	     /* of the grant, on the host */
 	bool mps;
+	struct nvb_mps_process daemon; /* once it runs */
 	char *program, *library_path; /* of MPS */
 	char **uuids;		      /* of the GPUs that MPS serves */
 	bool mig;		      /* a MIG device that find_or_create gave */
@@ -28,6 +29,7 @@ struct nvb_grant_record {
 	char *container;	      /* its name in the lease */
 	char *mode;		      /* "shared", ... */
 	char *program, *library_path; /* an MPS daemon's; NULL: none */
+	struct nvb_mps_process daemon; /* no number: it was not started yet */
 	char *mig_pci;		      /* of a MIG device that was made; NULL: none */
 	uint32_t mig_gi, mig_ci;
 	bool making;  /* killed in between, it may have made a MIG device that no record names */

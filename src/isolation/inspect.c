@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
+#include "base/proc.h"
 #include "isolation/grant.h"
 
 /* What a container holds, and whether what keeps its limits is there. */
@@ -51,33 +53,21 @@ static int find_grant(const struct nvb_root *dev, const char *container, char to
 static int ask_mps(
 	const struct nvb_root *dev, const char *token, const struct nvb_grant_record *record, nvb_error **err)
 {
-	_cleanup_free_ char *directory = nvb_grant_path(dev, token), *reply = NULL;
-	const struct nvb_mps mps = {
-		.program = record->program, .library_path = record->library_path, .directory = directory};
-	int rc;
+	_cleanup_free_ char *directory = nvb_grant_path(dev, token);
 
-	if (!directory)
-		return nvb_fail_oom(err);
-	if (!nvb_mps_daemon(directory))
-		return nvb_fail(err, NVB_ERR_NOT_FOUND,
-			"the MPS daemon that keeps its limits has died: programs that it starts now run "
-			"without them");
-	rc = nvb_mps_control(&mps, "get_server_list\n", &reply, err);
-	return rc < 0 ? nvb_wrap(err, rc, "the MPS daemon that keeps its limits does not answer") : 0;
+	return directory ? nvb_mps_answers(directory, &record->daemon, err) : nvb_fail_oom(err);
 }
 
 int nvb_isolation_watch(const struct nvb_root *dev, const char *container)
 {
 	_cleanup_grant_record_ struct nvb_grant_record record = {0};
-	_cleanup_free_ char *directory = NULL;
+	_cleanup_close_ int pidfd = -1;
 	char token[NVB_LEASE_TOKEN];
-	pid_t daemon;
 
-	if (find_grant(dev, container, token, &record) < 0 || !*token || !record.program)
+	if (find_grant(dev, container, token, &record) < 0 || !*token || !record.daemon.pid)
 		return -1;
-	directory = nvb_grant_path(dev, token);
-	daemon = directory ? nvb_mps_daemon(directory) : 0;
-	return daemon ? (int)syscall(SYS_pidfd_open, daemon, 0) : -1;
+	pidfd = (int)syscall(SYS_pidfd_open, record.daemon.pid, 0);
+	return nvb_proc_is_alive(record.daemon.pid, record.daemon.started) ? NVB_TAKE_FD(pidfd) : -1;
 }
 
 int nvb_isolation_health(const struct nvb_root *dev, const char *container, nvb_error **err)

@@ -32,6 +32,8 @@ char *nvb_grant_record_format(const struct nvb_grant_record *record)
 	add_line(&sb, "mode", record->mode);
 	add_line(&sb, "mps", record->program);
 	add_line(&sb, "libraries", record->library_path);
+	if (record->daemon.pid)
+		nvb_sb_addf(&sb, "daemon %d %" PRIu64 "\n", record->daemon.pid, record->daemon.started);
 	if (record->mig_pci)
 		nvb_sb_addf(&sb, "mig %s %u %u\n", record->mig_pci, record->mig_gi, record->mig_ci);
 	if (record->making)
@@ -57,6 +59,21 @@ static int parse_mig(struct nvb_grant_record *record, char *value, nvb_error **e
 	return record->mig_pci ? 0 : nvb_fail_oom(err);
 }
 
+static int parse_daemon(struct nvb_grant_record *record, char *value, nvb_error **err)
+{
+	char *started = strchr(value, ' ');
+	uint32_t pid;
+
+	if (!started || record->daemon.pid)
+		return corrupt(err, "daemon");
+	*started++ = '\0';
+	if (!nvb_parse_u32(value, &pid) || pid < 2 || pid > INT32_MAX ||
+		!nvb_parse_u64(started, &record->daemon.started))
+		return corrupt(err, "daemon");
+	record->daemon.pid = (pid_t)pid;
+	return 0;
+}
+
 static int parse_line(struct nvb_grant_record *record, char *line, nvb_error **err)
 {
 	const struct {
@@ -71,6 +88,8 @@ static int parse_line(struct nvb_grant_record *record, char *line, nvb_error **e
 	*value++ = '\0';
 	if (nvb_streq(line, "mig"))
 		return parse_mig(record, value, err);
+	if (nvb_streq(line, "daemon"))
+		return parse_daemon(record, value, err);
 	if (nvb_streq(line, "making"))
 		record->making = true;
 	for (size_t i = 0; i < NVB_ELEMENTS(strings); i++) {

@@ -27,27 +27,33 @@ static uint64_t mebibytes(uint64_t bytes)
 	return bytes >> 20;
 }
 
+/* What a container can write to has a bound of its own: /run is the host's. A daemon's pipes are a handful of
+ * sockets and files of a line. */
+static const struct {
+	const char *name, *mode;
+	uint64_t size; /* bytes; 0: as asked */
+	unsigned inodes;
+} parts[] = {{"pipe", "0755", UINT64_C(1) << 20, 256}, {"log", "0755", UINT64_C(4) << 20, 64},
+	{"shm", "1777", 0, 0}};
+
 static int make_directories(const struct nvb_mps *mps, nvb_error **err)
 {
-	static const struct {
-		const char *name;
-		mode_t mode;
-	} parts[] = {{"pipe", 0755}, {"log", 0755}, {"shm", 01777}};
+	const uint64_t shm = mps->shm_size ? mps->shm_size : UINT64_C(64) << 20;
 	_cleanup_close_ int directory = open(mps->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_free_ char *shm = NULL, *options = NULL;
 
 	if (directory < 0)
 		return nvb_fail_errno(err, errno, "%s", mps->directory);
-	for (size_t i = 0; i < NVB_ELEMENTS(parts); i++)
+	for (size_t i = 0; i < NVB_ELEMENTS(parts); i++) {
+		_cleanup_free_ char *path = NULL, *options = NULL;
+
+		if (asprintf(&path, "%s/%s", mps->directory, parts[i].name) < 0 ||
+			asprintf(&options, "mode=%s,size=%" PRIu64 ",nr_inodes=%u", parts[i].mode,
+				parts[i].size ? parts[i].size : shm, parts[i].inodes) < 0)
+			return nvb_fail_oom(err);
 		if ((mkdirat(directory, parts[i].name, 0700) < 0 && errno != EEXIST) ||
-			fchmodat(directory, parts[i].name, parts[i].mode, 0) < 0)
-			return nvb_fail_errno(err, errno, "%s/%s", mps->directory, parts[i].name);
-	if (asprintf(&shm, "%s/shm", mps->directory) < 0 ||
-		asprintf(&options, "mode=1777,size=%" PRIu64,
-			mps->shm_size ? mps->shm_size : UINT64_C(64) << 20) < 0)
-		return nvb_fail_oom(err);
-	if (mount("shm", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
-		return nvb_fail_errno(err, errno, "%s", shm);
+			mount(parts[i].name, path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
+			return nvb_fail_errno(err, errno, "%s", path);
+	}
 	return 0;
 }
 
@@ -123,31 +129,6 @@ int nvb_mps_check(const struct nvb_mps *mps, nvb_error **err)
 	return rc < 0 ? rc : compare_limits(mps, reply, err);
 }
 
-int nvb_mps_start(const struct nvb_mps *mps, pid_t *daemon, nvb_error **err)
-{
-	_cleanup_free_ char *commands = limit_commands(mps, true), *reply = NULL;
-	int rc;
-
-	if (!commands)
-		return nvb_fail_oom(err);
-	if (mps->memory_limit && !mebibytes(mps->memory_limit))
-		return nvb_fail(err, NVB_ERR_INVALID,
-			"MPS limits memory in whole MiB: %" PRIu64 " bytes are none", mps->memory_limit);
-	rc = make_directories(mps, err);
-	if (rc == 0)
-		rc = nvb_mps_run_daemon(mps, err);
-	if (rc == 0)
-		rc = nvb_mps_control(mps, commands, &reply, err);
-	if (rc == 0)
-		rc = nvb_mps_check(mps, err);
-	if (rc < 0) {
-		nvb_mps_stop(mps->program, mps->library_path, mps->directory);
-		return rc;
-	}
-	*daemon = nvb_mps_daemon(mps->directory);
-	return 0;
-}
-
 /* Whether a process is a control daemon of that directory: a number alone may be another's by now. */
 static bool is_daemon(pid_t pid, const char *directory)
 {
@@ -169,7 +150,8 @@ static bool is_daemon(pid_t pid, const char *directory)
 	return false;
 }
 
-pid_t nvb_mps_daemon(const char *directory)
+/* The daemon of a directory by the file it wrote, if that process is one and uses this directory; else 0. */
+static pid_t find_daemon(const char *directory)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	uint32_t pid;
@@ -224,21 +206,68 @@ static bool is_own_socket(const char *directory)
 	       (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)) && st.st_uid == geteuid();
 }
 
-void nvb_mps_stop(const char *program, const char *library_path, const char *directory)
+static void ask_to_quit(const char *program, const char *library_path, const char *directory,
+	const struct nvb_mps_process *daemon)
 {
 	static const struct timespec pause = {.tv_nsec = END_PAUSE_NS};
-	const struct nvb_mps mps = {.program = program, .library_path = library_path, .directory = directory};
-	_cleanup_free_ char *reply = NULL, *shm = NULL;
-	pid_t daemon = nvb_mps_daemon(directory);
-	uint64_t started = daemon ? nvb_proc_start_time(daemon) : 0;
+	_cleanup_free_ char *seen = NULL, *reply = NULL;
+	struct nvb_mps mps = {.program = program, .library_path = library_path};
 
-	if (started && program && is_own_socket(directory) &&
-		nvb_mps_control(&mps, "quit\n", &reply, NULL) == 0)
-		for (int i = 0; i < END_TRIES && nvb_proc_is_alive(daemon, started); i++)
-			nanosleep(&pause, NULL);
+	if (asprintf(&seen, "/proc/%d/root%s", daemon->pid, directory) < 0) {
+		seen = NULL;
+		return;
+	}
+	mps.directory = seen;
+	if (!is_daemon(daemon->pid, directory) || !nvb_proc_is_alive(daemon->pid, daemon->started) ||
+		!is_own_socket(seen) || nvb_mps_control(&mps, "quit\n", &reply, NULL) < 0)
+		return;
+	for (int i = 0; i < END_TRIES && nvb_proc_is_alive(daemon->pid, daemon->started); i++)
+		nanosleep(&pause, NULL);
+}
+
+void nvb_mps_stop(const char *program, const char *library_path, const char *directory,
+	const struct nvb_mps_process *daemon)
+{
+	if (program && daemon->pid)
+		ask_to_quit(program, library_path, directory, daemon);
 	kill_servers(directory);
-	if (asprintf(&shm, "%s/shm", directory) >= 0)
-		umount2(shm, MNT_DETACH);
+	for (size_t i = 0; i < NVB_ELEMENTS(parts); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", directory, parts[i].name) >= 0)
+			umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	}
+}
+
+int nvb_mps_start(const struct nvb_mps *mps, struct nvb_mps_process *daemon, nvb_error **err)
+{
+	_cleanup_free_ char *commands = limit_commands(mps, true), *reply = NULL;
+	struct nvb_mps_process found;
+	int rc;
+
+	if (!commands)
+		return nvb_fail_oom(err);
+	if (mps->memory_limit && !mebibytes(mps->memory_limit))
+		return nvb_fail(err, NVB_ERR_INVALID,
+			"MPS limits memory in whole MiB: %" PRIu64 " bytes are none", mps->memory_limit);
+	rc = make_directories(mps, err);
+	if (rc == 0)
+		rc = nvb_mps_run_daemon(mps, err);
+	if (rc == 0)
+		rc = nvb_mps_control(mps, commands, &reply, err);
+	if (rc == 0)
+		rc = nvb_mps_check(mps, err);
+	found.pid = find_daemon(mps->directory);
+	found.started = found.pid ? nvb_proc_start_time(found.pid) : 0;
+	if (rc == 0 && !found.started)
+		rc = nvb_fail(
+			err, NVB_ERR_UNSUPPORTED, "%s: it does not say which process it is", mps->program);
+	if (rc < 0) {
+		nvb_mps_stop(mps->program, mps->library_path, mps->directory, &found);
+		return rc;
+	}
+	*daemon = found;
+	return 0;
 }
 
 static const char *value_of(const char *variable, const char *name)

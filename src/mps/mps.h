@@ -19,8 +19,9 @@
  * A container gets a daemon of its own: its limits are nobody else's, nor are the faults of its clients,
  *which end all clients of a server, and one server has one user id at a time. Below `directory`:
  *
- *	pipe	CUDA_MPS_PIPE_DIRECTORY, which the container sees at NVB_MPS_PIPES
- *	log	CUDA_MPS_LOG_DIRECTORY
+ *	pipe	CUDA_MPS_PIPE_DIRECTORY, which the container sees at NVB_MPS_PIPES: a tmpfs of its own, small,
+ *		since the container can write there
+ *	log	CUDA_MPS_LOG_DIRECTORY: another one, since each client makes it longer
  *	shm	a tmpfs: /dev/shm of daemon and container, through which server and clients exchange
  *
  * A client that finds no daemon runs without limits and says nothing. So the daemon is asked through the very
@@ -37,9 +38,22 @@ struct nvb_mps {
 	uint64_t shm_size;	  /* bytes; 0: 64 MiB, as docker */
 };
 
-/* Starts the daemon, sets the limits and asks for them. *daemon is its process. Nothing stays when it fails,
- * but the directories. NVB_ERR_UNSUPPORTED with the daemon's words when it does not start. */
-int nvb_mps_start(const struct nvb_mps *mps, pid_t *daemon, nvb_error **err);
+struct nvb_mps_process {
+	pid_t pid; /* 0: none */
+	uint64_t started;
+};
+
+/* Starts the daemon, sets the limits and asks for them. *daemon is its process, as it said before a container
+ * could write where it said so. Nothing stays when it fails, but the directories. NVB_ERR_UNSUPPORTED with the
+ * daemon's words when it does not start. */
+int nvb_mps_start(const struct nvb_mps *mps, struct nvb_mps_process *daemon, nvb_error **err);
+
+/*
+ * Whether that daemon lives and is the one who listens where the container's programs look for it. The kernel is
+ * asked for both: what anybody says in the pipe directory, where the container can put a socket of its own, is not
+ * believed. NVB_ERR_NOT_FOUND with what is wrong.
+ */
+int nvb_mps_answers(const char *directory, const struct nvb_mps_process *daemon, nvb_error **err);
 
 /* Asks the daemon through the pipe directory whether it answers and keeps these limits. NVB_ERR_NOT_FOUND
  * when nobody answers there; NVB_ERR_CONFLICT when the limits are others. */
@@ -47,12 +61,11 @@ int nvb_mps_check(const struct nvb_mps *mps, nvb_error **err);
 
 /*
  * Ends the daemon of a directory, and its server with it, by asking and then by force; one that has gone is
- * fine. `program` NULL: by force alone. Removes the shm mount.
+ * fine. `program` NULL: by force alone. Removes the mounts. The mounts are those of the mount namespace in which the
+ * daemon was started, so elsewhere its pipes are reached through the daemon's own root.
  */
-void nvb_mps_stop(const char *program, const char *library_path, const char *directory);
-
-/* The daemon of a directory by the file it wrote, if that process is one and uses this directory; else 0. */
-pid_t nvb_mps_daemon(const char *directory);
+void nvb_mps_stop(const char *program, const char *library_path, const char *directory,
+	const struct nvb_mps_process *daemon);
 
 /*
  * Whether a container's environment ("NAME=VALUE", NULL-terminated) leaves its programs under the plan's MPS

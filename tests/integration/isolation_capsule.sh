@@ -59,7 +59,7 @@ body() {
 	is 'and keeps them inside' '3 GiB' "$(bolt capsule exec limited /toy fill 0)"
 
 	# A daemon that dies is noticed.
-	kill -KILL "$(cat "$grants/$(granted)/pipe/nvidia-cuda-mps-control.pid")"
+	kill -KILL "$(sed -n 's/^daemon \([0-9]*\) .*/\1/p' "$grants/$(granted)/record")"
 	until_is 1 eval 'bolt capsule logs limited 2>&1 | grep -c "MPS daemon that keeps the limits of its GPUs has died"' ||
 		fail 'the log says that it died' "$(bolt capsule logs limited 2>&1)"
 	is 'inspect says that it does not answer' false "$(about limited .mps.answers)"
@@ -71,6 +71,19 @@ body() {
 	until_is '' granted || fail 'it goes with the capsule' "$(granted)"
 	is 'who does not run holds nothing' null "$(bolt capsule inspect limited | jq -c '.[0].isolation')"
 	bolt capsule rm limited >/dev/null
+
+	# Another daemon in the place of it, which the capsule may put there, is not taken for it.
+	cp "$T/host/usr/bin/nvidia-cuda-mps-control" "$T/base/mps"
+	create forged --gpu 2 --gpu-memory-limit 4GiB
+	is 'the daemon answers again' true "$(about forged .mps.answers)"
+	bolt capsule exec forged sh -c 'mkdir /fake; CUDA_MPS_PIPE_DIRECTORY=/fake CUDA_MPS_LOG_DIRECTORY=/fake /mps -d' >/dev/null
+	bolt capsule exec forged sh -c 'cd /tmp/nvidia-mps && rm control && ln -s /fake/control control'
+	is 'a link to another one is not it' false "$(about forged .mps.answers)"
+	bolt capsule exec forged sh -c 'cd /tmp/nvidia-mps && rm control nvidia-cuda-mps-control.pid && CUDA_MPS_PIPE_DIRECTORY=/tmp/nvidia-mps CUDA_MPS_LOG_DIRECTORY=/fake /mps -d' >/dev/null 2>&1 || true
+	is 'nor another one in its place' false "$(about forged .mps.answers)"
+	like 'and that is told' 'not who listens where its programs look' "$(about forged .mps.problem)"
+	bolt capsule rm -f forged >/dev/null
+	until_is '' granted || fail 'it goes all the same' "$(granted)"
 
 	# MIG.
 	create part --gpu 1 --isolation virtual --gpu-memory-limit 10GB

@@ -65,6 +65,13 @@ is 'the container cannot raise it' 'Insufficient permissions, 3 GiB' \
 	"$(run --gpu 2 --gpu-memory-limit 4GiB "$T/base" sh -c \
 		'echo "set_default_device_pinned_mem_limit 0 64G" | /mps; /toy fill 0' | xargs | sed 's/permissions /permissions, /')"
 
+# Nor fills it the host's /run.
+like 'its way to the daemon has a bound' '^(7|8|9)[0-9]* KiB|^1000 KiB|^10[0-2][0-9] KiB' \
+	"$(run --gpu 2 --gpu-memory-limit 4GiB "$T/base" sh -c \
+		'dd if=/dev/zero of=/tmp/nvidia-mps/big bs=64k count=200 2>/dev/null; du -k /tmp/nvidia-mps/big | cut -f1' | sed 's/$/ KiB/')"
+is 'in files, too' yes "$(run --gpu 2 --gpu-memory-limit 4GiB "$T/base" sh -c \
+	'cd /tmp/nvidia-mps; touch $(seq 1 1000) 2>/dev/null; [ "$(ls | wc -l)" -lt 300 ] && echo yes')"
+
 # Ways out of it are found before.
 refuses 'a wrong pipe directory' 125 'CUDA_MPS_PIPE_DIRECTORY=/nowhere: no MPS daemon is there .*leave the variable out' \
 	run -e CUDA_MPS_PIPE_DIRECTORY=/nowhere --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0

@@ -12,6 +12,7 @@ static void records_come_back(void **state)
 		.mode = (char *)"virtual",
 		.program = (char *)"/usr/bin/nvidia-cuda-mps-control",
 		.mig_pci = (char *)"0000:3b:00.0",
+		.daemon = {.pid = 4711, .started = 12},
 		.mig_gi = 3,
 		.mig_ci = 1,
 		.limits = (char *)"[{\"of\": \"memory\"}]"};
@@ -25,6 +26,8 @@ static void records_come_back(void **state)
 	assert_string_equal(read.program, record.program);
 	assert_string_equal(read.limits, record.limits);
 	assert_string_equal(read.mig_pci, "0000:3b:00.0");
+	assert_int_equal(read.daemon.pid, 4711);
+	assert_int_equal(read.daemon.started, 12);
 	assert_int_equal(read.mig_gi, 3);
 	assert_int_equal(read.mig_ci, 1);
 	assert_null(read.library_path);
@@ -34,7 +37,8 @@ static void records_that_are_none(void **state)
 {
 	static const char *const bad[] = {"", "mode shared\n", "container c\nmps relative\n",
 		"container c\nmig x\n", "container c\nmig 0000:3b:00.0 1 0 7\n", "container c\ncontainer d\n",
-		"word\n"};
+		"word\n", "container c\ndaemon 1 2\n", "container c\ndaemon 12\n",
+		"container c\ndaemon x 2\n", "container c\ndaemon 12 2\ndaemon 12 2\n"};
 
 	(void)state;
 	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
