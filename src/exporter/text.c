@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exporter/text.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+const char *nvb_dialect_content_type(enum nvb_dialect dialect)
+{
+	return dialect == NVB_DIALECT_OPENMETRICS
+		       ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+		       : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+void nvb_exposition_family(struct nvb_exposition *e, const struct nvb_family *family)
+{
+	e->family = family;
+	e->headed = false;
+}
+
+static const struct {
+	const char *type, *suffix;
+} kinds[] = {
+	[NVB_FAMILY_GAUGE] = {"gauge", ""},
+	[NVB_FAMILY_COUNTER] = {"counter", "_total"},
+	[NVB_FAMILY_INFO] = {"info", "_info"},
+	[NVB_FAMILY_BARE_COUNTER] = {"counter", ""},
+};
+
+/* Help texts are ours and have nothing in them that would be escaped. */
+static void header(struct nvb_exposition *e)
+{
+	const struct nvb_family *f = e->family;
+	/* The older format knows no info, and names a family as its samples are named. */
+	bool older = e->dialect == NVB_DIALECT_PROMETHEUS;
+	const char *type = kinds[f->type].type, *suffix = older ? kinds[f->type].suffix : "";
+
+	if (older && f->type == NVB_FAMILY_INFO)
+		type = "gauge";
+	nvb_sb_addf(&e->out, "# HELP %s%s %c%s.\n# TYPE %s%s %s\n", f->name, suffix,
+		toupper((unsigned char)*f->help), f->help + 1, f->name, suffix, type);
+	if (e->dialect == NVB_DIALECT_OPENMETRICS && f->unit)
+		nvb_sb_addf(&e->out, "# UNIT %s %s\n", f->name, f->unit);
+	e->headed = true;
+}
+
+/* Most values are whole: bytes, hertz, states. */
+static void add_whole(struct nvb_strbuf *out, uint64_t value)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do {
+		*--p = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	nvb_sb_addn(out, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+static void add_number(struct nvb_strbuf *out, double value)
+{
+	const double exact = 9007199254740992.0; /* 2^53: below it a double holds every whole number */
+	char text[32];
+	int n;
+
+	if (value >= 0 && value < exact && value == floor(value)) {
+		add_whole(out, (uint64_t)value);
+		return;
+	}
+	/* 15 digits give back what was a decimal fraction: 0.37, not 0.37000000000000000. */
+	n = snprintf(text, sizeof(text), "%.15g", value);
+	nvb_sb_addn(out, text, (size_t)n);
+}
+
+void nvb_exposition_sample(struct nvb_exposition *e, const struct nvb_strbuf *labels, double value)
+{
+	if (!isfinite(value))
+		return;
+	if (!e->headed)
+		header(e);
+	nvb_sb_add(&e->out, e->family->name);
+	nvb_sb_add(&e->out, kinds[e->family->type].suffix);
+	if (labels && labels->len) {
+		nvb_sb_addc(&e->out, '{');
+		nvb_sb_addn(&e->out, labels->s, labels->len);
+		nvb_sb_addc(&e->out, '}');
+	}
+	nvb_sb_addc(&e->out, ' ');
+	add_number(&e->out, value);
+	nvb_sb_addc(&e->out, '\n');
+}
+
+void nvb_exposition_end(struct nvb_exposition *e)
+{
+	if (e->dialect == NVB_DIALECT_OPENMETRICS)
+		nvb_sb_add(&e->out, "# EOF\n");
+}
+
+/* Length of the well-formed UTF-8 sequence at s, 0 for none. */
+static size_t sequence(const char *s)
+{
+	size_t left = strnlen(s, 4);
+
+	for (size_t n = 1; n <= left; n++)
+		if (nvb_utf8_valid(s, n))
+			return n;
+	return 0;
+}
+
+static void add_escaped(struct nvb_strbuf *out, const char *s)
+{
+	while (*s) {
+		size_t n = sequence(s);
+
+		if (!n) {
+			nvb_sb_add(out, "\xef\xbf\xbd");
+		} else if (*s == '\n') {
+			nvb_sb_add(out, "\\n");
+		} else {
+			if (*s == '\\' || *s == '"')
+				nvb_sb_addc(out, '\\');
+			nvb_sb_addn(out, s, n);
+		}
+		s += n ? n : 1;
+	}
+}
+
+void nvb_labels_add(struct nvb_strbuf *labels, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	if (labels->len)
+		nvb_sb_addc(labels, ',');
+	nvb_sb_add(labels, name);
+	nvb_sb_add(labels, "=\"");
+	add_escaped(labels, value);
+	nvb_sb_addc(labels, '"');
+}
+
+void nvb_labels_addu(struct nvb_strbuf *labels, const char *name, unsigned value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	nvb_labels_add(labels, name, text);
+}
