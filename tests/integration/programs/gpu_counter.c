@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program with something to lose on the GPU: a counter and a large buffer in device memory. Counts until it
- * is told to end, looks at every count whether the buffer is what it was, and writes "COUNT UUID" over FILE.
+ * is told to end, looks at every count whether some of the buffer is what it must be, and writes
+ * "COUNT UUID ROUNDS LOOKS" over FILE.
  *
  *	gpu-counter FILE DEVICE MIB [managed | busy MS | keep PATH]
  *
  * managed: the buffer is managed memory. busy: after the first count the GPU works for so long. keep: PATH
- * stays open. Exits with 1 and a line on standard error when something is lost.
+ * stays open. SIGUSR1 changes 5% of the buffer in whole blocks of 64 KiB (ROUNDS counts), SIGUSR2 has all of
+ * it looked at (LOOKS counts). Exits with 1 and a line on standard error when something is lost.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +22,14 @@
 
 #include "sim/cuda/api.h"
 
-#define FUNCTIONS(X)                                                                   \
-	X(cuInit)                                                                      \
-	X(cuCtxCreate_v2)                                                              \
-	X(cuCtxGetDevice)                                                              \
-	X(cuDeviceGetUuid)                                                             \
-	X(cuMemAlloc_v2)                                                               \
-	X(cuMemAllocManaged) X(cuMemcpyHtoD_v2) X(cuMemcpyDtoH_v2) X(cuModuleLoadData) \
-		X(cuModuleGetFunction) X(cuLaunchKernel)
+#define FUNCTIONS(X)         \
+	X(cuInit)            \
+	X(cuCtxCreate_v2)    \
+	X(cuCtxGetDevice)    \
+	X(cuDeviceGetUuid)   \
+	X(cuMemAlloc_v2)     \
+	X(cuMemAllocManaged) \
+	X(cuMemcpyHtoD_v2) X(cuMemcpyDtoH_v2) X(cuModuleLoadData) X(cuModuleGetFunction) X(cuLaunchKernel)
 
 static struct {
 #define X(name) __typeof__(&name) name;
@@ -58,31 +62,53 @@ static void load(void)
 #undef X
 }
 
-enum { WORDS = 1024 };
+enum { WORDS = 1024, PAGES = 16, ONE_IN = 20 };
 
-static void expected(uint32_t *words, size_t block)
+/* In device memory, as the buffer. */
+struct progress {
+	uint64_t count, rounds;
+};
+
+static volatile sig_atomic_t to_change, to_look;
+
+static void on_signal(int number)
 {
-	for (uint32_t i = 0; i < WORDS; i++)
-		words[i] = (uint32_t)block * 2654435761u + i;
+	if (number == SIGUSR1)
+		to_change = to_change + 1;
+	else
+		to_look = to_look + 1;
 }
 
-/* Every other block of the buffer is written, the others stay zero. */
-static void write_buffer(CUdeviceptr buffer, size_t blocks)
+/* How often a block was changed: round R changes each block B with B % 20 == R % 20. */
+static uint32_t changes(size_t block, uint64_t rounds)
 {
-	uint32_t words[WORDS];
+	uint64_t first = block % ONE_IN ? block % ONE_IN : ONE_IN;
 
-	for (size_t b = 0; b < blocks; b += 2) {
-		expected(words, b);
-		MUST(cuMemcpyHtoD_v2, buffer + b * sizeof(words), words, sizeof(words));
-	}
+	return rounds < first ? 0 : (uint32_t)((rounds - first) / ONE_IN + 1);
 }
 
-static void check_block(CUdeviceptr buffer, size_t block)
+/* A block of 64 KiB: every other page of it is zero. */
+static void expected(uint32_t words[PAGES][WORDS], size_t block, uint64_t rounds)
 {
-	uint32_t words[WORDS], wanted[WORDS] = {0};
+	for (size_t page = 0; page < PAGES; page += 2)
+		for (uint32_t i = 0; i < WORDS; i++)
+			words[page][i] = (uint32_t)(block * PAGES + page) * 2654435761u + i +
+					 changes(block, rounds) * 40503u;
+}
 
-	if (block % 2 == 0)
-		expected(wanted, block);
+static void write_block(CUdeviceptr buffer, size_t block, uint64_t rounds)
+{
+	static uint32_t words[PAGES][WORDS];
+
+	expected(words, block, rounds);
+	MUST(cuMemcpyHtoD_v2, buffer + block * sizeof(words), words, sizeof(words));
+}
+
+static void check_block(CUdeviceptr buffer, size_t block, uint64_t rounds)
+{
+	static uint32_t words[PAGES][WORDS], wanted[PAGES][WORDS];
+
+	expected(wanted, block, rounds);
 	MUST(cuMemcpyDtoH_v2, words, buffer + block * sizeof(words), sizeof(words));
 	if (memcmp(words, wanted, sizeof(words)) != 0) {
 		fprintf(stderr, "block %zu is not what it was\n", block);
@@ -90,7 +116,7 @@ static void check_block(CUdeviceptr buffer, size_t block)
 	}
 }
 
-static void tell(const char *path, uint64_t count)
+static void tell(const char *path, const struct progress *progress, unsigned looks)
 {
 	char text[128], name[33] = "";
 	CUdevice device;
@@ -101,7 +127,8 @@ static void tell(const char *path, uint64_t count)
 	MUST(cuDeviceGetUuid, &uuid, device);
 	for (int i = 0; i < 16; i++)
 		snprintf(name + 2 * i, 3, "%02x", uuid.bytes[i]);
-	n = snprintf(text, sizeof(text), "%012llu %s\n", (unsigned long long)count, name);
+	n = snprintf(text, sizeof(text), "%012llu %s %06llu %06u\n", (unsigned long long)progress->count,
+		name, (unsigned long long)progress->rounds, looks);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0 || pwrite(fd, text, (size_t)n, 0) != n)
 		exit(2);
@@ -119,38 +146,65 @@ static void work(uint32_t ms)
 	MUST(cuLaunchKernel, kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL);
 }
 
+/* What was asked for by signals. */
+static void serve(CUdeviceptr buffer, size_t blocks, struct progress *progress, unsigned *looks)
+{
+	for (; to_change; to_change = to_change - 1) {
+		progress->rounds++;
+		for (size_t b = progress->rounds % ONE_IN; b < blocks; b += ONE_IN)
+			write_block(buffer, b, progress->rounds);
+	}
+	for (; to_look; to_look = to_look - 1) {
+		for (size_t b = 0; b < blocks; b++)
+			check_block(buffer, b, progress->rounds);
+		++*looks;
+	}
+}
+
+static CUdeviceptr make_buffer(size_t bytes, bool managed)
+{
+	CUdeviceptr buffer;
+
+	if (managed)
+		MUST(cuMemAllocManaged, &buffer, bytes, 1);
+	else
+		MUST(cuMemAlloc_v2, &buffer, bytes);
+	for (size_t b = 0; b < bytes / (PAGES * WORDS * sizeof(uint32_t)); b++)
+		write_block(buffer, b, 0);
+	return buffer;
+}
+
 int main(int argc, char **argv)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
 	const char *mode = argc > 4 ? argv[4] : "";
+	struct progress progress = {0};
 	CUdeviceptr counter, buffer;
 	size_t bytes, blocks;
 	CUcontext context;
-	uint64_t count = 0;
+	unsigned looks = 0;
 
 	if (argc < 4)
 		return 2;
 	load();
 	bytes = strtoull(argv[3], NULL, 10) << 20;
-	blocks = bytes / (WORDS * sizeof(uint32_t));
+	blocks = bytes / (PAGES * WORDS * sizeof(uint32_t));
+	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 	MUST(cuInit, 0);
 	MUST(cuCtxCreate_v2, &context, 0, atoi(argv[2]));
-	MUST(cuMemAlloc_v2, &counter, sizeof(count));
-	if (strcmp(mode, "managed") == 0)
-		MUST(cuMemAllocManaged, &buffer, bytes, 1);
-	else
-		MUST(cuMemAlloc_v2, &buffer, bytes);
+	MUST(cuMemAlloc_v2, &counter, sizeof(progress));
+	buffer = make_buffer(bytes, strcmp(mode, "managed") == 0);
 	if (strcmp(mode, "keep") == 0 && open(argv[5], O_PATH) < 0)
 		return 2;
-	write_buffer(buffer, blocks);
-	MUST(cuMemcpyHtoD_v2, counter, &count, sizeof(count));
+	MUST(cuMemcpyHtoD_v2, counter, &progress, sizeof(progress));
 	for (;;) {
-		MUST(cuMemcpyDtoH_v2, &count, counter, sizeof(count));
-		count++;
-		MUST(cuMemcpyHtoD_v2, counter, &count, sizeof(count));
-		for (size_t i = 0; i < 8; i++)
-			check_block(buffer, (count * 8 + i) % blocks);
-		tell(argv[1], count);
+		MUST(cuMemcpyDtoH_v2, &progress, counter, sizeof(progress));
+		progress.count++;
+		serve(buffer, blocks, &progress, &looks);
+		MUST(cuMemcpyHtoD_v2, counter, &progress, sizeof(progress));
+		check_block(buffer, progress.count % blocks, progress.rounds);
+		tell(argv[1], &progress, looks);
 		if (strcmp(mode, "busy") == 0)
 			work((uint32_t)atoi(argv[5]));
 		nanosleep(&pause, NULL);
