@@ -233,3 +233,41 @@ refuses 'a map that is none' 2 'OLD=NEW' state restore --gpu-map GPU-1 1
 refuses 'a map of words' 1 'no UUID' state restore --gpu-map a=b $$
 refuses 'a cgroup that is not there' 1 'nvb-no-such' state status --cgroup /sys/fs/cgroup/nvb-no-such
 refuses 'a time that is none' 2 'timeout' state lock --timeout 5 $$
+refuses 'a format that is none' 2 'format' state status --format xml $$
+refuses 'a step that is none' 2 "freeze" state freeze $$
+refuses 'one of several that is not there' 1 'no such process' state lock 2147483647 2147483646
+
+# --- the helper that has libcuda -------------------------------------------------------------------------------------
+helper=$NVB_BUILD/tools/nvbind-cuda
+[ ! -x "$helper" ] || {
+	refuses 'nvbind-cuda alone says how it is run' 2 'usage' "$helper"
+	refuses 'nvbind-cuda with a relative path' 2 'usage' "$helper" libcuda.so.1
+	check 'nvbind-cuda ends with its input' timeout 10 "$helper" "$(libraries)/libcuda.so.1" </dev/null
+	is 'to what is no request it says nothing' '' "$(head -c 4000 /dev/urandom | timeout 10 "$helper" "$(libraries)/libcuda.so.1")"
+	# START, then QUERY of a process with CUDA and LOCK of one without: what bolt, which is static, sends it.
+	start asked 1 8
+	is 'it answers as the library would' "0 0 running 1" "$(python3 - "$helper" "$(libraries)/libcuda.so.1" "$pid" <<'PY'
+import struct, subprocess, sys
+helper = subprocess.Popen(sys.argv[1:3], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def ask(call, pid):
+    helper.stdin.write(struct.pack('<IIiIII', 0x5453474e, call, pid, 0, 0, 0) + bytes(64 * 32))
+    helper.stdin.flush()
+    magic, call, pid, result, state, thread = struct.unpack('<IIiiIi', helper.stdout.read(280)[:24])
+    return result, state, thread
+started, (result, state, thread), lock = ask(6, 0), ask(5, int(sys.argv[3])), ask(1, 2147483647)
+print(started[0], result, 'running' if state == 0 and thread > 0 else 'not running', lock[0])
+helper.stdin.close()
+helper.wait()
+PY
+)"
+	kill -9 "$pid"
+}
+
+# --- which checks have fired -----------------------------------------------------------------------------------------
+like 'findings have ids' '"check": "process", "pid": 2147483647, "fatal": true' "$(state check --format json 2147483647 || true)"
+start one 1 8
+first=$pid
+start two 1 8
+like 'two with CUDA may share memory' 'ipc .*maybe' "$(state check "$first" "$pid")"
+unlike 'one has nobody to share it with' ipc "$(state check "$pid")"
+kill -9 "$first" "$pid"

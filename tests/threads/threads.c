@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nvbind/bolt.h"
+#include "nvbind/gpu_state.h"
 #include "nvbind/oci.h"
 
 enum { THREADS = 8, ROUNDS = 6 };
@@ -24,6 +26,7 @@ enum { THREADS = 8, ROUNDS = 6 };
 	} while (0)
 
 static nvb_manager *manager;
+static nvb_inventory *inventory;
 static pthread_barrier_t together;
 
 static void hear(void *data, enum nvb_log_level level, const char *message)
@@ -139,6 +142,26 @@ static void make_spec(void)
 	nvb_cdi_spec_free(spec);
 }
 
+/* A handle for each thread, one inventory for all. */
+static void look_at_state(void)
+{
+	struct nvb_gpu_process process = {.size = sizeof(process)};
+	struct nvb_gpu_state_finding *findings = NULL;
+	nvb_gpu_state *state = NULL;
+	nvb_error *error = NULL;
+	int pid = getpid();
+	size_t count = 0;
+
+	must(nvb_gpu_state_open(inventory, NULL, &state, &error), &error);
+	must(nvb_gpu_state_query(state, pid, &process, &error), &error);
+	CHECK(process.state == NVB_GPU_PROCESS_NONE);
+	must(nvb_gpu_state_capture(state, &pid, 1, &count, &error), &error);
+	CHECK(count == 0);
+	nvb_gpu_state_close(state);
+	must(nvb_gpu_state_preflight(inventory, &pid, 1, &findings, &count, &error), &error);
+	nvb_gpu_state_findings_free(findings, count);
+}
+
 static void *work(void *number)
 {
 	unsigned n = (unsigned)(size_t)number;
@@ -149,6 +172,8 @@ static void *work(void *number)
 		set_up(n + i);
 		if ((n + i) % 3 == 0)
 			make_spec();
+		if ((n + i) % 3 == 1)
+			look_at_state();
 	}
 	return NULL;
 }
@@ -166,12 +191,14 @@ int main(int argc, char **argv)
 	pthread_t thread[THREADS];
 
 	CHECK(argc == 3 && nvb_manager_new(&config, &manager, NULL) == 0);
+	CHECK(nvb_inventory_load(&host, &inventory, NULL) == 0);
 	CHECK(pthread_barrier_init(&together, NULL, THREADS) == 0);
 	for (size_t i = 0; i < THREADS; i++)
 		CHECK(pthread_create(&thread[i], NULL, work, (void *)i) == 0);
 	for (size_t i = 0; i < THREADS; i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 	CHECK(heard);
+	nvb_inventory_free(inventory);
 	nvb_manager_free(manager);
 	return 0;
 }
