@@ -25,7 +25,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "bench/cuda_kernels.h"
+#include "benchmark/cuda_kernels.h"
 #include "nvbind/context.h"
 
 enum { BATCH = 64 }; /* calls between two looks at the clock, which costs as much as one of them */

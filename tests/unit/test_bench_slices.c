@@ -2,7 +2,7 @@
 /* What the benchmark of contexts reads from the times at which two kernels ran. */
 #include "cmocka_all.h"
 
-#include "bench/cuda_kernels.h"
+#include "benchmark/cuda_kernels.h"
 
 enum { ROOM = 16 };
 static double slices[ROOM], gaps[ROOM];

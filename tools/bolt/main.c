@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/complete.h"
 #include "cli/output.h"
+#include "../benchmark/verb.h"
 #include "../doctor/verb.h"
 #include "helper.h"
 #include "verbs.h"
@@ -379,6 +380,7 @@ static const struct nvb_verb verbs[] = {
 	{.name = "surge", .summary = "run capsules, one or those of a Boltfile", .verbs = surge_verbs},
 	{.name = "capsule", .summary = "make, start, stop and look at capsules", .verbs = capsule_verbs},
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
+	BENCHMARK_VERB,
 	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},
 	VERB_DOCTOR,
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},

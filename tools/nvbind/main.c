@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../benchmark/verb.h"
 #include "cdi_verbs.h"
 #include "cli/common.h"
 #include "cli/logging.h"
@@ -112,6 +113,7 @@ static const struct nvb_verb verbs[] = {
 		.options_end_at_first_argument = true,
 		.failure = 125, /* as docker: ours and a program's own must differ */
 	},
+	BENCHMARK_VERB,
 	{NULL},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/cuda_kernels.h"
+#include "benchmark/cuda_kernels.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BENCH_CUDA_KERNELS_H
-#define BENCH_CUDA_KERNELS_H
+#ifndef NVB_BENCHMARK_CUDA_KERNELS_H
+#define NVB_BENCHMARK_CUDA_KERNELS_H
 
 #include <stdbool.h>
 #include <stddef.h>
