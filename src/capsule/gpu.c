@@ -43,7 +43,8 @@ int nvb_gpu_plan_make(struct nvb_gpu_plan *gpu, const struct nvb_run_host *host,
 		.no_cuda_compat = host->no_cuda_compat,
 		.no_params_mask = host->no_params_mask,
 	};
-	const struct nvb_isolation_options isolation = {.inventory = host->inventory, .log = host->log};
+	const struct nvb_isolation_options isolation = {
+		.inventory = host->inventory, .rules = host->isolation, .log = host->log};
 	int rc;
 
 	if (asks_for_nothing(request))

@@ -209,7 +209,8 @@ static int check_mig(const struct nvb_inventory *inventory, const struct nvb_req
 	if (rc == 0 && off.s)
 		nvb_warning(log,
 			"mig_enabled: MIG is switched off on GPU %s, so its limits are kept by other means "
-			"('nvbind mig' switches it on)",
+			"('nvbind mig' switches it on; with [isolation] mig-mode in the configuration a "
+			"capsule may)",
 			off.s);
 	return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "capsule/definition.h"
+#include "isolation/rules.h"
 #include "nvbind/inventory.h"
 #include "plugin/plugin.h"
 
@@ -20,6 +21,7 @@ struct nvb_run_host {
 	const struct nvb_log *log;
 	const char *profiles; /* directory of the installed ones; NULL: none */
 	const char *hook;     /* nvbind-hook, for what OCI runtimes cannot do (see params.h); NULL: none */
+	struct nvb_isolation_rules isolation; /* zeroed: the defaults */
 	struct nvb_plugin_options plugins; /* what adds to plans; zeroed: nothing */
 	bool no_cuda_compat, no_params_mask; /* as in struct nvb_plan_options */
 };

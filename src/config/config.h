@@ -8,6 +8,7 @@
 #include "base/choice.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "isolation/rules.h"
 #include "nvbind/log.h"
 #include "nvbind/plan.h"
 
@@ -66,12 +67,17 @@ struct nvb_config {
 				       standard's */
 	} cdi;
 	struct {
+		bool mig_create; /* virtual isolation may make MIG devices */
+		bool mig_mode;	 /* and switch MIG on for it on a GPU that nobody uses */
+		bool mps;	 /* MPS daemons may be started to keep limits */
+	} isolation;
+	struct {
 		char *directory; /* of the inventory between runs; NULL: /run/nvbind for this host's own
 				    roots, none for others */
 	} cache;
 	struct {
-		char *directory; /* of plugins; NULL: the one that was installed */
-		bool required;	 /* a plugin that fails fails what it was asked for */
+		char *directory;      /* of plugins; NULL: the one that was installed */
+		bool required;	      /* a plugin that fails fails what it was asked for */
 		char **mount_sources; /* directories that plugins may mount from; NULL: the built-in ones */
 	} plugins;
 	char *file; /* the file that was read; NULL when there is none */
@@ -110,6 +116,9 @@ int nvb_config_set_directory(char **where, const char *path, nvb_error **err);
 /* Who may ask for what: [runtime] for nvb_asked_request. Points into the configuration. */
 struct nvb_asked_rules;
 void nvb_config_asked_rules(const struct nvb_config *config, struct nvb_asked_rules *rules);
+
+/* What virtual isolation and limits may do: [isolation]. */
+struct nvb_isolation_rules nvb_config_isolation_rules(const struct nvb_config *config);
 
 /* What the keys are, for documentation and `nvbind config`: calls `each` for every key in the table's order.
  */

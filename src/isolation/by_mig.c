@@ -136,7 +136,10 @@ static int grant_device(struct nvb_decision *decision)
 		snprintf(name, sizeof(name), "%u:%u", gpu->index, gpu->migs[m].index);
 		snprintf(reason, sizeof(reason),
 			"%u of %u compute slices, in the profiles that the card has; %s", device->slices,
-			device->of, device->created ? "made for this" : "it was free");
+			device->of,
+			device->switched  ? "made for this, MIG switched on for it"
+			: device->created ? "made for this"
+					  : "it was free");
 		rc = nvb_grant_select(decision->grant, name, decision->err);
 		if (rc == 0)
 			rc = lease_device(decision, gpu, name);
@@ -169,13 +172,12 @@ static int preview(struct nvb_decision *decision, const struct nvb_mig *mig, con
 {
 	const struct nvb_request *asked = decision->asked;
 	const struct nvb_mig_profile *best = NULL;
-	const struct nvb_mig_gpu *card = NULL;
 	uint32_t of = 0;
 	int rc;
 
 	for (size_t g = 0; g < mig->gpu_count; g++) {
 		const struct nvb_mig_gpu *gpu = &mig->gpus[g];
-		bool wanted = gpu->enabled;
+		bool wanted = gpu->enabled || (!decision->divided && gpu->capable);
 		bool named = false;
 
 		for (size_t i = 0; i < count; i++)
@@ -191,7 +193,6 @@ static int preview(struct nvb_decision *decision, const struct nvb_mig *mig, con
 				(best && p->memory >= best->memory))
 				continue;
 			best = p;
-			card = gpu;
 			of = whole;
 		}
 	}
@@ -199,19 +200,41 @@ static int preview(struct nvb_decision *decision, const struct nvb_mig *mig, con
 		*why = strdup("no MIG profile is large enough");
 		return *why ? 0 : nvb_fail_oom(decision->err);
 	}
-	(void)card;
 	rc = add_limits(decision, NULL, best->name, best->memory, share(best->slices, of),
-		"the MIG device that would be given, or made, when a container starts");
+		decision->divided
+			? "the MIG device that would be given, or made, when a container starts"
+			: "the MIG device that would be made when a container starts, MIG switched on for "
+			  "it where nobody uses the GPU");
 	return rc < 0 ? rc : 1;
 }
 
-static bool is_divided(const struct nvb_mig *mig, const uint32_t *gpus, size_t count)
+/* One of these that MIG divides now, or (`could`) that could be divided. */
+static bool has_card(const struct nvb_mig *mig, const uint32_t *gpus, size_t count, bool could)
 {
 	for (size_t g = 0; g < mig->gpu_count; g++)
 		for (size_t i = 0; i < count; i++)
-			if (mig->gpus[g].enabled && mig->gpus[g].index == gpus[i])
+			if ((could ? mig->gpus[g].capable : mig->gpus[g].enabled) &&
+				mig->gpus[g].index == gpus[i])
 				return true;
 	return false;
+}
+
+static bool may_divide(const struct nvb_decision *decision, const uint32_t *gpus, size_t count)
+{
+	const struct nvb_isolation_rules *rules = &decision->options->rules;
+
+	return rules->mig_mode && !rules->no_mig_create &&
+	       has_card(decision->grant->session, gpus, count, true);
+}
+
+static int undivided(struct nvb_decision *decision, const uint32_t *gpus, size_t count, char **why)
+{
+	*why = strdup(has_card(decision->grant->session, gpus, count, true)
+			      ? "MIG is switched off on the GPUs that were asked for, and the configuration "
+				"does not "
+				"let it be switched on for this ([isolation] mig-mode)"
+			      : "no GPU that was asked for can be divided by MIG");
+	return *why ? 0 : nvb_fail_oom(decision->err);
 }
 
 static int open_mig(struct nvb_decision *decision, struct nvb_mig **mig, char **why)
@@ -238,7 +261,8 @@ static int find_or_create(struct nvb_decision *decision, const uint32_t *gpus, s
 		.memory = asked->memory_limit,
 		.compute_percent = asked->compute_limit,
 		.fit = fit_of(asked->mig_match),
-		.may_create = true,
+		.may_create = !decision->options->rules.no_mig_create,
+		.may_switch = decision->options->rules.mig_mode,
 	};
 	_cleanup_error_ nvb_error *error = NULL;
 	int rc = nvb_mig_find_or_create(grant->session, &wish, &grant->device, &error);
@@ -247,7 +271,11 @@ static int find_or_create(struct nvb_decision *decision, const uint32_t *gpus, s
 		return explain(error, why, decision->err);
 	if (rc < 0) {
 		nvb_error_move(decision->err, NVB_TAKE_PTR(error));
-		return nvb_wrap(decision->err, rc, "isolation virtual");
+		rc = nvb_wrap(decision->err, rc, "isolation virtual");
+		return wish.may_create ? rc
+				       : nvb_hint(decision->err, rc,
+						 "the configuration lets no MIG device be made for it "
+						 "([isolation] mig-create)");
 	}
 	grant->mig = true;
 	return 1;
@@ -285,11 +313,10 @@ static int by_size(struct nvb_decision *decision, const uint32_t *gpus, size_t c
 
 	if (rc <= 0)
 		return rc;
-	decision->divided = is_divided(grant->session, gpus, count);
-	if (!decision->divided)
-		*why = strdup("no GPU that was asked for is divided by MIG");
-	if (!decision->divided)
-		rc = *why ? 0 : nvb_fail_oom(decision->err);
+	decision->divided = has_card(grant->session, gpus, count, false);
+	/* Where that fails nothing has changed, and other means are tried. */
+	if (!decision->divided && !may_divide(decision, gpus, count))
+		rc = undivided(decision, gpus, count, why);
 	else if (decision->options->preview)
 		rc = preview(decision, grant->session, gpus, count, why);
 	else

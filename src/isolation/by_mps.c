@@ -29,6 +29,8 @@ static const char *obstacle(const struct nvb_decision *decision)
 		return "WSL2 has no MPS";
 	if (!asked->memory_limit && !asked->compute_limit)
 		return "MPS needs a limit to keep";
+	if (decision->options->rules.no_mps)
+		return "the configuration lets no MPS daemon be started ([isolation] mps)";
 	if (!(asked->capabilities & NVB_CAP_COMPUTE))
 		return "MPS is for containers with the capability compute";
 	if (!decision->count)

@@ -15,9 +15,9 @@ struct nvb_grant {
 	char *directory;	     /* of the grant, on the host */
 	bool mps;
 	struct nvb_mps_process daemon; /* once it runs */
-	char *program, *library_path; /* of MPS */
-	char **uuids;		      /* of the GPUs that MPS serves */
-	bool mig;		      /* a MIG device that find_or_create gave */
+	char *program, *library_path;  /* of MPS */
+	char **uuids;		       /* of the GPUs that MPS serves */
+	bool mig;		       /* a MIG device that find_or_create gave */
 	struct nvb_mig_grant device;
 	struct nvb_mig *session; /* of a preview */
 	struct nvb_lease *lease; /* of the MIG device, taken with it; NULL: not yet, or given on */
@@ -26,11 +26,11 @@ struct nvb_grant {
 
 /* A grant on disk: lines of a key and its value. Root's. */
 struct nvb_grant_record {
-	char *container;	      /* its name in the lease */
-	char *mode;		      /* "shared", ... */
-	char *program, *library_path; /* an MPS daemon's; NULL: none */
+	char *container;	       /* its name in the lease */
+	char *mode;		       /* "shared", ... */
+	char *program, *library_path;  /* an MPS daemon's; NULL: none */
 	struct nvb_mps_process daemon; /* no number: it was not started yet */
-	char *mig_pci;		      /* of a MIG device that was made; NULL: none */
+	char *mig_pci;		       /* of a MIG device that was made; NULL: none */
 	uint32_t mig_gi, mig_ci;
 	bool making;  /* killed in between, it may have made a MIG device that no record names */
 	char *limits; /* a JSON array on one line */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "inventory/inventory.h"
+#include "isolation/rules.h"
 #include "lease/lease.h"
 #include "nvbind/log.h"
 #include "plan/plan.h"
@@ -37,6 +38,7 @@
 struct nvb_isolation_options {
 	const struct nvb_inventory_options *inventory; /* to load it again when a MIG device was made */
 	bool preview;				       /* say what would be done, make nothing */
+	struct nvb_isolation_rules rules;
 	const struct nvb_log *log;
 };
 

@@ -49,8 +49,9 @@ struct nvb_mig_run_options {
 	/* Before each step; NULL: nobody is told. */
 	void (*step)(void *data, const struct nvb_mig *mig, const struct nvb_mig_step *step);
 	void *data;
-	bool reset;   /* reset a GPU where its new mode waits for that */
-	bool pending; /* leave a mode that waits for a reset waiting; the steps behind it are left out */
+	bool reset;	/* reset a GPU where its new mode waits for that */
+	bool on_demand; /* the mode is switched for virtual isolation, not by an administrator */
+	bool pending;	/* leave a mode that waits for a reset waiting; the steps behind it are left out */
 };
 
 /*

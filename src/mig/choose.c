@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "lease/lease.h"
 #include "mig/change.h"
+#include "mig/mode.h"
 #include "mig/state.h"
 
 /*
@@ -370,9 +372,50 @@ static int choose(const struct chooser *c, struct nvb_mig_grant *grant, nvb_erro
 	return refuse(c, enabled, count > 0, err);
 }
 
+/* One card on which MIG is switched on for it. 1: granted; 0: it does not serve, and is as it was. */
+static int switch_and_choose(const struct chooser *c, size_t index, struct nvb_mig_grant *grant)
+{
+	_cleanup_error_ nvb_error *error = NULL;
+	const struct nvb_mig_gpu *gpu = &c->mig->gpus[index];
+	const uint32_t only = gpu->index;
+	struct nvb_mig_wish wish = *c->wish;
+	struct chooser here = *c;
+	size_t users;
+
+	free(nvb_mig_user(gpu, UINT32_MAX, UINT32_MAX, c->leases, c->lease_count, &users));
+	if (users || nvb_mig_mode_on(c->mig, index, &error) < 0) {
+		nvb_debug(c->mig->log, "MIG is not switched on on GPU %u: %s", only,
+			error ? nvb_error_message(error) : "it is in use");
+		return 0;
+	}
+	wish.gpus = &only;
+	wish.gpu_count = 1;
+	here.wish = &wish;
+	if (choose(&here, grant, &error) == 0) {
+		grant->switched = true;
+		return 1;
+	}
+	nvb_mig_mode_settle(c->mig, index);
+	return 0;
+}
+
+/* What is switched on already serves nobody. 1: granted. */
+static int switch_one(const struct chooser *c, struct nvb_mig_grant *grant)
+{
+	for (size_t g = 0; g < c->mig->gpu_count; g++) {
+		const struct nvb_mig_gpu *gpu = &c->mig->gpus[g];
+
+		if (gpu->capable && !gpu->enabled && !gpu->pending && is_wanted(c->wish, gpu) &&
+			switch_and_choose(c, g, grant))
+			return 1;
+	}
+	return 0;
+}
+
 int nvb_mig_find_or_create(
 	struct nvb_mig *mig, const struct nvb_mig_wish *wish, struct nvb_mig_grant *grant, nvb_error **err)
 {
+	_cleanup_error_ nvb_error *why = NULL;
 	struct chooser c = {.mig = mig, .wish = wish};
 	int rc;
 
@@ -380,7 +423,12 @@ int nvb_mig_find_or_create(
 		return nvb_fail(err, NVB_ERR_INVALID, "MIG was opened for reading only");
 	rc = nvb_lease_list(&mig->inventory->roots.dev, &c.leases, &c.lease_count, err);
 	if (rc == 0)
-		rc = choose(&c, grant, err);
+		rc = choose(&c, grant, &why);
+	if ((rc == -NVB_ERR_UNSUPPORTED || rc == -NVB_ERR_BUSY) && wish->may_create && wish->may_switch &&
+		switch_one(&c, grant))
+		rc = 0;
+	else if (rc < 0 && why)
+		nvb_error_move(err, NVB_TAKE_PTR(why));
 	nvb_lease_list_free(c.leases, c.lease_count);
 	return rc;
 }
@@ -403,7 +451,11 @@ int nvb_mig_give_back(struct nvb_mig *mig, const char *pci, uint32_t gi, uint32_
 			continue;
 		memmove(instance, instance + 1, (--layout.count - i) * sizeof(*instance));
 		rc = nvb_mig_change_to(mig, index, &layout, &change, err);
-		return rc < 0 ? rc : nvb_mig_change_run(mig, &change, NULL, err);
+		if (rc == 0)
+			rc = nvb_mig_change_run(mig, &change, NULL, err);
+		break;
 	}
-	return 0;
+	if (rc == 0)
+		nvb_mig_mode_settle(mig, index);
+	return rc;
 }

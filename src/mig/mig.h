@@ -146,6 +146,7 @@ struct nvb_mig_wish {
 	uint32_t compute_percent; /* share of the card's compute slices, 0: whatever */
 	enum nvb_mig_fit fit;
 	bool may_create; /* else only what is there and free */
+	bool may_switch; /* MIG may be switched on, for that, on a card that nobody uses */
 };
 
 struct nvb_mig_grant {
@@ -157,13 +158,16 @@ struct nvb_mig_grant {
 	uint64_t memory;	 /* bytes it really has */
 	uint32_t slices, of;	 /* compute slices: 2 of 7 */
 	bool created;		 /* now; the inventory must be loaded again */
+	bool switched;		 /* MIG was off on that card */
 };
 
 /*
  * A MIG device that nobody holds (no lease, no process) and fits, else a new one. To make place, devices that
  * this function made before and nobody uses any more are removed; what an administrator made is never
- * touched, and the mode of a card never changed. NVB_ERR_UNSUPPORTED: no card here offers it (the message
- * says what would fit); NVB_ERR_BUSY: they do, and all is taken. Thread-safe per handle.
+ * touched. Where may_switch allows it and nothing else will do, MIG is switched on on a card that no lease
+ * and no process uses; the last device that is given back there switches it off again. NVB_ERR_UNSUPPORTED:
+ * no card here offers it (the message says what would fit); NVB_ERR_BUSY: they do, and all is taken.
+ * Thread-safe per handle.
  */
 int nvb_mig_find_or_create(
 	struct nvb_mig *mig, const struct nvb_mig_wish *wish, struct nvb_mig_grant *grant, nvb_error **err);

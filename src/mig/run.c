@@ -203,6 +203,9 @@ static int make_steps(struct nvb_mig *mig, const struct nvb_mig_change *change,
 		if (options && options->step)
 			options->step(options->data, mig, step);
 		rc = make_step(mig, step, &wait, err);
+		/* From now on it is who switched it whose mode it is. */
+		if (rc == 0 && step->kind == NVB_MIG_STEP_MODE && !(options && options->on_demand))
+			nvb_mig_unmark_mode(mig->state, mig->gpus[step->gpu].pci);
 		if (rc == 0 && wait)
 			rc = on_wait(mig, step, options, &leave, err);
 		if (rc < 0)

@@ -144,3 +144,34 @@ void nvb_mig_unmark(int state, const char *pci, uint32_t start)
 	mark_name(pci, start, name, sizeof(name));
 	unlinkat(state, name, 0);
 }
+
+static void mode_name(const char *pci, char *name, size_t size)
+{
+	snprintf(name, size, MADE "/%.32s@mode", pci);
+}
+
+int nvb_mig_mark_mode(int state, const char *pci, nvb_error **err)
+{
+	char name[64];
+
+	if (mkdirat(state, MADE, 0755) < 0 && errno != EEXIST)
+		return nvb_fail_errno(err, errno, STATE "/" MADE);
+	mode_name(pci, name, sizeof(name));
+	return nvb_file_write(state, name, "on\n", 3, 0644, err);
+}
+
+bool nvb_mig_mode_is_marked(int state, const char *pci)
+{
+	char name[64];
+
+	mode_name(pci, name, sizeof(name));
+	return state >= 0 && faccessat(state, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void nvb_mig_unmark_mode(int state, const char *pci)
+{
+	char name[64];
+
+	mode_name(pci, name, sizeof(name));
+	unlinkat(state, name, 0);
+}

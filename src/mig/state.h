@@ -12,6 +12,7 @@
  *	lock			held by whoever changes MIG here
  *	before			what was there before the change that is being made
  *	made/<pci>@<start>	one for each GI that virtual isolation made: its profile
+ *	made/<pci>@mode		one for each card on which it switched MIG on
  */
 
 /* The directory, or -1 in *fd when it is not there and `make` is not set. */
@@ -47,5 +48,8 @@ bool nvb_mig_before_exists(int state);
 int nvb_mig_mark(int state, const char *pci, const struct nvb_mig_instance *instance, nvb_error **err);
 bool nvb_mig_is_marked(int state, const char *pci, const struct nvb_mig_instance *instance);
 void nvb_mig_unmark(int state, const char *pci, uint32_t start);
+int nvb_mig_mark_mode(int state, const char *pci, nvb_error **err);
+bool nvb_mig_mode_is_marked(int state, const char *pci);
+void nvb_mig_unmark_mode(int state, const char *pci);
 
 #endif

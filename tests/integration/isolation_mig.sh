@@ -98,3 +98,73 @@ for ((i = 0; i < 200; i++)); do grep -q '^State:.[A-Y]' "/proc/$container/status
 run --gpu 2 "$T/base" true
 is 'and goes by the next command once that is dead' '' "$(profiles 1)"
 is 'with its record' '' "$(granted)"
+
+# Where the configuration lets it, MIG is switched on for a capsule, on a GPU that nobody uses.
+export XDG_CONFIG_HOME=$T/xdg
+mkdir -p "$XDG_CONFIG_HOME/nvbind"
+configure() { printf '[isolation]\n%s\n' "$*" >"$XDG_CONFIG_HOME/nvbind/config.toml"; }
+mode() { nvbind mig list --gpu "$1" --format json | jq -r '.[0].enabled'; }
+off=$(mode 2)
+is 'by default it is not: MPS keeps the limit' '9 GiB GPU' \
+	"$(run --gpu 2 --isolation virtual --gpu-memory-limit 10GiB "$T/base" sh -c '/toy fill 0; /toy list' | sed 's/.*MIG.*/MIG/; s/^0 .*/GPU/' | xargs)"
+refuses 'without a limit nothing is left, and why is told' 125 'MIG is switched off on the GPUs.*mig-mode' \
+	run --gpu 2 --isolation virtual "$T/base" true
+configure 'mig-mode = true'
+like 'the plan says that it would be' 'MIG switched on for it' \
+	"$(nvbind plan --gpu 2 --isolation virtual --gpu-memory-limit 10GB)"
+is 'and leaves it off' "$off" "$(mode 2)"
+is 'a device of the size that was asked' '1g.18gb' \
+	"$(run --gpu 2 --isolation virtual --gpu-memory-limit 10GB "$T/base" /toy list | grep -o '[0-9]g[.][0-9]*gb')"
+is 'and off again when it has gone' "$off" "$(mode 2)"
+is 'a GPU that is divided already comes first' '1g.18gb' \
+	"$(run --gpu 1 --gpu 2 --isolation virtual --gpu-memory-limit 10GB "$T/base" /toy list | grep -o '[0-9]g[.][0-9]*gb')"
+start three --gpu 2
+third=$!
+pids+=("$third" $(nvbind info --leases --json | jq -r '.[].process'))
+is 'not while somebody uses it: then it is MPS' '9 GiB' \
+	"$(run --gpu 2 --isolation virtual --gpu-memory-limit 10GiB "$T/base" /toy fill 0)"
+refuses 'or a refusal' 125 'isolation virtual' run --gpu 2 --isolation virtual "$T/base" true
+is 'it is not touched' "$off" "$(mode 2)"
+kill -TERM "$third"
+wait "$third" 2>/dev/null || true
+start four --gpu 2 --isolation virtual --gpu-memory-limit 10GB
+fourth=$!
+container=$(nvbind info --leases --json | jq -r '.[].process')
+pids+=("$fourth" "$container")
+is 'two may share what was switched on' '1g.18gb' \
+	"$(run --gpu 2 --isolation virtual --gpu-memory-limit 10GB "$T/base" /toy list | grep -o '[0-9]g[.][0-9]*gb')"
+is 'the first of them keeps it on' 1g.18gb "$(profiles 2)"
+kill -KILL "$fourth"
+wait "$fourth" 2>/dev/null || true
+kill -KILL "$container"
+for ((i = 0; i < 200; i++)); do grep -q '^State:.[A-Y]' "/proc/$container/status" 2>/dev/null || break; sleep 0.02; done
+run --gpu 0:0 "$T/base" true
+is "a killed bolt's mode is put back with its device" "$off " "$(mode 2) $(profiles 2)"
+nvbind mig apply --no-refresh - >/dev/null 2>&1 <<'END'
+version: v1
+mig-configs:
+  some:
+  - {devices: [2], mig-enabled: true, mig-devices: {}}
+END
+on=$(mode 2)
+run --gpu 2 --isolation virtual --gpu-memory-limit 10GB "$T/base" true
+is "an administrator's mode stays" "$on" "$(mode 2)"
+nvbind mig apply --no-refresh - >/dev/null 2>&1 <<'END'
+version: v1
+mig-configs:
+  some:
+  - {devices: [2], mig-enabled: false}
+END
+
+# What the configuration forbids.
+configure 'mig-create = false'
+refuses 'none is made' 125 'no MIG device for 10.0 GB is free.*mig-create' \
+	run --gpu 1 --isolation virtual --gpu-memory-limit 10GB "$T/base" true
+is 'one that is there is given' '3g.71gb' \
+	"$(run --gpu 0 --isolation virtual --gpu-memory-limit 60GB "$T/base" /toy list | grep -o '[0-9]g[.][0-9]*gb')"
+configure 'mps = false'
+refuses 'no MPS daemon' 125 'MIG is switched off.*no MPS daemon be started' \
+	run --gpu 2 --isolation virtual --gpu-memory-limit 10GB "$T/base" true
+like 'a limit is recorded, with the reason' 'nobody enforces it: the configuration lets no MPS daemon be started' \
+	"$(run --gpu 2 --gpu-memory-limit 10GB "$T/base" true 2>&1)"
+is 'nothing of it stays' '' "$(granted)"

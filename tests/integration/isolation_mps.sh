@@ -89,7 +89,7 @@ printf '#!/bin/sh\nif [ "$1" = -d ]; then exec %s -d; fi\nsed "s/^set_.*//" | ex
 refuses 'a daemon that keeps other limits' 125 'keeps other limits than were set' \
 	run --gpu 2 --gpu-memory-limit 4GiB "$T/base" true
 rm "$mps"
-refuses 'virtual without either' 125 'no GPU that was asked for is divided by MIG.*nvidia-cuda-mps-control is not installed' \
+refuses 'virtual without either' 125 'MIG is switched off on the GPUs that were asked for.*nvidia-cuda-mps-control is not installed' \
 	run --isolation virtual --gpu 2 --gpu-memory-limit 4GiB "$T/base" true
 message=$(run --isolation exclusive --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0 2>&1)
 like 'exclusive without either runs' '139 GiB' "$message"

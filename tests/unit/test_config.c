@@ -31,6 +31,10 @@ static void without_a_file_there_are_defaults(void **state)
 	assert_true(config.runtime.check_requirements);
 	assert_int_equal(config.runtime.capabilities, NVB_CAP_ALL);
 	assert_int_equal(config.runtime.layout, NVB_LAYOUT_FILES);
+	assert_true(config.isolation.mig_create);
+	assert_false(config.isolation.mig_mode);
+	assert_true(config.isolation.mps);
+	assert_false(nvb_config_isolation_rules(&config).no_mps);
 	assert_null(config.roots.library_path);
 	assert_null(config.cdi.directories);
 	assert_null(config.hook.path);

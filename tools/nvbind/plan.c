@@ -168,7 +168,10 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 	};
 	struct nvb_inventory_options inventory_options;
 	const struct nvb_isolation_options isolation = {
-		.inventory = &inventory_options, .preview = true, .log = nvb_logging()};
+		.inventory = &inventory_options,
+		.preview = true,
+		.rules = nvb_config_isolation_rules(nvb_common_config()),
+		.log = nvb_logging()};
 	struct nvb_grant *grant = NULL;
 	struct nvb_plan *plan = NULL;
 	int rc = make_request(&request, err);
