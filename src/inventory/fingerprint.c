@@ -59,18 +59,49 @@ static void look(const struct nvb_roots *roots, struct nvb_watch *watch)
 	watch->changed = nanoseconds(&st.st_ctim);
 }
 
+static bool is_watched(const struct nvb_fingerprint *fingerprint, enum nvb_watch_root root, const char *path)
+{
+	for (size_t i = 0; i < fingerprint->count; i++)
+		if (fingerprint->watches[i].root == root && nvb_streq(fingerprint->watches[i].path, path))
+			return true;
+	return false;
+}
+
+/*
+ * Shortens the path of a place that is not there to the first directory that is not there: as long as that
+ * one is missing, so is the place, and one look answers for all that would be below it.
+ */
+static void find_missing(const struct nvb_root *root, char *path)
+{
+	struct stat st;
+
+	for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+		*slash = '\0';
+		if (nvb_root_stat(root, path, true, &st) == -ENOENT)
+			return;
+		*slash = '/';
+	}
+}
+
 bool nvb_fingerprint_watch(struct nvb_fingerprint *fingerprint, struct nvb_arena *arena,
 	const struct nvb_roots *roots, enum nvb_watch_root root, const char *path, enum nvb_watch_how how)
 {
 	struct nvb_watch watch = {.root = root, .how = how};
+	char *place;
 
-	for (size_t i = 0; i < fingerprint->count; i++)
-		if (fingerprint->watches[i].root == root && nvb_streq(fingerprint->watches[i].path, path))
-			return true;
-	watch.path = nvb_arena_strdup(arena, path);
-	if (!watch.path || !NVB_GROW(fingerprint->watches, fingerprint->count, fingerprint->capacity))
+	if (is_watched(fingerprint, root, path))
+		return true;
+	watch.path = place = nvb_arena_strdup(arena, path);
+	if (!place)
 		return false;
 	look(roots, &watch);
+	if (watch.error == ENOENT) {
+		find_missing(root_of(roots, root), place);
+		if (is_watched(fingerprint, root, place))
+			return true;
+	}
+	if (!NVB_GROW(fingerprint->watches, fingerprint->count, fingerprint->capacity))
+		return false;
 	fingerprint->watches[fingerprint->count++] = watch;
 	return true;
 }

@@ -38,7 +38,9 @@ struct nvb_fingerprint {
 	uint64_t digest; /* of what /proc says */
 };
 
-/* Adds a place as it is now: call before reading it. Twice the same place is one watch. False without memory.
+/*
+ * Adds a place as it is now: call before reading it. Twice the same place is one watch, and so are places
+ * that are missing for the same reason. False without memory.
  */
 bool nvb_fingerprint_watch(struct nvb_fingerprint *fingerprint, struct nvb_arena *arena,
 	const struct nvb_roots *roots, enum nvb_watch_root root, const char *path, enum nvb_watch_how how);
