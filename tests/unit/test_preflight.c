@@ -156,7 +156,7 @@ static void tcp_connections(void **state)
 	struct nvb_preflight_report report = look(&pid, 1);
 	expect(&report, "socket-outside", true, port);
 	assert_int_equal(found(&report, "socket-outside")->pid, pid);
-	assert_non_null(strstr(found(&report, "socket-outside")->hint, "--tcp-established"));
+	assert_non_null(strstr(found(&report, "socket-outside")->hint, "--tcp"));
 	nvb_preflight_report_release(&report);
 
 	capsule.pids = &pid;
@@ -699,6 +699,33 @@ static void report_as_json(void **state)
 	assert_non_null(strstr(nvb_error_hint(err), "all 2"));
 }
 
+/* Every check is in the documentation, and every one of the GPU half is in the table. */
+static void documented(void **state)
+{
+	static const char *const gpu_half_ids[] = {"process", "driver", "mig", "mps", "ipc", "graphics",
+		"nvml", "frozen", "managed-memory", "memory-host", "memory-cgroup", "memory-unknown"};
+	const char *source = getenv("NVB_TEST_SOURCE");
+	_cleanup_free_ char *text = NULL;
+	char path[512];
+	size_t known = 0;
+
+	(void)state;
+	if (!source)
+		skip();
+	snprintf(path, sizeof(path), "%s/docs/snapshots.md", source);
+	assert_int_equal(nvb_file_read(AT_FDCWD, path, 1 << 20, &text, NULL, NULL), 0);
+	for (const struct nvb_preflight_check *c = nvb_preflight_checks; c->id; c++) {
+		char row[64];
+
+		snprintf(row, sizeof(row), "\n| `%s` |", c->id);
+		if (!strstr(text, row))
+			fail_msg("docs/snapshots.md has no row of '%s'", c->id);
+		for (size_t i = 0; i < NVB_ELEMENTS(gpu_half_ids); i++)
+			known += nvb_streq(c->id, gpu_half_ids[i]);
+	}
+	assert_int_equal(known, NVB_ELEMENTS(gpu_half_ids));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,6 +747,7 @@ int main(void)
 		scratch_test(tcp_lines),
 		scratch_test(gpu_half_of_it),
 		scratch_test(report_as_json),
+		cmocka_unit_test(documented),
 	};
 
 	fixture_inventory(&inventory);
