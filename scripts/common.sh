@@ -12,7 +12,7 @@ die() {
 
 # What building and running need, and what the tests need besides.
 build_packages="gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libyaml-dev libarchive-dev
-	nettle-dev libzstd-dev liblz4-dev libmicrohttpd-dev libcmocka-dev"
+	nettle-dev libzstd-dev liblz4-dev libmicrohttpd-dev libncurses-dev libcmocka-dev"
 run_packages="runc crun skopeo ca-certificates busybox-static uidmap"
 test_packages="clang git jq strace tmux python3 python3-yaml python3-jsonschema podman debootstrap util-linux
 	build-essential debhelper dpkg-dev lintian

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "../benchmark/verb.h"
 #include "../doctor/verb.h"
+#include "../monitor/monitor.h"
 #include "helper.h"
 #include "verbs.h"
 
@@ -382,6 +383,7 @@ static const struct nvb_verb verbs[] = {
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
 	BENCHMARK_VERB,
 	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},
+	VERB_MONITOR(verb_monitor),
 	VERB_DOCTOR,
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
 	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},

@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "../doctor/verb.h"
+#include "../monitor/monitor.h"
 #include "gpu_state_verbs.h"
 #include "mig_verbs.h"
 #include "knob_verbs.h"
@@ -27,6 +28,7 @@ static const struct nvb_verb verbs[] = {
 		.groups = info_groups,
 		.run = verb_info,
 	},
+	VERB_MONITOR(verb_monitor),
 	VERB_DOCTOR,
 	{
 		.name = "cdi",
