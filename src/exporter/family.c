@@ -19,8 +19,8 @@
 	}
 
 const struct nvb_metric_family nvb_metric_families[] = {
-	MIG_TOO(UTILIZATION, "utilization_ratio", "ratio"),
-	MIG_TOO(MEMORY_UTILIZATION, "memory_utilization_ratio", "ratio"),
+	GAUGE(UTILIZATION, "utilization_ratio", "ratio"),
+	GAUGE(MEMORY_UTILIZATION, "memory_utilization_ratio", "ratio"),
 	GAUGE(ENCODER_UTILIZATION, "encoder_utilization_ratio", "ratio"),
 	GAUGE(DECODER_UTILIZATION, "decoder_utilization_ratio", "ratio"),
 	MIG_TOO(MEMORY_TOTAL, "memory_total_bytes", "bytes"),

@@ -49,7 +49,6 @@ static const struct shown gpu_values[] = {
 };
 
 static const struct shown mig_values[] = {
-	{NVB_METRIC_UTILIZATION, "utilization"},
 	{NVB_METRIC_MEMORY_USED, "memoryUsed"},
 	{NVB_METRIC_MEMORY_TOTAL, "memoryTotal"},
 };

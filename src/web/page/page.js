@@ -288,6 +288,7 @@
         const bar = element("div", null, { class: "bar memory", "aria-hidden": "true" });
         bar.append(element("i"));
         level(bar, share(m.memoryUsed, m.memoryTotal));
+        item.title = `${gpu.index}:${m.index} ${m.profile || ""}, ${bytes(m.memoryUsed)} of ${bytes(m.memoryTotal)}`;
         item.append(
           element("b", `${gpu.index}:${m.index} ${m.profile || ""}`),
           element("span", `${bytes(m.memoryUsed)} of ${bytes(m.memoryTotal)}`),
@@ -319,12 +320,12 @@
     fillState(card, gpu);
     say(card.model, [gpu.name, gpu.pci].filter(Boolean).join(" · "));
     mark(card.model, "title", gpu.uuid || "");
-    withSmall(card.utilization, percent(gpu.utilization), "");
+    say(card.utilization, percent(gpu.utilization));
     withSmall(card.memory, bytes(gpu.memoryUsed), known(gpu.memoryTotal) ? `of ${bytes(gpu.memoryTotal)}` : "");
-    withSmall(card.power, whole(gpu.power, "W"), known(gpu.powerLimit) ? `of ${Math.round(gpu.powerLimit)}` : "");
-    withSmall(card.temperature, whole(gpu.temperature, "°C"), "");
-    withSmall(card.clock, known(gpu.smClock) ? `${Math.round(gpu.smClock / 1e6)} MHz` : unknown, "");
-    withSmall(card.pcie, known(gpu.pcieRx) ? `${bytes(gpu.pcieRx)} / ${bytes(gpu.pcieTx)}` : unknown, known(gpu.pcieRx) ? "/s" : "");
+    say(card.power, known(gpu.power) && known(gpu.powerLimit) ? `${Math.round(gpu.power)}/${Math.round(gpu.powerLimit)} W` : whole(gpu.power, "W"));
+    say(card.temperature, whole(gpu.temperature, "°C"));
+    say(card.clock, known(gpu.smClock) ? `${Math.round(gpu.smClock / 1e6)} MHz` : unknown);
+    say(card.pcie, known(gpu.pcieRx) ? `${bytes(gpu.pcieRx)}/s in, ${bytes(gpu.pcieTx)}/s out` : unknown);
     level(card.utilizationBar, gpu.utilization);
     level(card.memoryBar, memory);
     card.series.add(sample.time, isBad(gpu) ? [null, null] : [gpu.utilization, memory]);
