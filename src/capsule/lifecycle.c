@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "capsule/bring.h"
 #include "capsule/locate.h"
 #include "capsule/names.h"
+#include "capsule/network.h"
 #include "capsule/record.h"
+#include "network/names.h"
 #include "supervisor/report.h"
 #include "supervisor/supervisor.h"
 
@@ -282,6 +285,19 @@ static int check_name(const char *name, nvb_error **err)
 	return nvb_spec_set_name(&spec, name, err);
 }
 
+/* It is renamed, whether or not that reaches those beside it on its networks. */
+static void tell_others(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	const char *old, const char *name)
+{
+	const struct nvb_network_place place = nvb_capsule_network_place(state, host->log);
+	_cleanup_error_ nvb_error *why = NULL;
+
+	if (nvb_names_rename(&place, id, old, name, &why) < 0)
+		nvb_warning(host->log,
+			"others on its networks may know it as %s until it is started again: %s", old,
+			nvb_error_message(why));
+}
+
 /* The new link is there before anything says the new name, the old one until all does. */
 int nvb_capsule_rename(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	const char *name, nvb_error **err)
@@ -304,6 +320,8 @@ int nvb_capsule_rename(const struct nvb_run_host *host, const struct nvb_state *
 	rc = write_name(state, id, name, err);
 	if (rc == 0 && nvb_supervisor_ensure(host, state, id, NULL) == 0)
 		rc = nvb_supervisor_ask(host, state, id, request, err);
+	if (rc == 0 && old)
+		tell_others(host, state, id, old, name);
 	nvb_name_give_back(state, rc == 0 ? old : name, id);
 	return rc;
 }

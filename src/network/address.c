@@ -115,6 +115,20 @@ static int write_member(
 	return rc < 0 ? nvb_fail_errno(err, -rc, "%s", path) : 0;
 }
 
+int nvb_member_rename(const struct nvb_network_place *place, const char *network,
+	const struct nvb_member *member, const char *old, const char *name, nvb_error **err)
+{
+	_cleanup_free_ char *directory = directory_of(place, network);
+	_cleanup_strv_ char **names = NULL;
+
+	if (!directory)
+		return nvb_fail_oom(err);
+	nvb_strv_foreach (known, member->names)
+		if (!nvb_strv_add(&names, nvb_streq(*known, old) ? name : *known))
+			return nvb_fail_oom(err);
+	return write_member(directory, member->address, member->id, names, err);
+}
+
 /* The first free one: members are sorted, so the first gap is it. */
 static bool first_free(const struct nvb_network_info *network, const struct nvb_member *list, size_t count,
 	uint32_t *address)

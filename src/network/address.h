@@ -22,6 +22,10 @@ int nvb_address_take(const struct nvb_network_place *place, const struct nvb_net
 void nvb_address_release(
 	const struct nvb_network_place *place, const char *network, const char *id, uint32_t address);
 
+/* Others call it by another name from now on. What is not called `old` stays as it is. */
+int nvb_member_rename(const struct nvb_network_place *place, const char *network,
+	const struct nvb_member *member, const char *old, const char *name, nvb_error **err);
+
 /* Those who are on a network, by address. */
 int nvb_members_list(const struct nvb_network_place *place, const char *network, struct nvb_member **list,
 	size_t *count, nvb_error **err);

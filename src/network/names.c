@@ -135,3 +135,62 @@ int nvb_names_refresh(const struct nvb_network_place *place, const char *network
 	nvb_networks_free(list, count);
 	return rc;
 }
+
+/* Its own line: "ADDRESS\tHOSTNAME NAME ALIAS...". */
+static int rename_own(const struct nvb_network_place *place, const char *id, const char *old,
+	const char *name, nvb_error **err)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	_cleanup_strbuf_ struct nvb_strbuf out = {0};
+	size_t n;
+
+	if (asprintf(&path, "%s/capsules/%s/hosts.own", place->run, id) < 0)
+		return nvb_fail_oom(err);
+	if (nvb_file_read(AT_FDCWD, path, LARGEST_FILE, &text, NULL, NULL) < 0)
+		return 0;
+	for (const char *at = text; *at; at += n) {
+		n = strcspn(at, " \t\n");
+		if (n == strlen(old) && strncmp(at, old, n) == 0)
+			nvb_sb_add(&out, name);
+		else
+			nvb_sb_addn(&out, at, n);
+		if (at[n])
+			nvb_sb_addc(&out, at[n++]);
+	}
+	nvb_sb_add(&out, "");
+	return out.failed ? nvb_fail_oom(err) : rewrite(path, &out, err);
+}
+
+static int rename_member(const struct nvb_network_place *place, const char *network, const char *id,
+	const char *old, const char *name, nvb_error **err)
+{
+	struct nvb_member *members = NULL;
+	size_t count = 0;
+	bool found = false;
+	int rc = nvb_members_list(place, network, &members, &count, err);
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (!nvb_streq(members[i].id, id))
+			continue;
+		found = true;
+		rc = nvb_member_rename(place, network, &members[i], old, name, err);
+	}
+	nvb_members_free(members, count);
+	if (rc == 0 && found)
+		rc = rename_own(place, id, old, name, err);
+	return rc == 0 && found ? nvb_names_refresh(place, network, err) : rc;
+}
+
+int nvb_names_rename(const struct nvb_network_place *place, const char *id, const char *old, const char *name,
+	nvb_error **err)
+{
+	struct nvb_network_info *list = NULL;
+	size_t count = 0;
+	_cleanup_close_ int lock = nvb_networks_lock(place, err);
+	int rc = lock < 0 ? lock : nvb_networks_list(place, &list, &count, err);
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = rename_member(place, list[i].name, id, old, name, err);
+	nvb_networks_free(list, count);
+	return rc;
+}

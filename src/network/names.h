@@ -19,4 +19,9 @@ int nvb_names_begin(const char *directory, const char *text, char *const *lines,
  */
 int nvb_names_refresh(const struct nvb_network_place *place, const char *network, nvb_error **err);
 
+/* A capsule that runs is called otherwise: the files of all who share a network with it say so at once, its
+ * own, too. Takes the lock. Nothing where it is on no network. */
+int nvb_names_rename(const struct nvb_network_place *place, const char *id, const char *old, const char *name,
+	nvb_error **err);
+
 #endif

@@ -3,6 +3,7 @@
 # A Boltfile's services as capsules: order, health, what is made anew, what fails, output, signals, taking down.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/surge.sh"
+. "$(dirname "$0")/network.sh"
 need_root
 need bolt busybox jq crun
 
@@ -203,5 +204,5 @@ many() {
 }
 
 for part in order changes failures foreground parts many; do
-	own_state "$part"
+	own_state in_network "$part"
 done

@@ -244,8 +244,66 @@ supervised() {
 	refuses "$WORLD: nobody listens any more" 7 'Failed to connect' curl -sS -m 3 http://127.0.0.1:8080/
 }
 
+# A Boltfile's services: those that say nothing find each other; several networks; a port; a name that changes.
+boltfile() {
+	cat >"$T/Boltfile.toml" <<EOF
+project = "net"
+[services.web]
+image = "$ROOT"
+command = ["sh", "-c", "httpd -p 80 -h /www; exec sleep 100"]
+ports = ["8088:80"]
+[services.app]
+image = "$ROOT"
+command = ["sleep", "100"]
+[services.both]
+image = "$ROOT"
+command = ["sleep", "100"]
+networks = ["inner", "default"]
+[services.deep]
+image = "$ROOT"
+command = ["sh", "-c", "httpd -p 81 -h /www; exec sleep 100"]
+networks = ["inner"]
+[services.alone]
+image = "$ROOT"
+command = ["sleep", "100"]
+network_mode = "none"
+[networks.inner]
+internal = true
+EOF
+	is "$WORLD: config says which network it is" '["default"]' "$(bolt surge config -f "$T/Boltfile.toml" --format json | jq -c '.services.app.networks')"
+	check "$WORLD: services of several networks come up" timeout 60 bolt surge up -d -f "$T/Boltfile.toml"
+	is "$WORLD: services find each other by name" hello "$(eventually bolt capsule exec net-app timeout 3 wget -qO- http://web/)"
+	is "$WORLD: one on two networks finds those of both" 'hello hello' \
+		"$(bolt capsule exec net-both sh -c 'timeout 3 wget -qO- http://web/; timeout 3 wget -qO- http://deep:81/' | xargs)"
+	is "$WORLD: it has an interface in each" 'lo eth0 eth1' \
+		"$(bolt capsule exec net-both ip -o link | sed 's/^[0-9]*: //; s/[@:].*//' | sort -r | xargs | sed 's/eth1 eth0/eth0 eth1/')"
+	check "$WORLD: others' networks are not named" forgets net-app deep
+	is "$WORLD: a service's port is the host's" hello "$(eventually curl -s -m 3 http://127.0.0.1:8088/)"
+	is "$WORLD: none is none" lo "$(bolt capsule exec net-alone ip -o link | sed 's/^[0-9]*: //; s/[@:].*//' | xargs)"
+	bolt capsule rename net-web net-site
+	check "$WORLD: a new name is known at once" knows net-app net-site
+	check "$WORLD: the old one no more" forgets net-app net-web
+	is "$WORLD: by its new name" hello "$(bolt capsule exec net-app timeout 3 wget -qO- http://net-site/)"
+	is "$WORLD: and it knows itself" 1 "$(bolt capsule exec net-site grep -cw net-site /etc/hosts)"
+	bolt capsule rename net-site net-web
+	check "$WORLD: they go" timeout 60 bolt surge down -t 0 -f "$T/Boltfile.toml"
+	is "$WORLD: and leave nothing" '' "$(leftovers)$(left)"
+}
+
+# Where nothing makes bridges they have the host's network, and names for each other there.
+without_bridges() {
+	printf '[services.one]\nimage = "%s"\ncommand = ["sleep", "100"]\n[services.two]\nimage = "%s"\ncommand = ["sleep", "100"]\n' \
+		"$ROOT" "$ROOT" >"$T/Boltfile.toml"
+	check "$WORLD: without bridges services come up" timeout 60 bolt surge up -d -p plain -f "$T/Boltfile.toml"
+	is "$WORLD: with the host's network, where the other has a name" '127.0.0.1' \
+		"$(bolt capsule exec plain-one grep -w two /etc/hosts | cut -f1)"
+	bolt surge down -t 0 -p plain -f "$T/Boltfile.toml" 2>/dev/null
+	is "$WORLD: nothing is left" '' "$(leftovers)$(left)"
+}
+
 all() {
 	echo "# $WORLD"
+	boltfile
 	addresses
 	names
 	networks
@@ -289,6 +347,7 @@ each() {
 	else
 		echo '# left out: netavark is not installed'
 	fi
+	in_mount_namespace with_backend /usr/lib/podman 'no backend' with_backend /usr/lib/cni 'no plugins' in_network without_bridges
 }
 
 refuses 'a port without a network' 125 'cannot be published: the capsule has no network' bolt surge run --network none -p 80:80 "$ROOT" true

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "boltfile/define.h"
+#include "boltfile/networks.h"
 
 /* What becomes of a service: the definition of a capsule. */
 
@@ -198,6 +199,37 @@ static void says_where_a_mistake_is(void **state)
 		"B:4:11: service 'a': /x:y: the path inside the container must be absolute and without '..'");
 }
 
+static void settle(struct nvb_boltfile *file, const char *text, bool bridges)
+{
+	assert_int_equal(nvb_boltfile_parse(file, text, strlen(text), "B", "/srv/p", NULL, NULL), 0);
+	assert_int_equal(nvb_boltfile_settle_networks(file, bridges, NULL), 0);
+}
+
+static void services_find_each_other(void **state)
+{
+#define B "[services.b]\nimage = 'x'\n"
+	_cleanup_boltfile_ struct nvb_boltfile alone = {0}, two = {0}, said = {0}, plain = {0}, ports = {0};
+
+	(void)state;
+	settle(&alone, A, true);
+	assert_null(alone.services[0].networks);
+	settle(&two, A "ports = ['80:80']\n" B, true);
+	assert_string_equal(two.services[0].networks[0], "default");
+	assert_string_equal(two.services[1].networks[0], "default");
+	settle(&said, A "network_mode = 'host'\n" B "networks = ['n']\n[networks.n]\n", true);
+	assert_null(said.services[0].networks);
+	assert_string_equal(said.services[1].networks[0], "n");
+	assert_null(said.services[1].networks[1]);
+	settle(&plain, A "extra_hosts = ['b:10.0.0.1']\n" B, false);
+	assert_null(plain.services[0].networks);
+	assert_null(plain.services[0].extra_hosts[1]);
+	assert_string_equal(plain.services[1].extra_hosts[0], "a:127.0.0.1");
+	settle(&ports, A "ports = ['80:80']\n" B, false);
+	assert_null(ports.services[0].extra_hosts);
+	assert_null(ports.services[1].extra_hosts);
+#undef B
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +242,7 @@ int main(void)
 		cmocka_unit_test(joins_entry_point_and_command),
 		cmocka_unit_test(sets_health_and_life),
 		cmocka_unit_test(says_where_a_mistake_is),
+		cmocka_unit_test(services_find_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

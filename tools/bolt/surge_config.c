@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boltfile/networks.h"
 #include "cli/output.h"
 #include "surge_file.h"
 #include "verbs.h"
@@ -27,6 +28,9 @@ int surge_config(int argc, char **argv, nvb_error **err)
 	_cleanup_boltfile_ struct nvb_boltfile file = {0};
 	_cleanup_free_ char *text = NULL;
 	int rc = surge_file_read(&file, err);
+
+	if (rc == 0)
+		rc = nvb_boltfile_settle_networks(&file, nvb_boltfile_has_bridges(), err);
 
 	(void)argc;
 	(void)argv;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "boltfile/networks.h"
 #include "cli/output.h"
 #include "host.h"
 #include "surge_file.h"
@@ -19,6 +20,8 @@ int surge_open(struct surge *surge, bool quiet, nvb_error **err)
 {
 	int rc = quiet ? surge_file_read_quietly(&surge->file, err) : surge_file_read(&surge->file, err);
 
+	if (rc == 0)
+		rc = nvb_boltfile_settle_networks(&surge->file, nvb_boltfile_has_bridges(), err);
 	if (rc == 0)
 		rc = nvb_state_open(&surge->state, err);
 	if (rc < 0)
