@@ -200,7 +200,7 @@ static int open_id(const struct nvb_snapshots *store, const nvb_snapshot_id *id,
 		.signer = &signer,
 		.no_key = no_key,
 		.trust = o->trust};
-	int rc = nvb_snapshot_locate(store, id, &capsule_fd, err);
+	int rc = nvb_snapshot_locate(store, id, &capsule_fd, NULL, err);
 
 	if (rc == 0)
 		rc = nvb_signer_load(&signer, store->fd, false, err);

@@ -45,9 +45,10 @@ int nvb_snapshot_load(const struct nvb_snapshot_source *source, nvb_snapshot **s
 int nvb_snapshot_load_manifest(int fd, const struct nvb_signer *signer,
 	struct nvb_snapshot_manifest *manifest, bool *is_signed, nvb_error **err);
 
-/* The directory of an id: opened, with the capsule's directory; fds. */
-int nvb_snapshot_locate(
-	const struct nvb_snapshots *store, const nvb_snapshot_id *id, int *capsule_fd, nvb_error **err);
+/* The directory of the capsule that a snapshot is of, opened; its name, too, where `capsule` (that many bytes
+ * and one) is not NULL. */
+int nvb_snapshot_locate(const struct nvb_snapshots *store, const nvb_snapshot_id *id, int *capsule_fd,
+	char *capsule, nvb_error **err);
 
 bool nvb_is_snapshot_id(const char *text);
 

@@ -174,8 +174,8 @@ int nvb_earlier_settle(nvb_snapshot_writer *w, nvb_error **err)
 {
 	size_t packs = w->index.pack_count, count = 0;
 	_cleanup_free_ struct moved *moved = calloc(packs + 1, sizeof(*moved));
-	_cleanup_free_ uint32_t *which =
-		calloc(packs + NVB_WORKERS_MAX + (size_t)NVB_PACKS_MAX, sizeof(*which));
+	/* Moving makes fewer packs than it takes. */
+	_cleanup_free_ uint32_t *which = calloc(2 * packs + NVB_WORKERS_MAX, sizeof(*which));
 	int rc = moved && which ? 0 : nvb_fail_oom(err);
 
 	for (uint32_t i = 0; rc == 0 && i < packs; i++)

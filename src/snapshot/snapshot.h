@@ -215,4 +215,39 @@ int nvb_snapshot_verify(nvb_snapshot *snapshot, nvb_snapshot_report report, void
 /* NVB_ERR_BUSY while somebody has it open. */
 int nvb_snapshot_remove(const struct nvb_snapshots *store, const nvb_snapshot_id *id, nvb_error **err);
 
+/* What differs between two snapshots, file by file. */
+enum nvb_snapshot_change {
+	NVB_SNAPSHOT_ADDED,
+	NVB_SNAPSHOT_REMOVED,
+	NVB_SNAPSHOT_CHANGED,	 /* content, or what it is */
+	NVB_SNAPSHOT_ATTRIBUTES, /* owner, mode, attributes, time alone */
+};
+struct nvb_snapshot_difference {
+	enum nvb_snapshot_change change;
+	const char *tree, *path;
+	uint64_t before, after; /* bytes */
+	uint64_t changed;	/* bytes of the later one that the earlier one's file does not have */
+};
+typedef int (*nvb_snapshot_differs)(
+	void *data, const struct nvb_snapshot_difference *difference, nvb_error **err);
+/* Tells `each` of every difference, tree by tree, sorted by path; goes on while it returns 0. Compares by the
+ * hashes of chunks: nothing of the content is read. */
+int nvb_snapshot_diff(
+	nvb_snapshot *before, nvb_snapshot *after, nvb_snapshot_differs each, void *data, nvb_error **err);
+
+/*
+ * As one file: a tar archive (ustar) of the snapshot's files. Everything is held against its checksums on the
+ * way. `fd` may be a pipe.
+ */
+int nvb_snapshot_export(nvb_snapshot *snapshot, int fd, nvb_error **err);
+
+/*
+ * Takes such a file in, which counts as hostile: it must be byte for byte what an export writes, is accepted
+ * when this host has signed it or options->trust says so, and is verified whole before it appears; then this
+ * host signs it. An encrypted one needs its key file. Nothing is left of one that is refused. Errors:
+ * NVB_ERR_CORRUPT, NVB_ERR_PERMISSION (not signed here; the key), NVB_ERR_CONFLICT (it is here already).
+ */
+int nvb_snapshot_import(const struct nvb_snapshots *store, int fd, const struct nvb_snapshot_options *options,
+	nvb_snapshot_id *id, nvb_error **err);
+
 #endif

@@ -247,21 +247,22 @@ void nvb_snapshot_infos_free(struct nvb_snapshot_info *list, size_t count)
 struct locating {
 	const char *id;
 	int capsule_fd;
+	char capsule[NVB_SNAPSHOT_NAME_MAX + 1];
 };
 
 static int locate_one(void *data, int capsule_fd, const char *capsule, const char *id, nvb_error **err)
 {
 	struct locating *l = data;
 
-	(void)capsule;
 	if (!nvb_streq(id, l->id))
 		return 0;
+	memcpy(l->capsule, capsule, strlen(capsule) + 1);
 	l->capsule_fd = fcntl(capsule_fd, F_DUPFD_CLOEXEC, 3);
 	return l->capsule_fd < 0 ? nvb_fail_errno(err, errno, "snapshot %s", id) : 1;
 }
 
-int nvb_snapshot_locate(
-	const struct nvb_snapshots *store, const nvb_snapshot_id *id, int *capsule_fd, nvb_error **err)
+int nvb_snapshot_locate(const struct nvb_snapshots *store, const nvb_snapshot_id *id, int *capsule_fd,
+	char *capsule, nvb_error **err)
 {
 	struct locating l = {.id = id->text, .capsule_fd = -1};
 	struct visit v = {store, locate_one, &l};
@@ -270,9 +271,12 @@ int nvb_snapshot_locate(
 	if (rc == 0)
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_NOT_FOUND, "no such snapshot: %s", id->text),
 			"'bolt snapshot ls' lists what is here");
-	if (rc > 0)
-		*capsule_fd = l.capsule_fd;
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	*capsule_fd = l.capsule_fd;
+	if (capsule)
+		memcpy(capsule, l.capsule, sizeof(l.capsule));
+	return 0;
 }
 
 /* Removing. */
@@ -280,9 +284,9 @@ int nvb_snapshot_locate(
 int nvb_snapshot_remove(const struct nvb_snapshots *store, const nvb_snapshot_id *id, nvb_error **err)
 {
 	_cleanup_close_ int capsule_fd = -1, fd = -1;
-	char name[64];
+	char name[64], capsule[NVB_SNAPSHOT_NAME_MAX + 1];
 	uint64_t token;
-	int rc = nvb_snapshot_locate(store, id, &capsule_fd, err);
+	int rc = nvb_snapshot_locate(store, id, &capsule_fd, capsule, err);
 
 	if (rc < 0)
 		return rc;
@@ -297,5 +301,9 @@ int nvb_snapshot_remove(const struct nvb_snapshots *store, const nvb_snapshot_id
 	/* From here on nobody finds it; what a crash leaves of it is swept. */
 	if (renameat(capsule_fd, id->text, capsule_fd, name) < 0 || fsync(capsule_fd) < 0)
 		return nvb_fail_errno(err, errno, "snapshot %s", id->text);
-	return nvb_file_remove_tree(capsule_fd, name, err);
+	rc = nvb_file_remove_tree(capsule_fd, name, err);
+	/* When it was the last one; else it stays. */
+	if (rc == 0)
+		(void)!unlinkat(store->fd, capsule, AT_REMOVEDIR);
+	return rc;
 }

@@ -172,6 +172,9 @@ int nvb_worker_take(struct nvb_worker *worker, struct nvb_region *region, nvb_er
 	struct nvb_cut cut = {0};
 	int rc = read_region(worker, region, err);
 
+	/* What the last one was like says nothing of this one. */
+	worker->compressor.until_trial = 0;
+
 	while (rc == 0 && nvb_cut_next(worker->buffer, region->size, cut.offset + cut.size, &cut)) {
 		rc = take_chunk(worker, region, &cut, err);
 		atomic_fetch_add(&w->done, cut.size);

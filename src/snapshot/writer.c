@@ -23,7 +23,7 @@ static unsigned threads_for(const struct nvb_snapshot_options *o)
 }
 
 /* The capsule's directory, locked. It may be removed, being empty, between its making and its lock. */
-static int lock_capsule(int store, const char *capsule, nvb_error **err)
+int nvb_capsule_lock(int store, const char *capsule, nvb_error **err)
 {
 	for (;;) {
 		_cleanup_close_ int fd = -1;
@@ -46,23 +46,25 @@ static int lock_capsule(int store, const char *capsule, nvb_error **err)
 	}
 }
 
-/* The directory that is written, flocked while it is. */
-static int make_temporary(nvb_snapshot_writer *w, nvb_error **err)
+int nvb_temporary_make(int capsule_fd, char **name, nvb_error **err)
 {
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *own = NULL;
 	uint64_t token;
 
 	if (getrandom(&token, sizeof(token), 0) != sizeof(token))
 		return nvb_fail_errno(err, errno, "random numbers");
-	if (asprintf(&w->temporary, "%s%016llx", NVB_TEMPORARY, (unsigned long long)token) < 0) {
-		w->temporary = NULL;
+	if (asprintf(&own, "%s%016llx", NVB_TEMPORARY, (unsigned long long)token) < 0) {
+		own = NULL;
 		return nvb_fail_oom(err);
 	}
-	if (mkdirat(w->capsule_fd, w->temporary, 0700) < 0)
+	if (mkdirat(capsule_fd, own, 0700) < 0)
 		return nvb_fail_errno(err, errno, "making the snapshot's directory");
-	w->fd = nvb_open_directory(w->capsule_fd, w->temporary);
-	if (w->fd < 0 || nvb_flock(w->fd, LOCK_EX | LOCK_NB) < 0)
+	fd = nvb_open_directory(capsule_fd, own);
+	if (fd < 0 || nvb_flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return nvb_fail_errno(err, errno, "making the snapshot's directory");
-	return 0;
+	*name = NVB_TAKE_PTR(own);
+	return NVB_TAKE_FD(fd);
 }
 
 static int prepare(nvb_snapshot_writer *w, const struct nvb_snapshots *store, const char *capsule,
@@ -81,15 +83,15 @@ static int prepare(nvb_snapshot_writer *w, const struct nvb_snapshots *store, co
 	rc = nvb_signer_load(&w->signer, w->store, true, err);
 	if (rc < 0)
 		return rc;
-	w->capsule_fd = lock_capsule(w->store, capsule, err);
+	w->capsule_fd = nvb_capsule_lock(w->store, capsule, err);
 	if (w->capsule_fd < 0)
 		return w->capsule_fd;
 	rc = nvb_snapshot_sweep(w->capsule_fd, err);
 	if (rc == 0)
-		rc = make_temporary(w, err);
+		w->fd = nvb_temporary_make(w->capsule_fd, &w->temporary, err);
 	nvb_flock(w->capsule_fd, LOCK_UN);
 	if (rc == 0)
-		rc = nvb_earlier_load(w, err);
+		rc = w->fd < 0 ? w->fd : nvb_earlier_load(w, err);
 	return rc < 0 ? rc : nvb_workers_start(w, threads_for(o), err);
 }
 

@@ -150,6 +150,11 @@ int nvb_earlier_settle(nvb_snapshot_writer *writer, nvb_error **err);
 #define NVB_TEMPORARY ".new-"
 #define NVB_REMOVED   ".gone-"
 
+/* The capsule's directory, made where it is not there, and locked: fd. */
+int nvb_capsule_lock(int store, const char *capsule, nvb_error **err);
+/* A directory to write a snapshot in, flocked: its fd, its name malloc'd. */
+int nvb_temporary_make(int capsule_fd, char **name, nvb_error **err);
+
 /* Removes what killed ones left. The caller holds the directory's lock. */
 int nvb_snapshot_sweep(int capsule_fd, nvb_error **err);
 

@@ -12,6 +12,7 @@
 #include "../doctor/verb.h"
 #include "../monitor/monitor.h"
 #include "helper.h"
+#include "snapshot_verbs.h"
 #include "verbs.h"
 
 /* Ours and a program's own statuses must differ: as docker and env(1), 125 is ours. */
@@ -380,6 +381,9 @@ static int logout(int argc, char **argv, nvb_error **err)
 static const struct nvb_verb verbs[] = {
 	{.name = "surge", .summary = "run capsules, one or those of a Boltfile", .verbs = surge_verbs},
 	{.name = "capsule", .summary = "make, start, stop and look at capsules", .verbs = capsule_verbs},
+	{.name = "snapshot",
+		.summary = "list, check, move and remove snapshots of capsules",
+		.verbs = snapshot_verbs},
 	{.name = "network", .summary = "make, list and remove networks of capsules", .verbs = network_verbs},
 	BENCHMARK_VERB,
 	{.name = "compose", .summary = "take over Compose files", .verbs = compose_verbs},
