@@ -66,3 +66,40 @@ build() {
 	fi
 	ninja -C "$dir"
 }
+
+# --- CRIU ------------------------------------------------------------------------------------------------------------
+
+criu_packages="make libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libnl-3-dev libnet1-dev libcap-dev
+	libbsd-dev libgnutls28-dev libnftables-dev uuid-dev patch xz-utils"
+
+criu_works() { [ -x "$1" ] && as_root "$1" check >/dev/null 2>&1; }
+
+# build_criu DIR: of the source package of a later Debian, fetched with lists of its own so that the host's stay as they are.
+build_criu() {
+	local dir=$1.new apt
+	# shellcheck disable=SC2086 # a list of words
+	need_packages $criu_packages || return
+	rm -rf "$dir" && mkdir -p "$dir"/lists/partial "$dir"/archives/partial || return
+	echo "deb-src http://deb.debian.org/debian forky main" >"$dir/sources.list"
+	apt=(-q -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$dir/lists"
+		-o "Dir::Cache::Archives=$dir/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+	apt-get "${apt[@]}" update && (cd "$dir" && apt-get "${apt[@]}" source --tar-only criu && tar xf criu_*.orig.tar.* &&
+		make -C criu-*/ -j"$(nproc)" criu && cp criu-*/criu/criu ./criu) >"$1.log" 2>&1 || return
+	rm -rf "$1" && mkdir "$1" && mv "$dir/criu" "$1/criu" && rm -rf "$dir" "$1.log"
+}
+
+# provide_criu CACHE: a CRIU that works on this kernel: the host's own, its release's, or one built into CACHE/criu. Prints its
+# path. Debian 12's own (3.17.1) fails on kernels from about 6.9 on.
+provide_criu() {
+	local own candidate
+	own=$(PATH=$PATH:/usr/sbin:/sbin command -v criu || true)
+	! criu_works "$own" || { echo "$own" && return; }
+	! criu_works "$1/criu/criu" || { echo "$1/criu/criu" && return; }
+	candidate=$(apt-cache show --no-all-versions criu 2>/dev/null | sed -n 's/^Version: \([0-9]*\)\..*/\1/p')
+	if [ -z "$own" ] && [ "${candidate:-0}" -ge 4 ]; then
+		need_packages criu >&2 || return
+		! criu_works /usr/sbin/criu || { echo /usr/sbin/criu && return; }
+	fi
+	say "building a CRIU that works on this kernel"
+	mkdir -p "$1" && build_criu "$1/criu" >&2 && criu_works "$1/criu/criu" && echo "$1/criu/criu"
+}
