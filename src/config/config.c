@@ -84,6 +84,7 @@ void nvb_config_release(struct nvb_config *config)
 	nvb_strv_free(config->runtime.swarm_resources);
 	nvb_strv_free(config->cdi.directories);
 	free(config->cache.directory);
+	free(config->snapshots.criu);
 	free(config->plugins.directory);
 	nvb_strv_free(config->plugins.mount_sources);
 	free(config->file);

@@ -76,6 +76,9 @@ struct nvb_config {
 				    roots, none for others */
 	} cache;
 	struct {
+		char *criu; /* the program; NULL: the one that is found in PATH */
+	} snapshots;
+	struct {
 		char *directory;      /* of plugins; NULL: the one that was installed */
 		bool required;	      /* a plugin that fails fails what it was asked for */
 		char **mount_sources; /* directories that plugins may mount from; NULL: the built-in ones */

@@ -49,6 +49,8 @@ const struct config_key nvb_config_table[] = {
 	{"isolation", "mps", CONFIG_FLAG, AT(isolation.mps), "MPS daemons may be started to keep limits"},
 	{"cache", "directory", CONFIG_DIRECTORY, AT(cache.directory),
 		"where the inventory is kept between runs, also for other roots than this host's"},
+	{"snapshots", "criu", CONFIG_FILE, AT(snapshots.criu),
+		"the CRIU that saves and restores processes"},
 	{"plugins", "directory", CONFIG_DIRECTORY, AT(plugins.directory), "where plugins are loaded from"},
 	{"plugins", "required", CONFIG_FLAG, AT(plugins.required),
 		"a plugin that fails fails what it was asked for, instead of being left out"},

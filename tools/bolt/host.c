@@ -33,6 +33,7 @@ const struct nvb_run_host *run_host(void)
 					  : nvb_sibling_program("nvbind-hook", NVB_BINDIR),
 		.profiles = nvb_sibling_data("profiles.d", NVB_DATADIR),
 		.isolation = nvb_config_isolation_rules(config),
+		.criu = config->snapshots.criu,
 		.plugins = nvb_common_plugin_options(),
 		.no_cuda_compat = !config->driver.cuda_compat,
 		.no_params_mask = !config->driver.mask_params,
