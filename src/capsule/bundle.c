@@ -310,6 +310,7 @@ int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nv
 int nvb_bundle_write_process(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
 {
 	bool first = true;
+	int rc = 0;
 
 	nvb_sb_addc(out, '{');
 	add_process(bundle, out);
@@ -327,6 +328,11 @@ int nvb_bundle_write_process(const struct nvb_bundle *bundle, struct nvb_strbuf 
 		add_key(out, "bundle");
 		nvb_sb_add_json(out, bundle->hosts_directory);
 	}
-	nvb_sb_addf(out, ",\"cgroup\":%s}", bundle->cgroup ? "true" : "false");
-	return out->failed ? nvb_fail_oom(err) : 0;
+	nvb_sb_addf(out, ",\"cgroup\":%s", bundle->cgroup ? "true" : "false");
+	if (bundle->cgroup) {
+		add_key(out, "binds");
+		rc = nvb_bundle_add_binds(bundle, out, err);
+	}
+	nvb_sb_addc(out, '}');
+	return rc < 0 ? rc : out->failed ? nvb_fail_oom(err) : 0;
 }

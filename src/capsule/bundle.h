@@ -36,7 +36,8 @@ struct nvb_bundle {
 int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
 
 /* What a further program in the capsule must know of it (exec_record.h): {"process": as in config.json,
- * "groups": the plan's, "home": the user's, "bundle": where it was, "cgroup": whether it has its own}. */
+ * "groups": the plan's, "home": the user's, "bundle": where it was, "cgroup": whether it has its own, "binds":
+ * the targets of what of the host's is mounted in it}. */
 int nvb_bundle_write_process(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
 
 #endif

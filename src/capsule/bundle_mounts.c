@@ -240,3 +240,32 @@ int nvb_bundle_add_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *ou
 	nvb_sb_addc(out, ']');
 	return 0;
 }
+
+static const char *bind_target(const struct extra *extra)
+{
+	if (extra->tmpfs)
+		return NULL;
+	if (extra->edit && extra->edit->mount.type && !nvb_streq(extra->edit->mount.type, "bind"))
+		return NULL;
+	return extra->target;
+}
+
+int nvb_bundle_add_binds(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
+{
+	_cleanup_(release_extras) struct extra_list list = {0};
+	const char *comma = "";
+	int rc = collect(bundle, &list, err);
+
+	nvb_sb_addc(out, '[');
+	for (size_t i = 0; rc == 0 && i < list.count; i++) {
+		const char *target = bind_target(&list.extras[i]);
+
+		if (!target)
+			continue;
+		nvb_sb_add(out, comma);
+		nvb_sb_add_json(out, target);
+		comma = ",";
+	}
+	nvb_sb_addc(out, ']');
+	return rc;
+}

@@ -17,6 +17,9 @@ int nvb_bundle_add_device_mounts(const struct nvb_bundle *bundle, struct nvb_str
 /* mounts: those of every container, the plan's, the user's. */
 int nvb_bundle_add_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
 
+/* An array of the targets among them that are binds of something on the host. */
+int nvb_bundle_add_binds(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
+
 /* An element of mounts, with the comma before it. */
 void nvb_bundle_add_mount(struct nvb_strbuf *out, const char *target, const char *type, const char *source,
 	const char *const *options);

@@ -339,3 +339,10 @@ bool nvb_entry_is(const struct nvb_entry *entry, const char *what)
 
 	return nvb_streq0(said, what);
 }
+
+bool nvb_entry_has(const struct nvb_entry *entry, const char *key)
+{
+	_cleanup_free_ char *said = read_key(entry, key);
+
+	return nvb_streq0(said, "1");
+}

@@ -38,7 +38,7 @@ static void become_runtime(const struct nvb_launch *launch, char *const argv[], 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(125);
-	execv(argv[0], argv);
+	execve(argv[0], argv, launch->environment ? launch->environment : environ);
 	_exit(125);
 }
 
@@ -49,11 +49,26 @@ static bool is_crun(const char *runtime)
 	return nvb_after(slash ? slash + 1 : runtime, "crun") != NULL;
 }
 
+/* The log of CRIU comes to lie beside the bundle: what failed stands there (checkpoint/criu.h). */
+static size_t add_restoring(const struct nvb_launch *launch, const char **argv)
+{
+	size_t n = 0;
+
+	argv[n++] = "--image-path";
+	argv[n++] = launch->images;
+	argv[n++] = "--work-path";
+	argv[n++] = launch->bundle;
+	argv[n++] = "--file-locks";
+	if (launch->tcp)
+		argv[n++] = "--tcp-established";
+	return n;
+}
+
 int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 {
 	const struct nvb_entry *entry = launch->entry;
 	_cleanup_free_ char *log = NULL, *pid_file = NULL;
-	const char *argv[20];
+	const char *argv[24];
 	pid_t parent = getpid(), pid;
 	size_t n = 0;
 
@@ -65,15 +80,18 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 		argv[n++] = "--cgroup-manager=disabled";
 	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
 		     "--log-format", "json",
-		     launch->process ? "exec"
-		     : launch->hold  ? "create"
-				     : "run",
+		     launch->process  ? "exec"
+		     : launch->images ? "restore"
+		     : launch->hold   ? "create"
+				      : "run",
 		     launch->process ? "--process" : "--bundle",
 		     launch->process ? launch->process : launch->bundle, "--pid-file", pid_file, NULL};
 		*a; a++)
 		argv[n++] = *a;
-	if (!launch->hold)
+	if (!launch->hold || launch->images)
 		argv[n++] = "--detach";
+	if (launch->images)
+		n += add_restoring(launch, argv + n);
 	if (launch->console) {
 		argv[n++] = "--console-socket";
 		argv[n++] = launch->console;

@@ -120,12 +120,20 @@ int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_st
 int nvb_capsule_start_attached(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	int attached, struct nvb_capsule_start *start, nvb_error **err)
 {
+	const struct nvb_supervisor_start how = {.attached = attached};
+
+	return nvb_capsule_start_how(host, state, id, &how, start, err);
+}
+
+int nvb_capsule_start_how(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	const struct nvb_supervisor_start *how, struct nvb_capsule_start *start, nvb_error **err)
+{
 	start->report = -1;
 	if (is_running(host, state, id))
 		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s is running", id);
 	nvb_state_sweep(state, host->log);
 	memcpy(start->id, id, sizeof(start->id));
-	return nvb_supervisor_start(host, state, id, attached, &start->report, err);
+	return nvb_supervisor_start(host, state, id, how, &start->report, err);
 }
 
 int nvb_capsule_start_finish(struct nvb_capsule_start *start, int *status, nvb_error **err)
@@ -183,7 +191,8 @@ int nvb_capsule_stop(const struct nvb_run_host *host, const struct nvb_state *st
 				  : NVB_STOP_TIMEOUT;
 		nvb_capsule_definition_release(&definition);
 	}
-	snprintf(request, sizeof(request), "stop %d %lld", stop->signal, timeout);
+	snprintf(request, sizeof(request), "stop %d %lld%s", stop->signal, timeout,
+		stop->discard ? " discard" : "");
 	rc = nvb_supervisor_ask(host, state, id, request, &why);
 	if (rc == -NVB_ERR_NOT_FOUND) {
 		nvb_error_free(why);

@@ -48,6 +48,10 @@ int nvb_capsule_start_begin(const struct nvb_run_host *host, const struct nvb_st
  * of SOCK_SEQPACKET sockets (supervisor/attach.h), which stays the caller's to close. */
 int nvb_capsule_start_attached(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	int attached, struct nvb_capsule_start *start, nvb_error **err);
+/* The same in any way (supervisor/supervisor.h). */
+struct nvb_supervisor_start;
+int nvb_capsule_start_how(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	const struct nvb_supervisor_start *how, struct nvb_capsule_start *start, nvb_error **err);
 /* Waits until its program runs, or why not. *status is then what to exit with: 125, 126, 127, as of
  * nvb_capsule_run. */
 int nvb_capsule_start_finish(struct nvb_capsule_start *start, int *status, nvb_error **err);
@@ -58,6 +62,7 @@ int nvb_capsule_start(const struct nvb_run_host *host, const struct nvb_state *s
 struct nvb_capsule_stop {
 	int signal;	 /* 0: the capsule's own */
 	int64_t timeout; /* seconds before it is ended by force; -1: the capsule's own */
+	bool discard;	 /* no snapshot, of one that keeps them */
 };
 
 /* Asks its program to end, ends it by force when its time is up, and returns when all that it had is given

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capsule/preflight.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "base/mem.h"
 #include "capsule/gpu.h"
-#include "capsule/runtime.h"
+#include "checkpoint/criu.h"
 #include "gpustate/gpustate.h"
 #include "inventory/inventory.h"
 
-/* What the driver can: src/gpustate. Source for the rest: criu(8), "check". */
+/* What the driver can: src/gpustate. What CRIU can: src/checkpoint. */
 
 static int refuse(nvb_error **err, const char *why)
 {
@@ -43,44 +36,23 @@ static int check_devices(
 	return rc;
 }
 
-/* What `criu check` says when it says no; its last line. */
-static int check_criu(nvb_error **err)
+static int check_criu(const struct nvb_run_host *host, const struct nvb_state *state, nvb_error **err)
 {
-	_cleanup_free_ char *criu = nvb_runtime_find("criu");
-	int status;
-	pid_t pid;
+	_cleanup_criu_ struct nvb_criu criu = {0};
+	int rc = nvb_criu_find(host->criu, state->run, &criu, err);
 
-	if (!criu)
-		return nvb_hint(err, refuse(err, "CRIU, which saves the processes, is not installed"),
-			"install criu 4.0 or later");
-	pid = fork();
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
-			_exit(125);
-		execl(criu, criu, "check", NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			pid = -1;
-	if (pid < 0)
-		return nvb_fail_errno(err, errno, "%s", criu);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	return nvb_hint(err, refuse(err, "CRIU does not work on this kernel"), "'%s check' says why", criu);
+	return rc < 0 ? rc : nvb_criu_require(&criu, err);
 }
 
-int nvb_snapshot_preflight(
-	const struct nvb_run_host *host, const struct nvb_capsule_definition *definition, nvb_error **err)
+int nvb_snapshot_preflight(const struct nvb_run_host *host, const struct nvb_state *state,
+	const struct nvb_capsule_definition *definition, nvb_error **err)
 {
 	struct nvb_inventory *inventory = NULL;
 	struct nvb_request *request = NULL;
 	int rc;
 
 	if (!nvb_definition_wants_gpus(definition))
-		return refuse(err, "the capsule has none");
+		return check_criu(host, state, err);
 	rc = nvb_definition_request(definition, host->profiles, &request, err);
 	if (rc == 0 && request->isolation == NVB_ISOLATION_VIRTUAL)
 		rc = refuse(
@@ -92,7 +64,7 @@ int nvb_snapshot_preflight(
 	if (rc == 0)
 		rc = check_devices(request, inventory, err);
 	if (rc == 0)
-		rc = check_criu(err);
+		rc = check_criu(host, state, err);
 	nvb_inventory_free(inventory);
 	nvb_request_free(request);
 	return rc;

@@ -38,6 +38,11 @@ struct nvb_launch {
 	const void *enter_data;
 	/* Create it only: something is still to be done to its first process, before nvb_launch_start. */
 	bool hold;
+	/* Restore it from the images of CRIU there instead; `hold` and `process` are not for that. NULL: start
+	 * its program. */
+	const char *images;
+	bool tcp;		    /* with the connections that it had */
+	char *const *environment;   /* of the runtime; NULL: ours */
 };
 
 /* Starts the runtime and returns its pid. It dies with us. Its messages go to <bundle>/log, the container's

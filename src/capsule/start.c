@@ -114,7 +114,7 @@ int nvb_start_launch(struct nvb_start *start, nvb_error **err)
 {
 	start->launch.entry = &start->entry;
 	start->launch.bundle = start->state.workspace;
-	start->launch.hold = nvb_schedule_wanted(start->gpu.plan, start->no_cpuset);
+	start->launch.hold = !start->launch.images && nvb_schedule_wanted(start->gpu.plan, start->no_cpuset);
 	return nvb_launch_begin(&start->launch, err);
 }
 

@@ -74,6 +74,7 @@ struct nvb_restore {
 		gpu_map; /* "OLD=NEW", or "NEW" for the only one; NULL: the same, or as the definition says */
 	const char *key_file;
 	bool trust; /* also one that this host did not sign */
+	bool keeps; /* whoever stops it then keeps a snapshot */
 	int (*progress)(void *data, const char *step, uint64_t done, uint64_t total);
 	void *data;
 };

@@ -87,8 +87,8 @@ static int connect_to(const struct nvb_state *state, const char *id)
 }
 
 /* One that has just come to be does not listen yet. */
-static int reach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id, int *socket,
-	nvb_error **err)
+int nvb_supervisor_reach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int *socket, nvb_error **err)
 {
 	enum { TRIES = 400, PAUSE_NS = 5 * 1000 * 1000 };
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -113,7 +113,7 @@ int nvb_supervisor_ask(const struct nvb_run_host *host, const struct nvb_state *
 {
 	for (int i = 0;; i++) {
 		_cleanup_error_ nvb_error *why = NULL;
-		int socket, rc = reach(host, state, id, &socket, err);
+		int socket, rc = nvb_supervisor_reach(host, state, id, &socket, err);
 
 		if (rc < 0)
 			return rc;

@@ -86,18 +86,62 @@ static int rename_capsule(struct nvb_supervisor *s, const char *name, nvb_error 
 	return 0;
 }
 
-/* True when the answer comes at the end of the capsule. */
-static bool serve(struct nvb_supervisor *s, int socket, const char *request)
+void nvb_control_wait(struct nvb_supervisor *s, int socket)
+{
+	if (s->client_count == NVB_CLIENTS) {
+		close(socket);
+		return;
+	}
+	s->clients[s->client_count++] = (struct nvb_client){.socket = socket, .waits = true};
+}
+
+/*
+ * Somebody wants it to end. One that keeps snapshots is saved first, and who asked for that waits for it; one
+ * of which a snapshot is being taken ends behind it. False: ended, or about to.
+ */
+static bool stop(struct nvb_supervisor *s, int socket, int signal, uint64_t seconds, bool discard)
+{
+	const struct nvb_snapshot_wish wish = {0};
+	nvb_error *err = NULL;
+	int rc;
+
+	if (s->snapshot.worker) {
+		s->snapshot.stop_signal = signal ? signal : s->stop_signal;
+		s->snapshot.stop_seconds = seconds;
+		return false;
+	}
+	if (!s->keeps || discard || signal == SIGKILL || s->phase != NVB_PHASE_RUNNING) {
+		nvb_supervised_stop(s, signal, seconds);
+		return false;
+	}
+	rc = nvb_supervised_snapshot(s, &wish, socket, &err);
+	if (rc == 0)
+		return true;
+	answer(socket, rc, err);
+	close(socket);
+	return true;
+}
+
+/* True when the connection is not the list's any more. */
+static bool serve_snapshot(struct nvb_supervisor *s, int socket, char *request)
+{
+	struct nvb_snapshot_wish wish;
+	nvb_error *err = NULL;
+	int rc = nvb_supervised_asks_for_snapshot(request, &wish, &err);
+
+	if (rc == 0)
+		rc = nvb_supervised_snapshot(s, &wish, socket, &err);
+	if (rc == 0)
+		return true;
+	answer(socket, rc, err);
+	return false;
+}
+
+static void serve(struct nvb_supervisor *s, int socket, const char *request)
 {
 	nvb_error *err = NULL;
 	int signal = 0, rc = 0;
-	long long seconds;
 
-	if (sscanf(request, "stop %d %lld", &signal, &seconds) == 2 && seconds >= 0 &&
-		seconds <= NVB_STOP_TIMEOUT_MOST) {
-		nvb_supervised_stop(s, signal, (uint64_t)seconds);
-		return true;
-	}
 	if (sscanf(request, "kill %d", &signal) == 1 && signal > 0)
 		rc = kill_container(s, signal, &err);
 	else if (nvb_streq(request, "pause") || nvb_streq(request, "unpause"))
@@ -111,13 +155,14 @@ static bool serve(struct nvb_supervisor *s, int socket, const char *request)
 	else
 		rc = nvb_fail(&err, NVB_ERR_INVALID, "a request that is none");
 	answer(socket, rc, err);
-	return false;
 }
 
 bool nvb_control_read(struct nvb_supervisor *s, size_t i)
 {
 	struct nvb_client *client = &s->clients[i];
-	char request[512];
+	char request[NVB_SNAPSHOT_REQUEST_MOST], word[16] = "";
+	long long seconds;
+	int signal;
 	ssize_t n = recv(client->socket, request, sizeof(request) - 1, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -133,8 +178,23 @@ bool nvb_control_read(struct nvb_supervisor *s, size_t i)
 		forget(s, i);
 		return true;
 	}
+	if (!client->waits && nvb_after(request, "snapshot ")) {
+		if (!serve_snapshot(s, client->socket, request))
+			return false;
+		forget(s, i);
+		return true;
+	}
+	if (!client->waits && sscanf(request, "stop %d %lld %15s", &signal, &seconds, word) >= 2 &&
+		seconds >= 0 && seconds <= NVB_STOP_TIMEOUT_MOST) {
+		if (stop(s, client->socket, signal, (uint64_t)seconds, nvb_streq(word, "discard"))) {
+			forget(s, i);
+			return true;
+		}
+		client->waits = true;
+		return false;
+	}
 	if (!client->waits)
-		client->waits = serve(s, client->socket, request);
+		serve(s, client->socket, request);
 	return false;
 }
 

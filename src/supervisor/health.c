@@ -356,6 +356,19 @@ void nvb_health_pause(struct nvb_health *h, bool paused)
 		arm(h, paused ? 0 : h->check->timeout);
 }
 
+void nvb_health_interrupt(struct nvb_health *h)
+{
+	h->paused = true;
+	if (h->phase == WAITING || h->phase == CLEANING)
+		return;
+	end_by_force(h);
+	drop(&h->output);
+	drop(&h->ended);
+	nvb_exec_end(&h->start);
+	/* What it left is waited for; then the next begins when that is wanted again. */
+	clean_up(h);
+}
+
 const struct nvb_health_report *nvb_health_get(const struct nvb_health *h)
 {
 	return &h->report;

@@ -85,6 +85,8 @@ int nvb_health_open(const struct nvb_health_options *options, struct nvb_health 
 int nvb_health_fd(const struct nvb_health *health);
 void nvb_health_turn(struct nvb_health *health);
 /* While the capsule is paused nothing is run. */
+/* Pauses, and ends a check that is under way as if it had not begun. */
+void nvb_health_interrupt(struct nvb_health *health);
 void nvb_health_pause(struct nvb_health *health, bool paused);
 const struct nvb_health_report *nvb_health_get(const struct nvb_health *health);
 /* Ends a check that runs. NULL is fine. */

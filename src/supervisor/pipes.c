@@ -97,11 +97,13 @@ static void describe(int fd, char text[static 32])
 
 int nvb_pipes_record(const struct nvb_pipes *pipes, const struct nvb_entry *entry, nvb_error **err)
 {
-	char output[32], error[32];
+	char input[32], output[32], error[32];
 
+	describe(pipes->input, input);
 	describe(pipes->output, output);
 	describe(pipes->error, error);
-	return nvb_entry_note(entry, (const char *const[]){"stdout", output, "stderr", error, NULL}, err);
+	return nvb_entry_note(
+		entry, (const char *const[]){"stdin", input, "stdout", output, "stderr", error, NULL}, err);
 }
 
 /* One that its process put another file in the place of, meanwhile, is not what was looked for. */

@@ -13,6 +13,7 @@
 #include "supervisor/health.h"
 #include "supervisor/log.h"
 #include "supervisor/pipes.h"
+#include "supervisor/snapshot.h"
 #include "supervisor/starter.h"
 #include "supervisor/streams.h"
 #include "supervisor/supervisor.h"
@@ -66,6 +67,17 @@ struct nvb_supervisor {
 	int stop_signal; /* of the program */
 	int status;	 /* of the last run; -1 unknown */
 
+	/* The child that takes a snapshot, or undoes one that was broken off. */
+	struct {
+		pid_t worker;	   /* 0: none */
+		int report, asker; /* its; who waits for it; -1: none */
+		bool leave_running, repairs;
+		int stop_signal; /* it is to end once that is done; 0: no */
+		uint64_t stop_seconds;
+	} snapshot;
+	bool keeps;			       /* whoever stops it keeps a snapshot */
+	const struct nvb_restoring *restoring; /* for the first start; NULL: its program begins */
+
 	/* Nanoseconds of the monotonic clock; 0: never. */
 	uint64_t began, kill_at, start_at;
 	uint64_t delay;
@@ -87,8 +99,8 @@ void nvb_supervised_adopt(struct nvb_supervisor *s);
 void nvb_supervised_unkept(struct nvb_supervisor *s);
 /* What the clock asks for. */
 void nvb_supervised_turn(struct nvb_supervisor *s);
-/* 0 when its program runs, or will again; NVB_ERR_BUSY while that is being decided, NVB_ERR_CONFLICT when it has
- * ended. */
+/* 0 when its program runs, or will again; NVB_ERR_BUSY while that is being decided, NVB_ERR_CONFLICT when it
+ * has ended. */
 int nvb_supervised_alive(const struct nvb_supervisor *s, nvb_error **err);
 void nvb_supervised_signal(struct nvb_supervisor *s, int signal);
 /* It shall end. */
@@ -96,6 +108,21 @@ void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds)
 int nvb_supervised_freeze(struct nvb_supervisor *s, bool freeze, nvb_error **err);
 /* The definition is read anew and its limits applied. */
 int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err);
+/* snapshot.c */
+
+/* Begins to take one; `asker` is taken over on success, -1: nobody waits. */
+int nvb_supervised_snapshot(
+	struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish, int asker, nvb_error **err);
+/* Takes a request apart, in place. */
+int nvb_supervised_asks_for_snapshot(char *request, struct nvb_snapshot_wish *wish, nvb_error **err);
+/* The child's report is there. */
+void nvb_supervised_worked(struct nvb_supervisor *s);
+/* Something came from who waits: it has gone. */
+void nvb_supervised_asker_gone(struct nvb_supervisor *s);
+/* Whether somebody was killed over a snapshot of it; undoing that, in the background. */
+bool nvb_supervised_was_broken_off(const struct nvb_supervisor *s);
+void nvb_supervised_repair(struct nvb_supervisor *s);
+
 /* Gives all back and tells those who wait. Nothing but leaving can follow. */
 void nvb_supervised_finish(struct nvb_supervisor *s);
 
@@ -104,6 +131,13 @@ void nvb_supervised_finish(struct nvb_supervisor *s);
 /* Starts a supervisor for one that has none any more. Takes the entry over, and with it the lock. */
 int nvb_supervisor_adopt(const struct nvb_run_host *host, const struct nvb_state *state,
 	struct nvb_entry *entry, nvb_error **err);
+
+/* ask.c */
+
+/* Connects to the capsule's supervisor, to another one where it was killed. NVB_ERR_NOT_FOUND: it does not
+ * run. */
+int nvb_supervisor_reach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int *socket, nvb_error **err);
 
 /* restart.c */
 
@@ -119,5 +153,7 @@ void nvb_control_accept(struct nvb_supervisor *s);
 /* What client `i` sent; true when it is gone from the list. */
 bool nvb_control_read(struct nvb_supervisor *s, size_t i);
 void nvb_control_ended(struct nvb_supervisor *s);
+/* Takes over a connection whose answer comes at the end of the capsule. */
+void nvb_control_wait(struct nvb_supervisor *s, int socket);
 
 #endif

@@ -2,6 +2,7 @@
 #include "supervisor/starter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +13,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "capsule/record.h"
 #include "capsule/start.h"
 #include "capsule/terminal.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/criu.h"
+#include "checkpoint/install.h"
 #include "supervisor/report.h"
 
 /* In the child. */
@@ -57,11 +62,43 @@ static int wait_for_runtime(struct starting *s, pid_t runtime, int *status, nvb_
 	return -(int)nvb_error_code(*err);
 }
 
+/* Where CRIU is the runtime's to find, and its images. *env is for nvb_strv_free. */
+static int use_images(struct starting *s, char **images, char ***env, nvb_error **err)
+{
+	const struct nvb_restoring *restoring = s->starter->restoring;
+	_cleanup_free_ char *links = nvb_state_join(s->start.state.workspace, "criu-bin");
+
+	*images =
+		nvb_state_join(s->starter->entry->data, NVB_CHECKPOINT_RESTORE "/" NVB_CHECKPOINT_PROCESSES);
+	*env = links ? nvb_criu_environment(restoring->criu, links) : NULL;
+	if (!*images || !*env)
+		return nvb_fail_oom(err);
+	s->start.launch.images = *images;
+	s->start.launch.environment = *env;
+	s->start.launch.tcp = restoring->tcp;
+	return 0;
+}
+
+/* What the runtime says of a restore is that CRIU failed; why, CRIU's log says. */
+static int explain(const struct starting *s, nvb_error **err)
+{
+	_cleanup_close_ int directory = open(s->start.state.workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *reason = nvb_criu_reason(directory, "restore.log");
+
+	if (!reason)
+		return -(int)nvb_error_code(*err);
+	nvb_error_free(NVB_TAKE_PTR(*err));
+	return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU cannot restore the processes: %s", reason);
+}
+
 static int launch(struct starting *s, pid_t *init, int *master, int *status, nvb_error **err)
 {
+	_cleanup_free_ char *images = NULL;
+	_cleanup_strv_ char **env = NULL;
 	struct nvb_start *start = &s->start;
 	pid_t runtime;
-	int rc = nvb_start_check_program(start, status, err);
+	int rc = s->starter->restoring ? use_images(s, &images, &env, err)
+				       : nvb_start_check_program(start, status, err);
 
 	if (rc < 0)
 		return rc;
@@ -72,11 +109,17 @@ static int launch(struct starting *s, pid_t *init, int *master, int *status, nvb
 	if (runtime < 0)
 		return runtime;
 	rc = wait_for_runtime(s, runtime, status, err);
+	if (rc < 0 && images)
+		rc = explain(s, err);
 	if (rc == 0 && start->spec->terminal)
 		rc = nvb_terminal_take(&s->terminal, master, err);
 	if (rc == 0)
 		rc = nvb_launch_init(&start->launch, init, err);
-	return rc < 0 ? rc : nvb_start_note(start, *init, err);
+	if (rc == 0)
+		rc = nvb_start_note(start, *init, err);
+	if (rc == 0 && images)
+		rc = nvb_restore_finish(start, s->starter->restoring, *init, err);
+	return rc;
 }
 
 /* Asleep until the container has ended, so that somebody has its terminal. */
@@ -110,16 +153,30 @@ static _Noreturn void run(const struct nvb_starter *starter, int socket)
 	s.start.entry = *starter->entry;
 	s.start.image = *starter->image;
 	s.start.image_open = true;
-	rc = nvb_start_prepare(&s.start, &err);
+	rc = 0;
+	if (starter->restoring)
+		rc = nvb_restore_install(starter->entry, starter->restoring->directory, &err);
+	else
+		nvb_restore_undo(starter->entry);
+	if (rc == 0)
+		rc = nvb_start_prepare(&s.start, &err);
 	if (rc == 0)
 		rc = launch(&s, &init, &master, &status, &err);
 	if (rc < 0) {
+		/* What came up half is the supervisor's to end; its files must not be in use then. */
+		if (starter->restoring) {
+			nvb_entry_kill(&s.start.entry, starter->host->log);
+			nvb_start_unmount(&s.start);
+			nvb_restore_undo(starter->entry);
+		}
 		nvb_start_give_back(&s.start);
 		nvb_report_failure(socket, status, err);
 		_exit(1);
 	}
 	if (master >= 0)
 		prctl(PR_SET_PDEATHSIG, 0);
+	if (starter->restoring)
+		nvb_restore_done(starter->entry);
 	nvb_report_ok(socket, init, master);
 	if (master >= 0) {
 		close_all_but(master);

@@ -9,6 +9,7 @@
 #include "capsule/image.h"
 #include "capsule/run.h"
 #include "capsule/state.h"
+#include "nvbind/gpu_state.h"
 #include "supervisor/pipes.h"
 
 /*
@@ -19,6 +20,17 @@
  */
 enum { NVB_TERMINAL_HELD = 3 }; /* the descriptor that it then is */
 
+/* A capsule goes on from what lies in the directory: CRIU's images in "processes" and, to take the place of
+ * its own, an upper directory "upper" (checkpoint/install.h). */
+struct nvb_restoring {
+	const char *directory;
+	const char *criu;		  /* path of the program */
+	bool tcp;			  /* with the connections that it had */
+	bool gpus;			  /* its processes have a state of the GPU's in them */
+	const struct nvb_gpu_pair *pairs; /* to other GPUs */
+	size_t pair_count;
+};
+
 struct nvb_starter {
 	const struct nvb_run_host *host;
 	const struct nvb_state *state;
@@ -26,6 +38,7 @@ struct nvb_starter {
 	const struct nvb_entry *entry; /* recorded; its lock is the child's, too */
 	const struct nvb_image *image; /* open */
 	const struct nvb_pipes *pipes;
+	const struct nvb_restoring *restoring; /* NULL: its program begins */
 	int error; /* our end of the container's standard error: says why a runtime failed */
 };
 

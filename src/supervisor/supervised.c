@@ -64,6 +64,8 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 	if (rc < 0)
 		return rc;
 	starter.error = s->pipes.error;
+	/* What follows by its restart policy begins anew. */
+	starter.restoring = NVB_TAKE_PTR(s->restoring);
 	rc = nvb_pipes_record(&s->pipes, &s->entry, err);
 	if (rc == 0)
 		rc = nvb_starter_begin(&starter, &s->starter, &s->starter_report, err);
@@ -300,6 +302,11 @@ void nvb_supervised_adopt(struct nvb_supervisor *s)
 	s->paused = nvb_entry_is(&s->entry, "paused");
 	if (s->health && s->paused)
 		nvb_health_pause(s->health, true);
+	s->keeps = nvb_entry_has(&s->entry, "keeps");
+	if (nvb_supervised_was_broken_off(s)) {
+		s->paused = false;
+		nvb_supervised_repair(s);
+	}
 	if (s->entry.stopped)
 		nvb_supervised_stop(s, s->stop_signal, s->definition.stop_timeout);
 }
@@ -360,6 +367,8 @@ int nvb_supervised_freeze(struct nvb_supervisor *s, bool freeze, nvb_error **err
 
 	if (s->phase != NVB_PHASE_RUNNING)
 		return nvb_fail(err, NVB_ERR_CONFLICT, "the capsule's program does not run now");
+	if (s->snapshot.worker)
+		return nvb_fail(err, NVB_ERR_BUSY, "a snapshot of the capsule is being taken");
 	if (s->paused == freeze)
 		return nvb_fail(err, NVB_ERR_CONFLICT,
 			freeze ? "the capsule is paused already" : "the capsule is not paused");
@@ -382,6 +391,8 @@ int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err)
 	struct nvb_capsule_definition read;
 	int rc;
 
+	if (s->snapshot.worker)
+		return nvb_fail(err, NVB_ERR_BUSY, "a snapshot of the capsule is being taken");
 	nvb_capsule_definition_init(&read);
 	rc = nvb_definition_load(&read, s->entry.data, err);
 	if (rc == 0 && s->phase == NVB_PHASE_RUNNING)

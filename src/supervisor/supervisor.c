@@ -91,7 +91,7 @@ static int timeout_of(const struct nvb_supervisor *s)
 	return (at - now) / 1000000 < LONGEST ? (int)((at - now) / 1000000) + 1 : LONGEST;
 }
 
-enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, KEEPER, FIXED };
+enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, KEEPER, WORKER, ASKER, FIXED };
 
 static void turn(struct nvb_supervisor *s)
 {
@@ -100,10 +100,13 @@ static void turn(struct nvb_supervisor *s)
 
 	n = add(fds, n, s->listener);
 	n = add(fds, n, s->starter_report);
-	n = add(fds, n, s->init_gone);
+	/* What a snapshot was of may end before its taker has said so. */
+	n = add(fds, n, s->snapshot.worker ? -1 : s->init_gone);
 	n = add(fds, n, s->streams ? nvb_streams_fd(s->streams) : -1);
 	n = add(fds, n, s->health ? nvb_health_fd(s->health) : -1);
 	n = add(fds, n, s->keeper_gone);
+	n = add(fds, n, s->snapshot.report);
+	n = add(fds, n, s->snapshot.asker);
 	for (size_t i = 0; i < s->client_count; i++)
 		n = add(fds, n, s->clients[i].socket);
 	if (poll(fds, n, timeout_of(s)) < 0)
@@ -120,6 +123,10 @@ static void turn(struct nvb_supervisor *s)
 		nvb_control_accept(s);
 	if (fds[STARTER].revents && s->phase != NVB_PHASE_ENDED)
 		nvb_supervised_started(s);
+	if (fds[ASKER].revents && s->snapshot.asker >= 0)
+		nvb_supervised_asker_gone(s);
+	if (fds[WORKER].revents)
+		nvb_supervised_worked(s);
 	if (fds[INIT].revents && s->phase == NVB_PHASE_RUNNING)
 		nvb_supervised_ended(s);
 	/* With the container it goes of itself. */
@@ -223,6 +230,7 @@ static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, cons
 		.starter_report = -1,
 		.init_gone = -1,
 		.keeper_gone = -1,
+		.snapshot = {.report = -1, .asker = -1},
 		.status = -1,
 	};
 	nvb_capsule_definition_init(&s->definition);
@@ -243,6 +251,8 @@ static int start(struct nvb_supervisor *s, const char *id, nvb_error **err)
 	s->stop_signal = choose_stop_signal(s);
 	if (rc == 0)
 		rc = begin(s, id, err);
+	if (rc == 0 && s->keeps)
+		rc = nvb_entry_note(&s->entry, (const char *const[]){"keeps", "1", NULL}, err);
 	if (rc == 0)
 		rc = open_log(s, err);
 	if (rc == 0)
@@ -251,14 +261,16 @@ static int start(struct nvb_supervisor *s, const char *id, nvb_error **err)
 }
 
 static _Noreturn void run_start(const struct nvb_run_host *host, const struct nvb_state *state,
-	const char *id, int attached, int report)
+	const char *id, const struct nvb_supervisor_start *how, int report)
 {
 	_cleanup_error_ nvb_error *err = NULL;
 	struct nvb_supervisor s;
 
 	init(&s, host, state);
 	s.report = report;
-	s.attached = attached;
+	s.attached = how->attached;
+	s.restoring = how->restoring;
+	s.keeps = how->keeps;
 	silence(0, 1);
 	if (start(&s, id, &err) < 0) {
 		s.status = 125;
@@ -335,7 +347,7 @@ static int make_socket(int pair[2], nvb_error **err)
 }
 
 int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
-	int attached, int *report, nvb_error **err)
+	const struct nvb_supervisor_start *start, int *report, nvb_error **err)
 {
 	int pair[2], rc = make_socket(pair, err);
 
@@ -344,7 +356,7 @@ int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state
 	rc = detach(err);
 	if (rc == 0) {
 		close(pair[0]);
-		run_start(host, state, id, attached, pair[1]);
+		run_start(host, state, id, start, pair[1]);
 	}
 	close(pair[1]);
 	if (rc < 0) {

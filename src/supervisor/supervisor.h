@@ -2,6 +2,7 @@
 #ifndef NVB_SUPERVISOR_SUPERVISOR_H
 #define NVB_SUPERVISOR_SUPERVISOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -14,23 +15,30 @@
  *what it had. It holds the lock of the capsule's directory in /run; it alone changes anything about a capsule
  *that runs, and is asked through the socket "control" there, one request per connection:
  *
- *	stop SIGNAL SECONDS	answered when all is given back
+ *	stop SIGNAL SECONDS [discard]	answered when all is given back; of one that keeps snapshots, after
+ *			one was taken, unless it is to be discarded
  *	kill SIGNAL
  *	pause, unpause
  *	alive			whether its program runs, or will
  *	update			the definition has changed
  *	rename NAME
+ *	snapshot ...		see snapshot.h
  *	attach [input]		see attach.h
  *
  * Answers are reports (report.h). Killing it ends nothing: the container runs on, its lease names the
  *container, and whoever next needs the capsule starts another supervisor, which takes it over.
  */
 
-/* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. `attached`: the
- * other end of a connection that is attached from the first byte on (attach.h), which stays the caller's; -1:
- * none. */
+struct nvb_supervisor_start {
+	int attached; /* the other end of a connection that is attached from the first byte on (attach.h),
+			 which stays the caller's; -1: none */
+	const struct nvb_restoring *restoring; /* it goes on from there (starter.h); NULL: it begins */
+	bool keeps;			       /* whoever stops it keeps a snapshot */
+};
+
+/* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. */
 int nvb_supervisor_start(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
-	int attached, int *report, nvb_error **err);
+	const struct nvb_supervisor_start *start, int *report, nvb_error **err);
 
 /* Whether the capsule has a directory in /run and a living supervisor; where that was killed another one
  * takes over, before this returns. NVB_ERR_NOT_FOUND: it does not run. */

@@ -12,6 +12,7 @@
 #include "capsule/lifecycle.h"
 #include "capsule/preflight.h"
 #include "capsule/rootless.h"
+#include "checkpoint/checkpoint.h"
 #include "cli/logging.h"
 #include "cli/output.h"
 #include "host.h"
@@ -75,7 +76,7 @@ int capsule_create(int argc, char **argv, nvb_error **err)
 
 static struct {
 	bool restartable, gpu_snapshot, attach, interactive;
-	const char *detach_keys;
+	const char *detach_keys, *key_file;
 } start_opt = {.detach_keys = NVB_DETACH_KEYS_DEFAULT};
 
 static const struct nvb_option start_options[] = {
@@ -86,26 +87,65 @@ static const struct nvb_option start_options[] = {
 	{"detach-keys", 0, NVB_OPTION_STRING("KEYS", &start_opt.detach_keys),
 		"what leaves its terminal (ctrl-p,ctrl-q)"},
 	{"gpu-snapshot", 0, NVB_OPTION_FLAG(&start_opt.gpu_snapshot),
-		"only if the state of its GPUs can be kept by snapshots, which is then asked for"},
+		"go on from its last snapshot, where there is one, and keep one when it is stopped"},
+	{"key-file", 0, NVB_OPTION_STRING("FILE", &start_opt.key_file),
+		"the key of that snapshot, of one that is encrypted"},
 	{"restartable", 0, NVB_OPTION_FLAG(&start_opt.restartable),
 		"all whose policy is always or unless-stopped and that ran when the host went down"},
 	{NULL},
 };
 const struct nvb_option_group capsule_start_groups[] = {{"Options", start_options}, {NULL}};
 
-static int prepare_snapshot(const struct nvb_state *state, const char *id, nvb_error **err)
+/* Asked for with GPUs whose state no snapshot could hold, it is refused before it begins. */
+static int check_snapshots(const struct nvb_state *state, const char *id, nvb_error **err)
 {
 	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
 	int rc;
 
 	nvb_capsule_definition_init(&definition);
 	rc = nvb_capsule_definition_of(state, id, &definition, err);
-	if (rc == 0)
-		rc = nvb_snapshot_preflight(run_host(), &definition, err);
-	if (rc < 0 || definition.snapshot_gpu_state)
+	return rc < 0 ? rc : nvb_snapshot_preflight(run_host(), state, &definition, err);
+}
+
+static int begin_anew(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	const struct nvb_supervisor_start how = {.attached = -1, .keeps = true};
+	struct nvb_capsule_start start;
+	int status, rc = nvb_capsule_start_how(run_host(), state, id, &how, &start, err);
+
+	return rc < 0 ? rc : nvb_capsule_start_finish(&start, &status, err);
+}
+
+/* From the last snapshot, or, without one, from the beginning. */
+static int go_on(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
+	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data), *last = NULL;
+	_cleanup_error_ nvb_error *none = NULL;
+	struct nvb_restore restore = {.key_file = start_opt.key_file, .keeps = true};
+	char same[NVB_CAPSULE_ID + 1];
+	nvb_snapshot_id snapshot;
+	int rc;
+
+	if (nvb_supervisor_ensure(run_host(), state, id, NULL) == 0)
+		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s is running", id);
+	rc = check_snapshots(state, id, err);
+	if (rc < 0)
 		return rc;
-	definition.snapshot_gpu_state = true;
-	return nvb_capsule_update(run_host(), state, id, &definition, err);
+	if (!path || asprintf(&last, "%s@latest", id) < 0)
+		return nvb_fail_oom(err);
+	rc = nvb_snapshots_open(&store, path, err);
+	if (rc < 0)
+		return rc;
+	rc = nvb_snapshot_find(&store, last, &snapshot, &none);
+	if (rc == -NVB_ERR_NOT_FOUND)
+		return begin_anew(state, id, err);
+	if (rc < 0) {
+		nvb_error_move(err, NVB_TAKE_PTR(none));
+		return rc;
+	}
+	restore.snapshot = snapshot.text;
+	return nvb_checkpoint_restore(run_host(), state, &restore, same, err);
 }
 
 /* Those that a start of the host finds ended: `always` also what somebody stopped, as docker. */
@@ -179,8 +219,6 @@ static int start_and_attach(const struct nvb_state *state, const char *which, nv
 	char id[NVB_CAPSULE_ID + 1];
 	int status = 125, rc = nvb_capsule_find(state, which, id, err);
 
-	if (rc == 0 && start_opt.gpu_snapshot)
-		rc = prepare_snapshot(state, id, err);
 	if (rc < 0)
 		return rc;
 	rc = start_attached(state, id, &choices, &status, &why);
@@ -202,6 +240,11 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 		return rc;
 	if (start_opt.restartable)
 		return start_restartable(&state, err);
+	if ((start_opt.attach || start_opt.interactive) && start_opt.gpu_snapshot)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_UNSUPPORTED,
+				"--gpu-snapshot: nobody is attached from the start to what goes on"),
+			"start it, then 'bolt capsule attach'");
 	if (start_opt.attach || start_opt.interactive)
 		return argc == 1 ? start_and_attach(&state, argv[0], err)
 				 : nvb_usage(err, "only one capsule can be attached to");
@@ -211,10 +254,10 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 
 		status = 125;
 		rc = nvb_capsule_find(&state, argv[i], id, &why);
-		if (rc == 0 && start_opt.gpu_snapshot)
-			rc = prepare_snapshot(&state, id, &why);
 		if (rc == 0)
-			rc = nvb_capsule_start(run_host(), &state, id, &status, &why);
+			rc = start_opt.gpu_snapshot
+				     ? go_on(&state, id, &why)
+				     : nvb_capsule_start(run_host(), &state, id, &status, &why);
 		/* As docker: what was asked for is so already. */
 		if (rc == -NVB_ERR_CONFLICT)
 			rc = 0;
@@ -232,7 +275,7 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 
 static struct {
 	uint32_t seconds;
-	bool seconds_given;
+	bool seconds_given, no_snapshot;
 	const char *signal;
 } stop_opt;
 
@@ -243,17 +286,21 @@ static const struct nvb_option stop_options[] = {
 		"with, 10)"},
 	{"signal", 's', NVB_OPTION_STRING("SIGNAL", &stop_opt.signal),
 		"what asks the program to end (what it was made with, SIGTERM)"},
+	{"no-snapshot", 0, NVB_OPTION_FLAG(&stop_opt.no_snapshot),
+		"keep none, of one that was started with --gpu-snapshot"},
 	{NULL},
 };
 const struct nvb_option_group capsule_stop_groups[] = {{"Options", stop_options}, {NULL}};
 
 static int read_stop(struct nvb_capsule_stop *stop, nvb_error **err)
 {
-	*stop = (struct nvb_capsule_stop){.timeout = stop_opt.seconds_given ? (int64_t)stop_opt.seconds : -1};
+	*stop = (struct nvb_capsule_stop){
+		.timeout = stop_opt.seconds_given ? (int64_t)stop_opt.seconds : -1,
+		.discard = stop_opt.no_snapshot,
+	};
 	if (stop->timeout > NVB_STOP_TIMEOUT_MOST)
-		return nvb_fail(err, NVB_ERR_INVALID,
-			"--time %u: too long, a year (%d seconds) is the most", stop_opt.seconds,
-			NVB_STOP_TIMEOUT_MOST);
+		return nvb_fail(err, NVB_ERR_INVALID, "--time %u: too long, a year (%d seconds) is the most",
+			stop_opt.seconds, NVB_STOP_TIMEOUT_MOST);
 	if (stop_opt.signal && !nvb_parse_signal(stop_opt.signal, &stop->signal))
 		return nvb_fail(
 			err, NVB_ERR_INVALID, "signal '%s': there is no such signal", stop_opt.signal);

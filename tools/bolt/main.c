@@ -312,6 +312,33 @@ static const struct nvb_verb capsule_verbs[] = {
 		.max_args = NVB_ARGS_ANY,
 	},
 	{
+		.name = "snapshot",
+		.synopsis = "CAPSULE",
+		.summary = "save a capsule that runs: GPU memory, processes, files",
+		.description = "Prints the snapshot's id. The capsule is stopped, or, with --leave-running, goes on. When "
+			       "something fails it runs on as if nothing had been.",
+		.examples = "  bolt capsule snapshot trainer --check\n"
+			    "  bolt capsule snapshot trainer --leave-running --comment 'before epoch 12'\n",
+		.groups = capsule_snapshot_groups,
+		.run = capsule_snapshot,
+		.min_args = 1,
+		.max_args = 1,
+	},
+	{
+		.name = "restore",
+		.synopsis = "SNAPSHOT",
+		.summary = "let a capsule go on from a snapshot",
+		.description =
+			"SNAPSHOT is an id, CAPSULE@N, or CAPSULE for its last. The capsule it was taken of goes on, "
+			"with the files that it had then, and must not run; or a new one. Prints the capsule's id.",
+		.examples = "  bolt capsule restore trainer\n"
+			    "  bolt capsule restore trainer@3 --name trainer-2 --gpu 1\n",
+		.groups = capsule_restore_groups,
+		.run = capsule_restore,
+		.min_args = 1,
+		.max_args = 1,
+	},
+	{
 		.name = "rm",
 		.synopsis = "CAPSULE...",
 		.summary = "remove capsules with all their files",

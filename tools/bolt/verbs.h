@@ -41,6 +41,9 @@ int capsule_rm(int argc, char **argv, nvb_error **err);
 int capsule_rename(int argc, char **argv, nvb_error **err);
 int capsule_update(int argc, char **argv, nvb_error **err);
 
+extern const struct nvb_option_group capsule_snapshot_groups[], capsule_restore_groups[];
+int capsule_snapshot(int argc, char **argv, nvb_error **err);
+int capsule_restore(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_exec_groups[];
 int capsule_exec(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group capsule_attach_groups[];

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "capsule/bring.h"
+#include "capsule/capsules.h"
+#include "capsule/lifecycle.h"
+#include "capsule/record.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/criu.h"
+#include "checkpoint/describe.h"
+#include "checkpoint/gpu_map.h"
+#include "inventory/inventory.h"
+#include "supervisor/starter.h"
+#include "supervisor/supervisor.h"
+
+/* From a snapshot to a capsule that runs: all until its supervisor starts it. */
+
+struct bringing {
+	const struct nvb_run_host *host;
+	const struct nvb_state *state;
+	const struct nvb_restore *restore;
+	nvb_snapshot *snapshot;
+	const struct nvb_snapshot_manifest *manifest;
+	struct nvb_details details;
+	struct nvb_criu criu;
+	struct nvb_capsule_definition definition;
+	struct nvb_inventory *inventory;
+	struct nvb_gpu_map map;
+	char id[NVB_CAPSULE_ID + 1];
+	bool made;		/* a new capsule, which goes if this fails */
+	char *data, *directory; /* the capsule's; where things are unpacked */
+	int lock;
+};
+
+static int tell(const struct bringing *b, const char *step, uint64_t done, uint64_t total)
+{
+	return b->restore->progress ? b->restore->progress(b->restore->data, step, done, total) : 0;
+}
+
+static int unpacking(void *data, uint64_t done, uint64_t total)
+{
+	return tell(data, "unpack", done, total);
+}
+
+static int open_snapshot(struct bringing *b, const struct nvb_snapshots *store, nvb_error **err)
+{
+	const struct nvb_snapshot_options options = {
+		.key_file = b->restore->key_file,
+		.trust = b->restore->trust,
+		.progress = unpacking,
+		.data = b,
+	};
+	int rc = nvb_snapshot_open(store, b->restore->snapshot, &options, &b->snapshot, err);
+
+	if (rc < 0)
+		return rc;
+	b->manifest = nvb_snapshot_manifest(b->snapshot);
+	rc = nvb_details_read(b->manifest->details, &b->details, err);
+	if (rc == 0 && (!b->manifest->definition || !b->manifest->capsule))
+		rc = nvb_fail(err, NVB_ERR_CORRUPT, "the snapshot does not say which capsule it is of");
+	return rc;
+}
+
+/* Of the capsule itself what it is now counts (limits, restart policy), of a new one what it was. */
+static int read_definition(struct bringing *b, nvb_error **err)
+{
+	nvb_capsule_definition_init(&b->definition);
+	if (!b->restore->name)
+		return nvb_capsule_definition_of(b->state, b->id, &b->definition, err);
+	return nvb_definition_read(
+		&b->definition, b->manifest->definition, strlen(b->manifest->definition), err);
+}
+
+static int find_capsule(struct bringing *b, nvb_error **err)
+{
+	_cleanup_capsule_info_ struct nvb_capsule_info info = {0};
+	int rc;
+
+	if (b->restore->name)
+		return 0;
+	if (!nvb_record_is_id(b->manifest->capsule))
+		return nvb_fail(err, NVB_ERR_CORRUPT, "'%s' is no capsule's id", b->manifest->capsule);
+	memcpy(b->id, b->manifest->capsule, sizeof(b->id));
+	rc = nvb_capsule_info_of(b->state, b->id, &info, err);
+	if (rc < 0)
+		return nvb_hint(err, rc, "its capsule is not there any more; --name NEW makes one of it");
+	if (info.state == NVB_CAPSULE_CREATED || info.state == NVB_CAPSULE_EXITED ||
+		info.state == NVB_CAPSULE_DEAD)
+		return 0;
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_CONFLICT, "capsule %s is running", info.name ? info.name : b->id),
+		"stop it first, or restore into a new one: --name NEW");
+}
+
+/* The files below its own must be those that its processes know. */
+static int check_image(const struct bringing *b, nvb_error **err)
+{
+	struct nvb_image image;
+	int rc = nvb_image_bring(b->host, &b->definition.spec, &image, err);
+
+	if (rc < 0)
+		return rc;
+	if (b->manifest->image_digest && !nvb_streq0(image.id, b->manifest->image_digest))
+		rc = nvb_hint(err,
+			nvb_fail(err, NVB_ERR_CONFLICT,
+				"image %s is another one here (%s) than in the snapshot (%s)",
+				b->definition.spec.image, image.id ? image.id : "a directory",
+				b->manifest->image_digest),
+			"'bolt image pull' it by its digest, or tag that one by this name");
+	nvb_image_close(&image);
+	return rc;
+}
+
+static int map_gpus(struct bringing *b, nvb_error **err)
+{
+	int rc = 0;
+
+	if (b->details.gpus || b->manifest->gpu_count)
+		rc = nvb_inventory_load(b->host->inventory, &b->inventory, err);
+	if (rc == 0)
+		rc = nvb_gpu_map_make(&b->map, b->host, b->manifest, b->inventory, b->restore->gpu_map,
+			&b->definition, err);
+	return rc;
+}
+
+static int preflight(const struct bringing *b, const char *place, nvb_error **err)
+{
+	_cleanup_preflight_ struct nvb_preflight_report report = {0};
+	_cleanup_free_ struct nvb_preflight_gpu *gpus = calloc(b->map.count + 1, sizeof(*gpus));
+	struct nvb_preflight_snapshot snapshot = {
+		.inventory = b->inventory,
+		.driver = b->manifest->process_count ? b->manifest->driver : NULL,
+		.gpus = gpus,
+		.gpu_count = b->manifest->process_count ? b->map.count : 0,
+		.place = place,
+		.files = b->details.files,
+		.criu = {.path = b->criu.path,
+			.problem = b->criu.problem,
+			.major = b->criu.major,
+			.minor = b->criu.minor},
+	};
+	int rc;
+
+	if (!gpus)
+		return nvb_fail_oom(err);
+	if (b->manifest->criu)
+		sscanf(b->manifest->criu, "%u.%u", &snapshot.criu_major, &snapshot.criu_minor);
+	for (size_t i = 0; i < b->map.count; i++)
+		gpus[i] = (struct nvb_preflight_gpu){.uuid = b->map.pairs[i].from,
+			.chip = b->manifest->gpus[i].chip,
+			.target = b->map.changes ? b->map.pairs[i].to : NULL};
+	for (size_t i = 0; i < b->manifest->tree_count; i++) {
+		snapshot.disk += b->manifest->trees[i].bytes;
+		if (nvb_streq(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
+			snapshot.memory = b->manifest->trees[i].bytes;
+	}
+	rc = nvb_preflight_restore(&snapshot, &report, err);
+	return rc < 0 ? rc : nvb_preflight_fails(&report) ? nvb_preflight_refuse(&report, err) : 0;
+}
+
+static int make_capsule(struct bringing *b, nvb_error **err)
+{
+	int rc = 0;
+
+	if (b->restore->name) {
+		rc = nvb_spec_set_name(&b->definition.spec, b->restore->name, err);
+		if (rc == 0)
+			rc = nvb_capsule_create(b->host, b->state, &b->definition, b->id, err);
+		b->made = rc == 0;
+	}
+	if (rc == 0 && asprintf(&b->data, "%s/capsules/%s", b->state->data, b->id) < 0) {
+		b->data = NULL;
+		rc = nvb_fail_oom(err);
+	}
+	return rc;
+}
+
+/* What somebody who was killed had unpacked. */
+static void sweep(const char *data)
+{
+	_cleanup_closedir_ DIR *dir = opendir(data);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_close_ int fd = -1;
+
+		if (!nvb_after(entry->d_name, "restoring-"))
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			nvb_file_remove_tree(dirfd(dir), entry->d_name, NULL);
+	}
+}
+
+static int extract(struct bringing *b, const char *tree, mode_t mode, nvb_error **err)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (mkdirat(b->lock, tree, mode) < 0)
+		return nvb_fail_errno(err, errno, "%s/%s", b->directory, tree);
+	fd = openat(b->lock, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "%s/%s", b->directory, tree);
+	return nvb_snapshot_extract(b->snapshot, tree, fd, err);
+}
+
+static int unpack(struct bringing *b, nvb_error **err)
+{
+	int rc;
+
+	sweep(b->data);
+	if (asprintf(&b->directory, "%s/restoring-XXXXXX", b->data) < 0) {
+		b->directory = NULL;
+		return nvb_fail_oom(err);
+	}
+	if (!mkdtemp(b->directory))
+		return nvb_fail_errno(err, errno, "%s", b->directory);
+	b->lock = open(b->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->lock < 0 || flock(b->lock, LOCK_EX) < 0)
+		return nvb_fail_errno(err, errno, "%s", b->directory);
+	rc = extract(b, NVB_CHECKPOINT_PROCESSES, 0700, err);
+	if (rc == 0 && nvb_snapshot_has_tree(b->snapshot, NVB_CHECKPOINT_UPPER))
+		rc = extract(b, NVB_CHECKPOINT_UPPER, 0755, err);
+	return rc;
+}
+
+static int start(struct bringing *b, nvb_error **err)
+{
+	const struct nvb_restoring restoring = {
+		.directory = b->directory,
+		.criu = b->criu.path,
+		.tcp = b->details.tcp,
+		.gpus = b->manifest->process_count,
+		.pairs = b->map.changes ? b->map.pairs : NULL,
+		.pair_count = b->map.changes ? b->map.count : 0,
+	};
+	const struct nvb_supervisor_start how = {
+		.attached = -1, .restoring = &restoring, .keeps = b->restore->keeps};
+	struct nvb_capsule_start begun;
+	int status, rc;
+
+	tell(b, "restore", 0, 0);
+	rc = nvb_capsule_start_how(b->host, b->state, b->id, &how, &begun, err);
+	return rc < 0 ? rc : nvb_capsule_start_finish(&begun, &status, err);
+}
+
+/* A definition with other GPUs is written before the start and taken back when that fails. */
+static int start_redefined(struct bringing *b, nvb_error **err)
+{
+	_cleanup_definition_ struct nvb_capsule_definition before = {0};
+	int rc;
+
+	if (b->made || !b->map.redefined)
+		return start(b, err);
+	nvb_capsule_definition_init(&before);
+	rc = nvb_definition_load(&before, b->data, err);
+	if (rc == 0)
+		rc = nvb_definition_save(&b->definition, b->data, true, err);
+	if (rc < 0)
+		return rc;
+	rc = start(b, err);
+	if (rc < 0)
+		nvb_definition_save(&before, b->data, true, NULL);
+	return rc;
+}
+
+static void release(struct bringing *b)
+{
+	nvb_snapshot_close(b->snapshot);
+	nvb_details_release(&b->details);
+	nvb_criu_release(&b->criu);
+	nvb_capsule_definition_release(&b->definition);
+	nvb_inventory_free(b->inventory);
+	nvb_gpu_map_release(&b->map);
+	if (b->directory)
+		nvb_file_remove_tree(AT_FDCWD, b->directory, NULL);
+	free(b->data);
+	free(b->directory);
+	nvb_closep(&b->lock);
+}
+
+int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_state *state,
+	const struct nvb_restore *restore, char id[static NVB_CAPSULE_ID + 1], nvb_error **err)
+{
+	_cleanup_(release) struct bringing b = {.host = host, .state = state, .restore = restore, .lock = -1};
+	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
+	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data);
+	int rc;
+
+	if (state->rootless)
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU restores processes for root alone");
+	tell(&b, "look", 0, 0);
+	rc = path ? nvb_snapshots_open(&store, path, err) : nvb_fail_oom(err);
+	if (rc == 0)
+		rc = open_snapshot(&b, &store, err);
+	if (rc == 0)
+		rc = find_capsule(&b, err);
+	if (rc == 0)
+		rc = read_definition(&b, err);
+	if (rc == 0)
+		rc = nvb_criu_find(host->criu, state->run, &b.criu, err);
+	if (rc == 0)
+		rc = nvb_criu_require(&b.criu, err);
+	if (rc == 0)
+		rc = check_image(&b, err);
+	if (rc == 0)
+		rc = map_gpus(&b, err);
+	if (rc == 0)
+		rc = preflight(&b, state->data, err);
+	if (rc == 0)
+		rc = make_capsule(&b, err);
+	if (rc == 0)
+		rc = unpack(&b, err);
+	if (rc == 0)
+		rc = start_redefined(&b, err);
+	if (rc < 0 && b.made)
+		nvb_capsule_remove(host, state, b.id, true, NULL);
+	if (rc == 0)
+		memcpy(id, b.id, sizeof(b.id));
+	return rc;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/criu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "capsule/runtime.h"
+#include "checkpoint/criu_rpc.h"
+
+/* Which CRIU there is, and whether it works. */
+
+void nvb_criu_release(struct nvb_criu *criu)
+{
+	free(criu->path);
+	free(criu->problem);
+	*criu = (struct nvb_criu){0};
+}
+
+/* One question to a CRIU of its own; *said is what it printed of a failure. */
+static int ask(const char *path, enum nvb_criu_type type, struct nvb_criu_answer *answer, nvb_error **err)
+{
+	_cleanup_close_ int socket = -1;
+	int status, rc;
+	pid_t pid;
+
+	rc = nvb_criu_start(path, NULL, &pid, &socket, err);
+	if (rc < 0)
+		return rc;
+	rc = nvb_criu_ask(socket, type, NULL, err);
+	if (rc == 0)
+		rc = nvb_criu_read(socket, answer, err);
+	close(NVB_TAKE_FD(socket));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return rc;
+}
+
+/* The last line that `criu check` prints: why it does not work. malloc'd, or NULL. */
+static char *explain(const char *path)
+{
+	char text[8192], *line, *end;
+	size_t used = 0;
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return NULL;
+	pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, 0) < 0 || dup2(fds[1], 1) < 0 || dup2(fds[1], 2) < 0)
+			_exit(125);
+		execl(path, path, "check", NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	while (pid > 0 && used + 1 < sizeof(text) &&
+		((n = read(fds[0], text + used, sizeof(text) - 1 - used)) > 0 || (n < 0 && errno == EINTR)))
+		used += n > 0 ? (size_t)n : 0;
+	close(fds[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	text[used] = '\0';
+	while (used && strchr(" \r\n", text[used - 1]))
+		text[--used] = '\0';
+	line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
+	/* "Error (criu/vdso.c:658): vdso: ..." */
+	end = strstr(line, "): ");
+	if (end)
+		line = end + 3;
+	return *line ? strdup(line) : NULL;
+}
+
+static int try_it(struct nvb_criu *criu, nvb_error **err)
+{
+	struct nvb_criu_answer answer = {0};
+	_cleanup_error_ nvb_error *why = NULL;
+
+	if (ask(criu->path, NVB_CRIU_VERSION, &answer, &why) < 0) {
+		criu->problem = strdup("it does not speak CRIU's protocol");
+		return criu->problem ? 0 : nvb_fail_oom(err);
+	}
+	criu->major = answer.major;
+	criu->minor = answer.minor;
+	nvb_error_free(NVB_TAKE_PTR(why));
+	if (ask(criu->path, NVB_CRIU_CHECK, &answer, &why) == 0 && answer.success)
+		return 0;
+	criu->problem = explain(criu->path);
+	if (!criu->problem)
+		criu->problem = strdup("its own check fails");
+	return criu->problem ? 0 : nvb_fail_oom(err);
+}
+
+/* What is remembered: "<boot id> <path> <mtime> <size> <major> <minor> " and the problem. */
+
+static char *memory_key(const char *path)
+{
+	_cleanup_free_ char *boot = NULL;
+	struct stat st;
+	char *key;
+
+	if (stat(path, &st) < 0 ||
+		nvb_file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL, NULL) < 0)
+		return NULL;
+	boot[strcspn(boot, "\n")] = '\0';
+	return asprintf(&key, "%s %s %lld%09ld %lld ", boot, path, (long long)st.st_mtim.tv_sec,
+		       st.st_mtim.tv_nsec, (long long)st.st_size) < 0
+		       ? NULL
+		       : key;
+}
+
+static bool recall(const char *run, const char *key, struct nvb_criu *criu)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	const char *rest;
+	int used = 0;
+
+	if (asprintf(&path, "%s/criu", run) < 0 ||
+		nvb_file_read(AT_FDCWD, path, 1 << 14, &text, NULL, NULL) < 0)
+		return false;
+	rest = nvb_after(text, key);
+	if (!rest || sscanf(rest, "%u %u%n", &criu->major, &criu->minor, &used) != 2 || !used ||
+		rest[used] != '\n')
+		return false;
+	/* What failed once may have lacked memory or a right then: it is asked again. */
+	return true;
+}
+
+static void remember(const char *run, const char *key, const struct nvb_criu *criu)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+
+	if (criu->problem || asprintf(&path, "%s/criu", run) < 0)
+		return;
+	if (asprintf(&text, "%s%u %u\n", key, criu->major, criu->minor) >= 0)
+		nvb_file_write_unflushed(AT_FDCWD, path, text, strlen(text), 0600, NULL);
+}
+
+int nvb_criu_find(const char *configured, const char *run, struct nvb_criu *out, nvb_error **err)
+{
+	_cleanup_criu_ struct nvb_criu criu = {.path = nvb_runtime_find(configured ? configured : "criu")};
+	_cleanup_free_ char *key = NULL;
+	int rc = 0;
+
+	if (!criu.path && configured) {
+		if (asprintf(&criu.problem, "%s: no such program", configured) < 0)
+			return nvb_fail_oom(err);
+	} else if (criu.path) {
+		key = memory_key(criu.path);
+		if (!run || !key || !recall(run, key, &criu)) {
+			rc = try_it(&criu, err);
+			if (rc == 0 && run && key)
+				remember(run, key, &criu);
+		}
+	}
+	if (rc < 0)
+		return rc;
+	*out = criu;
+	criu = (struct nvb_criu){0};
+	return 0;
+}
+
+int nvb_criu_require(const struct nvb_criu *criu, nvb_error **err)
+{
+	if (criu->path && !criu->problem)
+		return 0;
+	if (!criu->path && !criu->problem)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_NOT_FOUND, "CRIU, which saves processes, is not installed"),
+			"install criu 4.0 or later, or name one: snapshots.criu in the configuration");
+	if (!criu->path)
+		return nvb_hint(err, nvb_fail(err, NVB_ERR_NOT_FOUND, "CRIU: %s", criu->problem),
+			"the configuration's snapshots.criu names it");
+	nvb_fail(err, NVB_ERR_UNSUPPORTED, "%s %u.%u does not work on this kernel: %s", criu->path,
+		criu->major, criu->minor, criu->problem);
+	return nvb_hint(err, -NVB_ERR_UNSUPPORTED,
+		"'%s check' says more; kernels from 6.9 on need CRIU 4 or later", criu->path);
+}
+
+char **nvb_criu_environment(const char *criu, const char *links)
+{
+	_cleanup_strv_ char **env = NULL;
+	_cleanup_free_ char *link = NULL;
+	const char *path = getenv("PATH");
+	bool ok = asprintf(&link, "%s/criu", links) >= 0;
+
+	/* There are no plugins in that directory, which is what is wanted.
+	 * runc 1.2 knows no --criu any more, crun never did: both look for it by name. */
+	ok = ok && (mkdir(links, 0700) == 0 || errno == EEXIST);
+	if (ok && unlink(link) < 0 && errno != ENOENT)
+		ok = false;
+	ok = ok && symlink(criu, link) == 0;
+	for (char *const *e = environ; ok && *e; e++)
+		if (!nvb_after(*e, "PATH=") && !nvb_after(*e, "CRIU_"))
+			ok = nvb_strv_add(&env, *e);
+	ok = ok && nvb_strv_addf(&env, "PATH=%s:%s", links, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin") &&
+	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links);
+	return ok ? NVB_TAKE_PTR(env) : NULL;
+}

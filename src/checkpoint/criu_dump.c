@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "checkpoint/criu.h"
+#include "checkpoint/criu_rpc.h"
+
+/* One dump. */
+
+/* Fields of criu_opts. Source: images/rpc.proto of CRIU 4.2. */
+enum {
+	IMAGES_DIR_FD = 1,
+	PID = 2,
+	LEAVE_RUNNING = 3,
+	TCP_ESTABLISHED = 5,
+	FILE_LOCKS = 8,
+	LOG_LEVEL = 9,
+	LOG_FILE = 10,
+	NOTIFY_SCRIPTS = 12,
+	WORK_DIR_FD = 17,
+	MANAGE_CGROUPS_MODE = 34,
+	GHOST_LIMIT = 35,
+	EXTERNAL = 37,
+	FREEZE_CGROUP = 44,
+	ORPHAN_PTS_MASTER = 50,
+};
+
+enum {
+	SOFT = 3,	   /* criu_cg_mode: groups that are there stay as they are; as OCI runtimes have it */
+	LOG_MESSAGES = 4,  /* down to "info": a failure's cause mostly stands before its error */
+	GHOSTS = 64 << 20, /* what files that were removed and are still open may have; CRIU's own is 1 MiB */
+};
+
+static void put_options(const struct nvb_criu_dump *dump, struct nvb_strbuf *out)
+{
+	nvb_criu_put_number(out, IMAGES_DIR_FD, (uint64_t)dump->images);
+	nvb_criu_put_number(out, WORK_DIR_FD, (uint64_t)dump->work);
+	nvb_criu_put_number(out, PID, (uint64_t)dump->pid);
+	nvb_criu_put_number(out, LEAVE_RUNNING, dump->leave_running);
+	nvb_criu_put_number(out, TCP_ESTABLISHED, dump->tcp);
+	nvb_criu_put_number(out, FILE_LOCKS, 1);
+	nvb_criu_put_number(out, LOG_LEVEL, LOG_MESSAGES);
+	nvb_criu_put_text(out, LOG_FILE, "dump.log");
+	nvb_criu_put_number(out, NOTIFY_SCRIPTS, 1);
+	nvb_criu_put_number(out, MANAGE_CGROUPS_MODE, SOFT);
+	nvb_criu_put_number(out, GHOST_LIMIT, GHOSTS);
+	/* The master of its terminal is held outside. */
+	nvb_criu_put_number(out, ORPHAN_PTS_MASTER, 1);
+	if (dump->freezer)
+		nvb_criu_put_text(out, FREEZE_CGROUP, dump->freezer);
+	nvb_strv_foreach (external, dump->externals)
+		nvb_criu_put_text(out, EXTERNAL, *external);
+}
+
+char *nvb_criu_reason(int directory, const char *log)
+{
+	_cleanup_close_ int fd = openat(directory, log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_fclose_ FILE *file = NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	char *first = NULL;
+
+	file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!file)
+		return NULL;
+	fd = -1;
+	/* "(00.012345) Error (criu/mount.c:1088): mnt: 241:./etc/hosts doesn't have a proper root mount" */
+	while (!first && getline(&line, &size, file) > 0) {
+		char *error = strstr(line, "Error ("), *text = error ? strstr(error, "): ") : NULL;
+
+		/* It goes on without more descriptors, which takes CAP_SYS_RESOURCE. */
+		if (!text || strstr(text, "RLIMIT_NOFILE"))
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		first = strdup(text + 3);
+	}
+	return first;
+}
+
+static int explain(const struct nvb_criu_dump *dump, const struct nvb_criu_answer *answer, nvb_error **err)
+{
+	_cleanup_free_ char *reason = nvb_criu_reason(dump->work, "dump.log");
+
+	return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU cannot save the processes: %s",
+		reason		   ? reason
+		: *answer->message ? answer->message
+		: answer->number   ? strerror(answer->number)
+				   : "it gives no reason");
+}
+
+/* What comes before its answer: notifications, each of which it waits for. */
+static int converse(
+	const struct nvb_criu_dump *dump, int socket, struct nvb_criu_answer *answer, nvb_error **err)
+{
+	nvb_error *refused = NULL;
+	int why = 0;
+
+	for (;;) {
+		int rc = nvb_criu_read(socket, answer, err);
+
+		if (rc == 0 && answer->type == NVB_CRIU_NOTIFY) {
+			if (nvb_streq(answer->script, "post-dump") && dump->dumped)
+				why = dump->dumped(dump->data, &refused);
+			rc = nvb_criu_notified(socket, why == 0, err);
+			if (rc == 0)
+				continue;
+		}
+		/* Who has gone was told to, or not: what we refused for is what counts. */
+		if (why < 0) {
+			if (rc < 0 && err)
+				nvb_error_free(NVB_TAKE_PTR(*err));
+			nvb_error_move(err, refused);
+			return why;
+		}
+		return rc;
+	}
+}
+
+int nvb_criu_dump(const struct nvb_criu_dump *dump, nvb_error **err)
+{
+	_cleanup_strbuf_ struct nvb_strbuf options = {0};
+	_cleanup_close_ int socket = -1;
+	struct nvb_criu_answer answer = {0};
+	char plugins[64];
+	int status, rc;
+	pid_t pid;
+
+	snprintf(plugins, sizeof(plugins), "/proc/%d/fd/%d", getpid(), dump->images);
+	/* It opens the directories as /proc/<our number>/fd/<theirs>. */
+	put_options(dump, &options);
+	if (options.failed)
+		return nvb_fail_oom(err);
+	rc = nvb_criu_start(dump->criu, plugins, &pid, &socket, err);
+	if (rc < 0)
+		return rc;
+	rc = nvb_criu_ask(socket, NVB_CRIU_DUMP, &options, err);
+	if (rc == 0)
+		rc = converse(dump, socket, &answer, err);
+	close(NVB_TAKE_FD(socket));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (rc < 0)
+		return rc;
+	return answer.success ? 0 : explain(dump, &answer, err);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/install.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/root.h"
+#include "base/str.h"
+#include "capsule/record.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/freezer.h"
+
+/* The directories that are moved. */
+struct places {
+	char *restore, *upper, *own, *old, *work;
+};
+
+static void release(struct places *p)
+{
+	free(p->restore);
+	free(p->upper);
+	free(p->own);
+	free(p->old);
+	free(p->work);
+}
+
+static bool find(const struct nvb_entry *entry, struct places *p)
+{
+	p->restore = nvb_state_join(entry->data, NVB_CHECKPOINT_RESTORE);
+	p->own = nvb_state_join(entry->data, "upper");
+	p->work = nvb_state_join(entry->data, "work");
+	p->upper = p->restore ? nvb_state_join(p->restore, "upper") : NULL;
+	p->old = p->restore ? nvb_state_join(p->restore, "old") : NULL;
+	return p->own && p->work && p->upper && p->old;
+}
+
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* Two moves, of which each state tells what was done: "old" is there from the first on, "upper" until the
+ * second. */
+static int exchange(const struct places *p, nvb_error **err)
+{
+	if (!is_there(p->upper))
+		return 0;
+	if (!is_there(p->own) && mkdir(p->own, 0755) < 0)
+		return nvb_fail_errno(err, errno, "%s", p->own);
+	if (rename(p->own, p->old) < 0 || rename(p->upper, p->own) < 0)
+		return nvb_fail_errno(err, errno, "bringing the capsule's files back");
+	/* What overlayfs keeps there belongs to the other directory. */
+	return nvb_file_remove_tree(AT_FDCWD, p->work, err);
+}
+
+int nvb_restore_install(const struct nvb_entry *entry, const char *directory, nvb_error **err)
+{
+	_cleanup_(release) struct places p = {0};
+	int rc;
+
+	if (!find(entry, &p))
+		return nvb_fail_oom(err);
+	nvb_restore_undo(entry);
+	if (rename(directory, p.restore) < 0)
+		return nvb_fail_errno(err, errno, "%s", directory);
+	rc = exchange(&p, err);
+	if (rc < 0)
+		nvb_restore_undo(entry);
+	return rc;
+}
+
+void nvb_restore_undo(const struct nvb_entry *entry)
+{
+	_cleanup_(release) struct places p = {0};
+
+	if (!find(entry, &p) || !is_there(p.restore))
+		return;
+	if (is_there(p.old)) {
+		/* What was there for a moment is no more than a copy. */
+		if (is_there(p.own) && nvb_file_remove_tree(AT_FDCWD, p.own, NULL) < 0)
+			return;
+		if (rename(p.old, p.own) < 0)
+			return;
+		nvb_file_remove_tree(AT_FDCWD, p.work, NULL);
+	}
+	nvb_file_remove_tree(AT_FDCWD, p.restore, NULL);
+}
+
+void nvb_restore_done(const struct nvb_entry *entry)
+{
+	_cleanup_free_ char *restore = nvb_state_join(entry->data, NVB_CHECKPOINT_RESTORE), *gone = NULL;
+	pid_t pid;
+
+	/* At once under a name that no start undoes. */
+	if (!restore || asprintf(&gone, "%s/restoring-done", entry->data) < 0)
+		return;
+	nvb_file_remove_tree(AT_FDCWD, gone, NULL);
+	if (rename(restore, gone) < 0)
+		return;
+	pid = fork();
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (pid != 0)
+		return;
+	/* Nobody waits for it, nor for a descriptor that it has. */
+	if (fork() == 0 && setsid() >= 0 && close_range(0, ~0U, 0) == 0)
+		nvb_file_remove_tree(AT_FDCWD, gone, NULL);
+	_exit(0);
+}
+
+/* Its /dev is as it was, so it lacks the nodes of GPUs that it did not have. */
+static int make_node(const struct nvb_root *root, const struct nvb_edit *edit, nvb_error **err)
+{
+	const char *path = edit->device.container, *name;
+	_cleanup_close_ int parent = -1;
+	struct stat host, st;
+
+	if (stat(edit->device.host, &host) < 0 || !S_ISCHR(host.st_mode))
+		return 0;
+	if (nvb_root_stat(root, path, false, &st) == 0) {
+		if (S_ISCHR(st.st_mode) && st.st_rdev == host.st_rdev)
+			return 0;
+		return nvb_fail(err, NVB_ERR_CONFLICT,
+			"%s in the snapshot is another device (%u:%u) than here (%u:%u)", path,
+			major(st.st_rdev), minor(st.st_rdev), major(host.st_rdev), minor(host.st_rdev));
+	}
+	parent = nvb_root_open_parent(root, path, true, &name, err);
+	if (parent < 0)
+		return parent;
+	if (mknodat(parent, name, S_IFCHR | 0600, host.st_rdev) < 0 ||
+		fchownat(parent, name, edit->device.has_uid ? edit->device.uid : host.st_uid,
+			edit->device.has_gid ? edit->device.gid : host.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fchmodat(parent, name, (edit->device.has_mode ? edit->device.mode : host.st_mode) & 0777, 0) <
+			0)
+		return nvb_fail_errno(err, errno, "%s", path);
+	return 0;
+}
+
+static int make_nodes(const struct nvb_plan *plan, pid_t init, nvb_error **err)
+{
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	char path[64];
+	int rc;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", init);
+	rc = nvb_root_open(&root, path, err);
+	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++)
+		if (plan->edits[i].kind == NVB_EDIT_DEVICE)
+			rc = make_node(&root, &plan->edits[i], err);
+	return rc < 0 ? nvb_wrap(err, rc, "device nodes of the restored capsule") : 0;
+}
+
+static int restore_gpus(const struct nvb_start *start, const struct nvb_restoring *restoring, nvb_error **err)
+{
+	_cleanup_free_ char *freezer = NULL;
+	_cleanup_free_ int *pids = NULL;
+	nvb_gpu_state *gpu = NULL;
+	size_t count = 0;
+	int rc = nvb_freezer_find(start->entry.cgroup, &freezer, err);
+
+	if (rc == 0)
+		rc = nvb_gpu_state_cgroup(freezer, &pids, &count, err);
+	if (rc == 0)
+		rc = nvb_gpu_state_open(start->gpu.inventory, NULL, &gpu, err);
+	if (rc == 0)
+		rc = nvb_gpu_state_restore(gpu, pids, count, restoring->pairs, restoring->pair_count, err);
+	nvb_gpu_state_close(gpu);
+	return rc;
+}
+
+int nvb_restore_finish(
+	const struct nvb_start *start, const struct nvb_restoring *restoring, pid_t init, nvb_error **err)
+{
+	int rc = 0;
+
+	if (start->gpu.plan)
+		rc = make_nodes(start->gpu.plan, init, err);
+	if (rc == 0 && restoring->gpus && !start->gpu.inventory)
+		rc = nvb_fail(
+			err, NVB_ERR_CONFLICT, "the snapshot has a GPU's state, and the capsule no GPU");
+	if (rc == 0 && restoring->gpus)
+		rc = restore_gpus(start, restoring, err);
+	return rc;
+}

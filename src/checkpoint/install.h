@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CHECKPOINT_INSTALL_H
+#define NVB_CHECKPOINT_INSTALL_H
+
+#include "base/error.h"
+#include "capsule/start.h"
+#include "supervisor/starter.h"
+
+/*
+ * What a restore puts into a capsule's own directory, and how that is undone:
+ *
+ *	<data>/restoring-<random>/	what is unpacked, flock'ed by who unpacks it
+ *	<data>/restore/			the same once the capsule's start has begun
+ *		processes		CRIU's images
+ *		upper			to take the place of the capsule's own, before it does
+ *		old			the capsule's own, after that
+ *
+ * A start that is to restore installs it and ends by removing it; every other start undoes what it finds.
+ */
+
+/* Holding the capsule's lock. `directory` is <data>/restoring-<random>. */
+int nvb_restore_install(const struct nvb_entry *entry, const char *directory, nvb_error **err);
+/* As it was before, from wherever it was broken off. */
+void nvb_restore_undo(const struct nvb_entry *entry);
+/* It runs: the rest goes, in the background. */
+void nvb_restore_done(const struct nvb_entry *entry);
+
+/* Its processes are there: device nodes that its new GPUs need, and what was on the GPU. */
+int nvb_restore_finish(
+	const struct nvb_start *start, const struct nvb_restoring *restoring, pid_t init, nvb_error **err);
+
+#endif

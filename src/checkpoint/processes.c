@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/processes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+
+/* The number behind a key of /proc/PID/status, the last where there are several ("NSpid"); -1: none. */
+static int status_number(pid_t pid, const char *key)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64], *line;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (nvb_file_read(AT_FDCWD, path, 1 << 16, &text, NULL, NULL) < 0)
+		return -1;
+	line = strstr(text, key);
+	if (!line)
+		return -1;
+	line += strlen(key);
+	n = strcspn(line, "\n");
+	line[n] = '\0';
+	while (n && line[n - 1] != '\t' && line[n - 1] != ' ')
+		n--;
+	return (int)strtol(line + n, NULL, 10);
+}
+
+static bool is_in(int pid, const int *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+static bool descends(int pid, pid_t init, const int *pids, size_t count)
+{
+	/* Each step leads to another process of the list. */
+	for (size_t i = 0; i <= count; i++) {
+		if (pid == init)
+			return true;
+		pid = status_number(pid, "\nPPid:");
+		if (pid <= 1 || !is_in(pid, pids, count))
+			return pid == init;
+	}
+	return false;
+}
+
+void nvb_process_name(pid_t pid, char name[static 17])
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+
+	*name = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (nvb_file_read(AT_FDCWD, path, 64, &text, NULL, NULL) == 0) {
+		text[strcspn(text, "\n")] = '\0';
+		snprintf(name, 17, "%s", text);
+	}
+}
+
+int nvb_process_inner(pid_t pid)
+{
+	int inner = status_number(pid, "\nNSpid:");
+
+	return inner > 0 ? inner : 0;
+}
+
+int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **err)
+{
+	char name[17];
+
+	for (size_t i = 0; i < count; i++) {
+		if (descends(pids[i], init, pids, count) || nvb_proc_start_time(pids[i]) == 0)
+			continue;
+		nvb_process_name(pids[i], name);
+		nvb_fail(err, NVB_ERR_BUSY,
+			"process %d (%s) was started beside the capsule's own program and cannot be saved "
+			"with it",
+			pids[i], name);
+		return nvb_hint(err, -NVB_ERR_BUSY, "let what 'bolt capsule exec' runs end first");
+	}
+	return 0;
+}
+
+enum { PAUSE_NS = 5 * 1000 * 1000 };
+
+static bool until_gone(pid_t pid, uint64_t started, int tries)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+	for (int i = 0; i < tries; i++) {
+		if (!nvb_proc_is_alive(pid, started))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+void nvb_processes_end(pid_t pid, uint64_t started)
+{
+	enum { A_MINUTE = 12000, A_SECOND = 200 };
+
+	kill(pid, SIGTERM);
+	if (until_gone(pid, started, A_MINUTE))
+		return;
+	kill(pid, SIGKILL);
+	until_gone(pid, started, A_SECOND);
+}
+
+static int tracer_of(const int *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int tracer = status_number(pids[i], "\nTracerPid:");
+
+		if (tracer > 1)
+			return tracer;
+	}
+	return 0;
+}
+
+void nvb_processes_untrace(const int *pids, size_t count)
+{
+	enum { TEN_SECONDS = 2000 };
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int tracer = 0;
+
+	for (int i = 0; i < TEN_SECONDS; i++) {
+		tracer = tracer_of(pids, count);
+		if (!tracer)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	kill(tracer, SIGKILL);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NVB_CHECKPOINT_PROCESSES_H
+#define NVB_CHECKPOINT_PROCESSES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* Processes of a capsule, seen from the host. */
+
+/* CRIU saves a tree of processes: NVB_ERR_BUSY names one of them that does not descend from `init`, a program
+ * that was started beside it ('bolt capsule exec'). */
+int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **err);
+
+/* Its number in its innermost namespace; 0 unknown. */
+int nvb_process_inner(pid_t pid);
+/* Its name; at most 16 bytes, "" unknown. */
+void nvb_process_name(pid_t pid, char name[static 17]);
+
+/* Asks it to end, which it may take a minute for, and ends it. */
+void nvb_processes_end(pid_t pid, uint64_t started);
+
+/* Waits until nobody traces them; a tracer that does not let go in ten seconds is killed. */
+void nvb_processes_untrace(const int *pids, size_t count);
+
+#endif
