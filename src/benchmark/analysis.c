@@ -59,6 +59,26 @@ static int estimate(const struct nvb_record *record, struct nvb_analysis_row *ro
 	return rc;
 }
 
+/* What a series is compared with: one without GPUs with the same one that has them, else all with the first.
+ */
+static const struct nvb_analysis_row *partner_of(const struct nvb_analysis *analysis,
+	const struct nvb_record_series *series, const struct nvb_analysis_row *first)
+{
+	size_t size = strlen(series->subject);
+
+	if (!nvb_ends_with(series->subject, NVB_RECORD_PLAIN))
+		return first;
+	size -= strlen(NVB_RECORD_PLAIN);
+	for (size_t i = 0; i < analysis->count; i++) {
+		const struct nvb_record_series *other = analysis->rows[i].series;
+
+		if (other && nvb_streq(other->metric, series->metric) && strlen(other->subject) == size &&
+			strncmp(other->subject, series->subject, size) == 0)
+			return &analysis->rows[i];
+	}
+	return first;
+}
+
 int nvb_analyse(const struct nvb_record *record, struct nvb_analysis *analysis, nvb_error **err)
 {
 	_cleanup_analysis_ struct nvb_analysis made = {NULL, 0};
@@ -78,7 +98,9 @@ int nvb_analyse(const struct nvb_record *record, struct nvb_analysis *analysis, 
 			if (!series)
 				continue;
 			made.count++;
-			*row = (struct nvb_analysis_row){.series = series, .metric = metric, .first = first};
+			*row = (struct nvb_analysis_row){.series = series,
+				.metric = metric,
+				.first = partner_of(&made, series, first)};
 			rc = estimate(record, row, err);
 			first = first ? first : row;
 		}

@@ -7,7 +7,8 @@
 #include "benchmark/statistics.h"
 
 /* What a record says: of each series its quantiles, and how it compares with the first subject that has the
- * same metric. The same record gives the same numbers each time: the bootstrap starts from the record's seed.
+ * same metric (one without GPUs with the same one that has them). The same record gives the same numbers each
+ * time: the bootstrap starts from the record's seed.
  */
 struct nvb_analysis_row {
 	const struct nvb_record_series *series;

@@ -27,6 +27,9 @@ struct nvb_record_subject {
 	const char *command; /* what was run, as a shell would take it; "" for what runs in this process */
 };
 
+/* How the name of a subject ends that is another one without GPUs. */
+#define NVB_RECORD_PLAIN "-plain"
+
 /* One quantity of one subject, a number for each run. */
 struct nvb_record_series {
 	const char *subject;

@@ -119,8 +119,13 @@ static void add_rows(struct nvb_strbuf *sb, const struct nvb_analysis *analysis,
 			nvb_sb_addf(sb, "\n%-*s %*s %*s %*s\n", NAME_WIDTH + 7, nvb_metric_groups[group],
 				CELL_WIDTH, "p50 [95%]", CELL_WIDTH, "p95 [95%]", CELL_WIDTH, "p99 [95%]");
 		if (row->metric != metric) {
+			double most = 0;
+
 			metric = row->metric;
-			unit = nvb_analysis_unit(metric, row->p50.value, &by);
+			for (size_t j = i; j < analysis->count && analysis->rows[j].metric == metric; j++)
+				most = analysis->rows[j].p50.value > most ? analysis->rows[j].p50.value
+									  : most;
+			unit = nvb_analysis_unit(metric, most, &by);
 			nvb_sb_addf(sb, "%s\n", metric->title);
 		}
 		nvb_sb_add(sb, "  ");
@@ -129,7 +134,8 @@ static void add_rows(struct nvb_strbuf *sb, const struct nvb_analysis *analysis,
 		add_estimate(sb, &row->p95, by);
 		add_estimate(sb, &row->p99, by);
 		nvb_sb_addc(sb, '\n');
-		if (row->first)
+		/* Of two that are nothing there is nothing to say. */
+		if (row->first && (row->p99.value > 0 || row->first->p99.value > 0))
 			add_comparison(sb, row);
 	}
 }

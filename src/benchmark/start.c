@@ -178,13 +178,13 @@ int nvb_subject_start(struct nvb_subject *subject, struct nvb_benchmark *benchma
 		return nvb_fail(err, NVB_ERR_SYSTEM, "the container was not run (status %d)%s%s",
 			result.status, line && *line ? ": " : "", line ? line : "");
 	}
-	rc = nvb_start_read_report(result.output, benchmark->gpu, clock, &read, err);
+	rc = nvb_start_read_report(result.output, subject->gpu, clock, &read, err);
 	if (rc < 0)
 		return rc;
 	read.spawned = result.spawned;
 	read.ended = result.ended;
 	if (read.first < read.spawned || read.ended < read.first || read.gpu_end < read.gpu_begin ||
-		(benchmark->gpu && (read.gpu_begin < read.first || read.gpu_end > read.ended)))
+		(subject->gpu && (read.gpu_begin < read.first || read.gpu_end > read.ended)))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "the container's clock and ours do not agree");
 	if (subject->own_log)
 		read.planned = nvb_start_read_log(result.message, result.message_size, began);

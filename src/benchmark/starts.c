@@ -119,11 +119,11 @@ static int one_round(struct rounds *rounds, uint32_t round, const uint32_t *orde
 			return nvb_fail(err, NVB_ERR_CANCELLED, "interrupted");
 		rc = nvb_subject_start(subject, benchmark, &times, err);
 		if (rc < 0)
-			return nvb_wrap(err, rc, "%s, round %u", subject->kind->name, round + 1);
+			return nvb_wrap(err, rc, "%s, round %u", subject->name, round + 1);
 		/* Who sees fewer GPUs did less. */
-		if (benchmark->gpu && !times.gpus)
-			return nvb_fail(err, NVB_ERR_UNSUPPORTED, "%s: its container sees no GPU",
-				subject->kind->name);
+		if (subject->gpu && !times.gpus)
+			return nvb_fail(
+				err, NVB_ERR_UNSUPPORTED, "%s: its container sees no GPU", subject->name);
 		if (round >= benchmark->warm_up)
 			rounds->times[order[i] * benchmark->runs + round - benchmark->warm_up] = times;
 	}
@@ -152,16 +152,24 @@ static int all_rounds(struct rounds *rounds, nvb_error **err)
 	return rc;
 }
 
-/* How many GPUs a container sees must be the same for all: what is compared is the same work. */
+/* How many GPUs a container sees must be the same for all that have any: what is compared is the same work.
+ */
 static int check_gpus(const struct rounds *rounds, nvb_error **err)
 {
 	const struct nvb_start_times *times = rounds->times;
+	size_t first = SIZE_MAX;
 
-	for (size_t i = 1; i < rounds->count * rounds->benchmark->runs; i++)
-		if (times[i].gpus != times[0].gpus)
+	for (size_t i = 0; i < rounds->count * rounds->benchmark->runs; i++) {
+		const struct nvb_subject *subject = &rounds->subjects[i / rounds->benchmark->runs];
+
+		if (!subject->gpu)
+			continue;
+		first = first == SIZE_MAX ? i : first;
+		if (times[i].gpus != times[first].gpus)
 			return nvb_fail(err, NVB_ERR_CONFLICT, "a container of %s sees %u GPUs, one of %s %u",
-				rounds->subjects[0].kind->name, times[0].gpus,
-				rounds->subjects[i / rounds->benchmark->runs].kind->name, times[i].gpus);
+				rounds->subjects[first / rounds->benchmark->runs].name, times[first].gpus,
+				subject->name, times[i].gpus);
+	}
 	return 0;
 }
 
@@ -182,9 +190,8 @@ static int add_series(const struct rounds *rounds, size_t subject, nvb_error **e
 			any |= !isnan(values[i]);
 		}
 		if (any)
-			rc = nvb_record_add_series(rounds->benchmark->record,
-				rounds->subjects[subject].kind->name, quantities[q].metric, values, runs,
-				err);
+			rc = nvb_record_add_series(rounds->benchmark->record, rounds->subjects[subject].name,
+				quantities[q].metric, values, runs, err);
 	}
 	return rc;
 }
@@ -201,7 +208,7 @@ static int record(const struct rounds *rounds, nvb_error **err)
 
 		if (!command)
 			return nvb_fail_oom(err);
-		rc = nvb_record_add_subject(record, subject->kind->name, subject->what, command, err);
+		rc = nvb_record_add_subject(record, subject->name, subject->what, command, err);
 		if (rc == 0)
 			rc = add_series(rounds, i, err);
 	}
@@ -216,17 +223,20 @@ int nvb_benchmark_starts(struct nvb_benchmark *benchmark, const struct nvb_subje
 	size_t count, nvb_error **err)
 {
 	struct nvb_subject subjects[NVB_RECORD_SUBJECTS] = {0};
-	struct rounds rounds = {.benchmark = benchmark, .subjects = subjects, .count = count};
+	size_t variants = benchmark->gpu && benchmark->plain ? 2 : 1;
+	struct rounds rounds = {.benchmark = benchmark, .subjects = subjects, .count = count * variants};
 	int rc = 0, cancel_fd = benchmark->cancel_fd;
 
+	count = rounds.count;
 	rounds.times = calloc(count * benchmark->runs, sizeof(*rounds.times));
 	rounds.order = calloc(count * benchmark->runs, sizeof(*rounds.order));
 	if (!rounds.times || !rounds.order)
 		rc = nvb_fail_oom(err);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		if (benchmark->progress)
-			benchmark->progress(benchmark->progress_data, kinds[i]->name, 0, 0);
-		rc = nvb_subject_open(&subjects[i], kinds[i], benchmark, err);
+			benchmark->progress(benchmark->progress_data, kinds[i / variants]->name, 0, 0);
+		rc = nvb_subject_open(&subjects[i], kinds[i / variants], benchmark->gpu && i % variants == 0,
+			benchmark, err);
 	}
 	if (rc == 0)
 		rc = all_rounds(&rounds, err);

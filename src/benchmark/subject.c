@@ -15,13 +15,18 @@ const struct nvb_subject_kind nvb_subject_kinds[] = {
 	{NULL},
 };
 
-int nvb_subject_open(struct nvb_subject *subject, const struct nvb_subject_kind *kind,
+int nvb_subject_open(struct nvb_subject *subject, const struct nvb_subject_kind *kind, bool gpu,
 	struct nvb_benchmark *benchmark, nvb_error **err)
 {
 	int rc;
 
-	*subject = (struct nvb_subject){.kind = kind, .namespace_fd = -1};
-	if (asprintf(&subject->container, "%s-%s", benchmark->name, kind->name) < 0) {
+	*subject = (struct nvb_subject){.kind = kind, .gpu = gpu, .namespace_fd = -1};
+	if (asprintf(&subject->name, "%s%s", kind->name, benchmark->gpu && !gpu ? NVB_RECORD_PLAIN : "") <
+		0) {
+		subject->name = NULL;
+		return nvb_fail_oom(err);
+	}
+	if (asprintf(&subject->container, "%s-%s", benchmark->name, subject->name) < 0) {
 		subject->container = NULL;
 		return nvb_fail_oom(err);
 	}
@@ -41,6 +46,7 @@ void nvb_subject_close(struct nvb_subject *subject, struct nvb_benchmark *benchm
 	benchmark->cancel_fd = -1;
 	subject->kind->finish(subject, benchmark);
 	nvb_closep(&subject->namespace_fd);
+	free(subject->name);
 	free(subject->what);
 	free(subject->container);
 	free(subject->image);
@@ -75,10 +81,10 @@ void nvb_words_free(const char **argv)
 	nvb_strv_free((char **)argv);
 }
 
-bool nvb_words_program(const char ***argv, const struct nvb_benchmark *benchmark)
+bool nvb_words_program(const char ***argv, const struct nvb_subject *subject)
 {
 	return nvb_words(argv, NVB_BENCHMARK_FIRST, NULL) &&
-	       (!benchmark->gpu || nvb_words(argv, NVB_BENCHMARK_GPU, "start", NULL));
+	       (!subject->gpu || nvb_words(argv, NVB_BENCHMARK_GPU, "start", NULL));
 }
 
 int nvb_first_line(struct nvb_benchmark *benchmark, const char *const *argv, char **line, nvb_error **err)

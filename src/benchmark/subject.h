@@ -20,7 +20,9 @@ struct nvb_subject_kind {
 
 struct nvb_subject {
 	const struct nvb_subject_kind *kind;
-	char *what;	   /* program, version, by which way GPUs come */
+	char *name; /* the kind's; of one without GPUs beside one with them, that and NVB_RECORD_PLAIN */
+	bool gpu;   /* its container is given all GPUs */
+	char *what; /* program, version, by which way GPUs come */
 	const char **argv; /* one start, from nothing to nothing */
 	char *container;   /* its name for the engine */
 	char *image;	   /* made for this run */
@@ -32,7 +34,7 @@ struct nvb_subject {
 /* bolt first, then the peers in the order of help texts. */
 extern const struct nvb_subject_kind nvb_subject_kinds[];
 
-int nvb_subject_open(struct nvb_subject *subject, const struct nvb_subject_kind *kind,
+int nvb_subject_open(struct nvb_subject *subject, const struct nvb_subject_kind *kind, bool gpu,
 	struct nvb_benchmark *benchmark, nvb_error **err);
 void nvb_subject_close(struct nvb_subject *subject, struct nvb_benchmark *benchmark);
 
@@ -57,7 +59,7 @@ static inline void nvb_words_freep(const char ***argv)
 }
 #define _cleanup_words_ _cleanup_(nvb_words_freep)
 /* Appends the program that is measured in the container. */
-bool nvb_words_program(const char ***argv, const struct nvb_benchmark *benchmark);
+bool nvb_words_program(const char ***argv, const struct nvb_subject *subject);
 /* First line of what `argv` prints; malloc'd in *line. */
 int nvb_first_line(struct nvb_benchmark *benchmark, const char *const *argv, char **line, nvb_error **err);
 

@@ -16,9 +16,9 @@ static bool add_words(
 				 "--rm", "--name", subject->container, "--network", "host", NULL);
 	if (benchmark->runtime)
 		added = added && nvb_words(argv, "--runtime", benchmark->runtime, NULL);
-	if (benchmark->gpu)
+	if (subject->gpu)
 		added = added && nvb_words(argv, "--gpu", "all", NULL);
-	return added && nvb_words(argv, benchmark->root, NULL) && nvb_words_program(argv, benchmark);
+	return added && nvb_words(argv, benchmark->root, NULL) && nvb_words_program(argv, subject);
 }
 
 int nvb_bolt_prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmark, nvb_error **err)
@@ -39,7 +39,7 @@ int nvb_bolt_prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmar
 		return rc;
 	if (asprintf(&subject->what,
 		    "%s; --rm, the host's network%s; its log at level debug is read, and in its figure",
-		    version, benchmark->gpu ? ", all GPUs" : ", no GPUs") < 0)
+		    version, subject->gpu ? ", all GPUs" : ", no GPUs") < 0)
 		return nvb_fail_oom(err);
 	return 0;
 }

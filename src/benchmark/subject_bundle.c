@@ -93,8 +93,7 @@ static int write_bundle(struct nvb_subject *subject, struct nvb_benchmark *bench
 	nvb_error **err)
 {
 	_cleanup_free_ char *config = NULL, *edited = NULL, *file = NULL, *cgroup = NULL;
-	const char *program[] = {
-		NVB_BENCHMARK_FIRST, benchmark->gpu ? NVB_BENCHMARK_GPU : NULL, "start", NULL};
+	const char *program[] = {NVB_BENCHMARK_FIRST, subject->gpu ? NVB_BENCHMARK_GPU : NULL, "start", NULL};
 	struct nvb_bundle_change change = {.args = program, .root = WORKSPACE "/rootfs", .ask_for_gpus = ask};
 	char path[128];
 	size_t size;
@@ -104,7 +103,7 @@ static int write_bundle(struct nvb_subject *subject, struct nvb_benchmark *bench
 	rc = nvb_file_read(AT_FDCWD, path, CONFIG_MAX, &config, &size, err);
 	if (rc < 0)
 		return rc;
-	if (asprintf(bundle, "%s/%s", benchmark->directory, subject->kind->name) < 0) {
+	if (asprintf(bundle, "%s/%s", benchmark->directory, subject->name) < 0) {
 		*bundle = NULL;
 		return nvb_fail_oom(err);
 	}
@@ -137,7 +136,7 @@ static int prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmark,
 
 	if (geteuid() != 0)
 		return nvb_fail(err, NVB_ERR_PERMISSION, "a bare runtime can be compared by root alone");
-	rc = start_paused(subject, benchmark, benchmark->gpu && !program, err);
+	rc = start_paused(subject, benchmark, subject->gpu && !program, err);
 	if (rc == 0)
 		rc = wait_paused(subject, err);
 	if (rc == 0)
@@ -147,7 +146,7 @@ static int prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmark,
 	else if (rc == 0 && !(*runtime = strdup(program)))
 		rc = nvb_fail_oom(err);
 	if (rc == 0)
-		rc = write_bundle(subject, benchmark, program && benchmark->gpu, &bundle, err);
+		rc = write_bundle(subject, benchmark, program && subject->gpu, &bundle, err);
 	if (rc < 0)
 		return rc;
 	if (asprintf(&state, "%s/state", benchmark->directory) < 0 ||
@@ -170,7 +169,7 @@ int nvb_bare_prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmar
 		    "%s alone, with the config.json that bolt gives it, in a root that is mounted and has "
 		    "%s; run and "
 		    "delete are in the figure, nothing of bolt's is",
-		    version, benchmark->gpu ? "the driver's files" : "no GPUs") < 0) {
+		    version, subject->gpu ? "the driver's files" : "no GPUs") < 0) {
 		subject->what = NULL;
 		return nvb_fail_oom(err);
 	}
@@ -192,7 +191,7 @@ int nvb_nvidia_runtime_prepare(struct nvb_subject *subject, struct nvb_benchmark
 		    "%s, with the config.json that bolt gives a runtime for a container without GPUs, %s, in "
 		    "a root "
 		    "that is mounted; what its hooks write there stays for the next run",
-		    version, benchmark->gpu ? "and NVIDIA_VISIBLE_DEVICES=all" : "no GPUs") < 0) {
+		    version, subject->gpu ? "and NVIDIA_VISIBLE_DEVICES=all" : "no GPUs") < 0) {
 		subject->what = NULL;
 		return nvb_fail_oom(err);
 	}

@@ -29,8 +29,7 @@ static const struct way ways[] = {
 	{"GPUs by the runtime 'nvbind'", "nvbind", false, by_nvbind},
 };
 
-static bool make_words(
-	struct nvb_subject *subject, const struct nvb_benchmark *benchmark, const struct way *way)
+static bool make_words(struct nvb_subject *subject, const struct way *way)
 {
 	bool added;
 
@@ -40,7 +39,7 @@ static bool make_words(
 	for (size_t i = 0; way && way->words[i]; i++)
 		added = added && nvb_words(&subject->argv, way->words[i], NULL);
 	return added && nvb_words(&subject->argv, subject->image, NULL) &&
-	       nvb_words_program(&subject->argv, benchmark);
+	       nvb_words_program(&subject->argv, subject);
 }
 
 static int ask_daemon(struct nvb_benchmark *benchmark, struct docker_info *info, nvb_error **err)
@@ -66,7 +65,7 @@ static int import_image(struct nvb_subject *subject, struct nvb_benchmark *bench
 	pid_t tar;
 	int rc;
 
-	if (!(subject->image = strdup(benchmark->name)))
+	if (!(subject->image = strdup(subject->container)))
 		return nvb_fail_oom(err);
 	words[3] = subject->image;
 	rc = nvb_benchmark_archive(benchmark, &archive, &tar, err);
@@ -93,7 +92,7 @@ static int find_way(struct nvb_subject *subject, struct nvb_benchmark *benchmark
 		if ((way->runtime && !nvb_strv_contains(info->runtimes, way->runtime)) ||
 			(way->cdi && !(info->cdi_directories && info->cdi_directories[0])))
 			continue;
-		if (!make_words(subject, benchmark, way))
+		if (!make_words(subject, way))
 			return nvb_fail_oom(err);
 		rc = nvb_subject_start(subject, benchmark, &times, &why);
 		if (rc == 0) {
@@ -128,9 +127,9 @@ int nvb_docker_prepare(struct nvb_subject *subject, struct nvb_benchmark *benchm
 	rc = ask_daemon(benchmark, &info, err);
 	if (rc == 0)
 		rc = import_image(subject, benchmark, err);
-	if (rc == 0 && benchmark->gpu)
+	if (rc == 0 && subject->gpu)
 		rc = find_way(subject, benchmark, &info, &way, err);
-	else if (rc == 0 && !make_words(subject, benchmark, NULL))
+	else if (rc == 0 && !make_words(subject, NULL))
 		rc = nvb_fail_oom(err);
 	else if (rc == 0)
 		rc = nvb_subject_start(subject, benchmark, &times, err);

@@ -13,8 +13,7 @@ static const char *const limits[] = {"--ulimit", "nofile=1024:1024", "--ulimit",
 static const char *const *const limitations[] = {plain, limits};
 static const char *const runtimes[] = {NULL, "runc", "crun"};
 
-static bool make_words(struct nvb_subject *subject, const struct nvb_benchmark *benchmark,
-	const char *runtime, const char *const *limitation)
+static bool make_words(struct nvb_subject *subject, const char *runtime, const char *const *limitation)
 {
 	bool added;
 
@@ -26,10 +25,10 @@ static bool make_words(struct nvb_subject *subject, const struct nvb_benchmark *
 				 "host", NULL);
 	for (size_t i = 0; limitation[i]; i++)
 		added = added && nvb_words(&subject->argv, limitation[i], NULL);
-	if (benchmark->gpu)
+	if (subject->gpu)
 		added = added && nvb_words(&subject->argv, "--device", "nvidia.com/gpu=all", NULL);
 	return added && nvb_words(&subject->argv, subject->image, NULL) &&
-	       nvb_words_program(&subject->argv, benchmark);
+	       nvb_words_program(&subject->argv, subject);
 }
 
 static int import_image(struct nvb_subject *subject, struct nvb_benchmark *benchmark, nvb_error **err)
@@ -41,7 +40,7 @@ static int import_image(struct nvb_subject *subject, struct nvb_benchmark *bench
 	int rc;
 
 	/* Without a host before the name short names are looked for in registries. */
-	if (asprintf(&subject->image, "localhost/%s", benchmark->name) < 0) {
+	if (asprintf(&subject->image, "localhost/%s", subject->container) < 0) {
 		subject->image = NULL;
 		return nvb_fail_oom(err);
 	}
@@ -70,7 +69,7 @@ static int try_ways(
 
 		if (benchmark->runtime && i >= NVB_ELEMENTS(limitations))
 			break;
-		if (!make_words(subject, benchmark, wanted, limitations[i % NVB_ELEMENTS(limitations)]))
+		if (!make_words(subject, wanted, limitations[i % NVB_ELEMENTS(limitations)]))
 			return nvb_fail_oom(err);
 		rc = nvb_subject_start(subject, benchmark, &times, &why);
 		if (rc == 0 || rc == -NVB_ERR_CANCELLED) {
@@ -98,14 +97,14 @@ int nvb_podman_prepare(struct nvb_subject *subject, struct nvb_benchmark *benchm
 		return rc;
 	rc = try_ways(subject, benchmark, &runtime, err);
 	if (rc < 0)
-		return rc == -NVB_ERR_CANCELLED || !benchmark->gpu
+		return rc == -NVB_ERR_CANCELLED || !subject->gpu
 			       ? rc
 			       : nvb_hint(err, rc,
 					 "its GPUs come by CDI: 'nvbind cdi generate --output /etc/cdi', or "
 					 "compare "
 					 "without --gpu");
 	if (asprintf(&subject->what, "%s, runtime %s; --rm, the host's network, %s", version,
-		    runtime ? runtime : "its default", benchmark->gpu ? "GPUs by CDI" : "no GPUs") < 0) {
+		    runtime ? runtime : "its default", subject->gpu ? "GPUs by CDI" : "no GPUs") < 0) {
 		subject->what = NULL;
 		return nvb_fail_oom(err);
 	}

@@ -18,7 +18,8 @@ struct nvb_benchmark {
 	const char *first, *gpu_program; /* what runs in containers */
 	const char *const *common; /* options of ours that every program of ours is given: --root, --config */
 	const char *runtime;	   /* the OCI runtime to be used, NULL: each takes its own */
-	bool gpu;
+	bool gpu;		   /* containers are given all GPUs */
+	bool plain;		   /* and each is started without them too */
 	uint32_t runs, warm_up;
 	uint64_t seed;
 	int cancel_fd;

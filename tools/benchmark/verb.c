@@ -29,7 +29,7 @@
 enum { RUNS = 50, WARM_UP = 3 };
 
 static struct {
-	bool gpu, docker;
+	bool gpu, plain, docker;
 	char **compare;
 	uint32_t runs, warm_up;
 	const char *seed, *runtime, *output, *chart, *replay;
@@ -38,6 +38,8 @@ static struct {
 
 static const struct nvb_option what_options[] = {
 	{"gpu", 0, NVB_OPTION_FLAG(&opt.gpu), "give the containers all GPUs, and measure what runs on them"},
+	{"plain", 0, NVB_OPTION_FLAG(&opt.plain),
+		"with --gpu: start each without GPUs too, which tells what giving them costs"},
 	{"compare-docker", 0, NVB_OPTION_FLAG(&opt.docker), "start docker's containers as well"},
 	{"compare", 0, NVB_OPTION_LIST("PEER", &opt.compare),
 		"start those of docker, podman, nvidia-runtime (NVIDIA's runtime by itself) or bare (the OCI "
@@ -105,6 +107,8 @@ static int check_options(nvb_error **err)
 	if (opt.replay && (opt.gpu || opt.docker || opt.compare || opt.runtime || opt.seed))
 		return nvb_usage(err, "--replay measures nothing: --gpu, --compare, --runtime and --seed say "
 				      "what to measure");
+	if (opt.plain && !opt.gpu)
+		return nvb_usage(err, "--plain goes with --gpu: without it every start is one without GPUs");
 	if (opt.runs < 2 || opt.runs > NVB_RECORD_RUNS || opt.warm_up > NVB_RECORD_RUNS)
 		return nvb_usage(err, "--runs is 2 to %d, --warm-up no more", NVB_RECORD_RUNS);
 	return 0;
@@ -283,6 +287,7 @@ static int measure(nvb_error **err)
 		.gpu_program = gpu,
 		.runtime = opt.runtime,
 		.gpu = opt.gpu,
+		.plain = opt.plain,
 		.runs = opt.runs,
 		.warm_up = opt.warm_up,
 		.log = nvb_logging(),
