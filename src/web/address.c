@@ -45,12 +45,12 @@ static bool split(const char *text, char host[static INET6_ADDRSTRLEN], uint16_t
 	return true;
 }
 
-int nvb_address_parse(const char *text, struct nvb_address *out, nvb_error **err)
+int nvb_web_address_parse(const char *text, struct nvb_web_address *out, nvb_error **err)
 {
 	char host[INET6_ADDRSTRLEN];
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-	struct nvb_address made = {0};
+	struct nvb_web_address made = {0};
 	uint16_t port;
 	bool brackets;
 
@@ -71,17 +71,17 @@ int nvb_address_parse(const char *text, struct nvb_address *out, nvb_error **err
 	return 0;
 }
 
-static const struct sockaddr_in *as_v4(const struct nvb_address *a)
+static const struct sockaddr_in *as_v4(const struct nvb_web_address *a)
 {
 	return a->address.ss_family == AF_INET ? (const struct sockaddr_in *)&a->address : NULL;
 }
 
-static const struct sockaddr_in6 *as_v6(const struct nvb_address *a)
+static const struct sockaddr_in6 *as_v6(const struct nvb_web_address *a)
 {
 	return a->address.ss_family == AF_INET6 ? (const struct sockaddr_in6 *)&a->address : NULL;
 }
 
-bool nvb_address_is_loopback(const struct nvb_address *address)
+bool nvb_web_address_is_loopback(const struct nvb_web_address *address)
 {
 	const struct sockaddr_in *v4 = as_v4(address);
 	const struct sockaddr_in6 *v6 = as_v6(address);
@@ -90,7 +90,7 @@ bool nvb_address_is_loopback(const struct nvb_address *address)
 	       (v6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)) || address->address.ss_family == AF_UNIX;
 }
 
-bool nvb_address_is_any(const struct nvb_address *address)
+bool nvb_web_address_is_any(const struct nvb_web_address *address)
 {
 	const struct sockaddr_in *v4 = as_v4(address);
 	const struct sockaddr_in6 *v6 = as_v6(address);
@@ -99,7 +99,7 @@ bool nvb_address_is_any(const struct nvb_address *address)
 	       (v6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr));
 }
 
-const char *nvb_address_text(const struct nvb_address *address, char *buffer)
+const char *nvb_web_address_text(const struct nvb_web_address *address, char *buffer)
 {
 	const struct sockaddr_in *v4 = as_v4(address);
 	const struct sockaddr_in6 *v6 = as_v6(address);
@@ -107,21 +107,21 @@ const char *nvb_address_text(const struct nvb_address *address, char *buffer)
 
 	if (v4) {
 		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(buffer, NVB_ADDRESS_TEXT, "%s:%u", host, ntohs(v4->sin_port));
+		snprintf(buffer, NVB_WEB_ADDRESS_TEXT, "%s:%u", host, ntohs(v4->sin_port));
 	} else if (v6) {
 		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(buffer, NVB_ADDRESS_TEXT, "[%s]:%u", host, ntohs(v6->sin6_port));
+		snprintf(buffer, NVB_WEB_ADDRESS_TEXT, "[%s]:%u", host, ntohs(v6->sin6_port));
 	} else {
-		snprintf(buffer, NVB_ADDRESS_TEXT, "a local socket");
+		snprintf(buffer, NVB_WEB_ADDRESS_TEXT, "a local socket");
 	}
 	return buffer;
 }
 
-int nvb_address_listen(const struct nvb_address *address, int *fd, nvb_error **err)
+int nvb_web_address_listen(const struct nvb_web_address *address, int *fd, nvb_error **err)
 {
 	_cleanup_close_ int made =
 		socket(address->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	char text[NVB_ADDRESS_TEXT];
+	char text[NVB_WEB_ADDRESS_TEXT];
 	int on = 1, off = 0, rc;
 
 	if (made < 0)
@@ -132,7 +132,7 @@ int nvb_address_listen(const struct nvb_address *address, int *fd, nvb_error **e
 		setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(made, (const struct sockaddr *)&address->address, address->length) < 0 ||
 		listen(made, BACKLOG) < 0) {
-		rc = nvb_fail_errno(err, errno, "listening on %s", nvb_address_text(address, text));
+		rc = nvb_fail_errno(err, errno, "listening on %s", nvb_web_address_text(address, text));
 		return errno == EADDRINUSE
 			       ? nvb_hint(err, rc, "another program listens there: choose another port")
 			       : rc;

@@ -9,25 +9,25 @@
 
 /* Where the server listens, and by which names it may be called. */
 
-struct nvb_address {
+struct nvb_web_address {
 	struct sockaddr_storage address;
 	socklen_t length;
 };
 
 /* "127.0.0.1:9400", "[::1]:9400", "localhost:9400" (127.0.0.1), "0.0.0.0:0" (any free port). Names are not
  * looked up: one that resolves to another address tomorrow would open the server to others. */
-int nvb_address_parse(const char *text, struct nvb_address *out, nvb_error **err);
+int nvb_web_address_parse(const char *text, struct nvb_web_address *out, nvb_error **err);
 
-bool nvb_address_is_loopback(const struct nvb_address *address);
+bool nvb_web_address_is_loopback(const struct nvb_web_address *address);
 /* Whether it is every address of the host. */
-bool nvb_address_is_any(const struct nvb_address *address);
+bool nvb_web_address_is_any(const struct nvb_web_address *address);
 
-/* "127.0.0.1:9400", "[::1]:9400"; buffer of NVB_ADDRESS_TEXT bytes; returned. */
-#define NVB_ADDRESS_TEXT 64
-const char *nvb_address_text(const struct nvb_address *address, char *buffer);
+/* "127.0.0.1:9400", "[::1]:9400"; buffer of NVB_WEB_ADDRESS_TEXT bytes; returned. */
+#define NVB_WEB_ADDRESS_TEXT 64
+const char *nvb_web_address_text(const struct nvb_web_address *address, char *buffer);
 
 /* A socket that listens there. */
-int nvb_address_listen(const struct nvb_address *address, int *fd, nvb_error **err);
+int nvb_web_address_listen(const struct nvb_web_address *address, int *fd, nvb_error **err);
 
 /*
  * Whether a Host header may name us: an IP address, localhost, or one of `names` (NULL is none). A page of a

@@ -239,8 +239,7 @@ static enum MHD_Result answer(struct nvb_server *server, struct MHD_Connection *
 	if (!route)
 		return result;
 	if (asked->too_long)
-		return nvb_reply_text(
-			server, connection, 413, "nothing that long is wanted\n");
+		return nvb_reply_text(server, connection, 413, "nothing that long is wanted\n");
 	if (!is_called_rightly(server, connection, route))
 		return nvb_reply_text(server, connection, MHD_HTTP_MISDIRECTED_REQUEST,
 			"this server is not called that: use its address, or start it with --allow-host "

@@ -128,7 +128,7 @@ int nvb_server_open(const struct nvb_server_options *options, struct nvb_server 
 {
 	struct nvb_server *made = calloc(1, sizeof(*made));
 	_cleanup_(pem_release) struct pem pem = {0};
-	struct nvb_address address;
+	struct nvb_web_address address;
 	int rc;
 
 	if (!made)
@@ -136,7 +136,7 @@ int nvb_server_open(const struct nvb_server_options *options, struct nvb_server 
 	made->options = *options;
 	made->listen_fd = options->listen_fd;
 	nvb_server_address(made, &address);
-	made->loopback = nvb_address_is_loopback(&address);
+	made->loopback = nvb_web_address_is_loopback(&address);
 	gethostname(made->host, sizeof(made->host) - 1);
 	rc = decide_access(made, &made->access, err);
 	if (rc == 0)
@@ -235,9 +235,9 @@ int nvb_server_publish(struct nvb_server *server, nvb_sample *sample, nvb_error 
 	return 0;
 }
 
-void nvb_server_address(const struct nvb_server *server, struct nvb_address *address)
+void nvb_server_address(const struct nvb_server *server, struct nvb_web_address *address)
 {
-	*address = (struct nvb_address){.length = sizeof(address->address)};
+	*address = (struct nvb_web_address){.length = sizeof(address->address)};
 	if (getsockname(server->listen_fd, (struct sockaddr *)&address->address, &address->length) < 0)
 		address->address.ss_family = AF_UNSPEC;
 }

@@ -51,7 +51,7 @@ int nvb_server_publish(struct nvb_server *server, nvb_sample *sample, nvb_error 
 int nvb_server_reload(struct nvb_server *server, nvb_error **err);
 
 /* Where it listens. */
-void nvb_server_address(const struct nvb_server *server, struct nvb_address *address);
+void nvb_server_address(const struct nvb_server *server, struct nvb_web_address *address);
 /* Whether people need the token or a link for the page. */
 bool nvb_server_is_closed(const struct nvb_server *server);
 /* The link that works once, without the server's address: "/enter?link=...". NULL without memory; the

@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char *const names[] = {(char *)"gpu1.example", NULL};
 	_cleanup_free_ char *text = malloc(size + 1), *body = malloc(size ? size : 1);
-	struct nvb_address address;
-	char out[48], back[NVB_ADDRESS_TEXT];
+	struct nvb_web_address address;
+	char out[48], back[NVB_WEB_ADDRESS_TEXT];
 
 	FUZZ_CHECK(text && body);
 	memcpy(text, data, size);
@@ -34,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	 */
 	if (nvb_host_allowed(text, names))
 		FUZZ_CHECK(!strpbrk(text, " \t\r\n/@"));
-	if (nvb_address_parse(text, &address, NULL) == 0) {
-		struct nvb_address again;
+	if (nvb_web_address_parse(text, &address, NULL) == 0) {
+		struct nvb_web_address again;
 
-		FUZZ_CHECK(nvb_address_parse(nvb_address_text(&address, back), &again, NULL) == 0);
+		FUZZ_CHECK(nvb_web_address_parse(nvb_web_address_text(&address, back), &again, NULL) == 0);
 		FUZZ_CHECK(again.length == address.length &&
 			   memcmp(&again.address, &address.address, sizeof(again.address)) == 0);
 		FUZZ_CHECK(nvb_host_allowed(back, NULL));

@@ -47,9 +47,9 @@ static void addresses(void **state)
 	(void)state;
 	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
 		_cleanup_error_ nvb_error *err = NULL;
-		struct nvb_address address = {.length = 77};
-		char text[NVB_ADDRESS_TEXT];
-		int rc = nvb_address_parse(cases[i].text, &address, &err);
+		struct nvb_web_address address = {.length = 77};
+		char text[NVB_WEB_ADDRESS_TEXT];
+		int rc = nvb_web_address_parse(cases[i].text, &address, &err);
 
 		if (!cases[i].back) {
 			if (rc != -NVB_ERR_INVALID || address.length != 77)
@@ -58,9 +58,9 @@ static void addresses(void **state)
 			continue;
 		}
 		assert_int_equal(rc, 0);
-		assert_string_equal(nvb_address_text(&address, text), cases[i].back);
-		assert_int_equal(nvb_address_is_loopback(&address), cases[i].loopback);
-		assert_int_equal(nvb_address_is_any(&address), cases[i].any);
+		assert_string_equal(nvb_web_address_text(&address, text), cases[i].back);
+		assert_int_equal(nvb_web_address_is_loopback(&address), cases[i].loopback);
+		assert_int_equal(nvb_web_address_is_any(&address), cases[i].any);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "monitor.h"
+#include "serve_options.h"
 
 struct monitor_settings monitor_settings = {.rows = -1};
 
@@ -31,7 +32,8 @@ static const struct nvb_option options[] = {
 		"show such a log instead of this host"},
 	{NULL},
 };
-const struct nvb_option_group monitor_groups[] = {{"Options", options}, {NULL, NULL}};
+const struct nvb_option_group monitor_groups[] = {
+	{"Options", options}, {"As a server", serve_options}, {NULL, NULL}};
 
 const char monitor_description[] = "Shows of each GPU how busy it is, its memory, power, temperature, "
 				   "clocks, its traffic over PCIe and NVLink "
@@ -43,7 +45,9 @@ const char monitor_description[] = "Shows of each GPU how busy it is, its memory
 const char monitor_examples[] = "  bolt monitor --gpu --real-time\n"
 				"  nvbind monitor --once\n"
 				"  nvbind monitor --interval 100ms --format json | jq .gpus[0].values.power\n"
-				"  nvbind monitor --log night.jsonl; nvbind monitor --replay night.jsonl\n";
+				"  nvbind monitor --log night.jsonl; nvbind monitor --replay night.jsonl\n"
+				"  nvbind monitor --listen 127.0.0.1:9400\n"
+				"  nvbind monitor --web\n";
 
 bool monitor_arguments(char ***words)
 {
@@ -65,12 +69,36 @@ bool monitor_arguments(char ***words)
 		ok = ok && nvb_strv_addf(words, "--interval=%" PRIu64 "us", s->interval / 1000);
 	if (s->count)
 		ok = ok && nvb_strv_addf(words, "--count=%u", s->count);
-	return ok;
+	return ok && serve_arguments(words);
+}
+
+/* A server serves all there is until it is stopped. */
+static int check_server(int argc, nvb_error **err)
+{
+	const struct monitor_settings *s = &monitor_settings;
+	const char *other = s->once	 ? "--once"
+			    : s->count	 ? "--count"
+			    : s->format	 ? "--format"
+			    : s->capsule ? "--capsule"
+			    : s->log	 ? "--log"
+			    : s->replay	 ? "--replay"
+					 : NULL;
+	int rc = serve_check(err);
+
+	if (rc == 0 && serve_wanted() && other)
+		rc = nvb_usage(err, "%s does not go with --listen or --web", other);
+	if (rc == 0 && serve_wanted() && argc)
+		rc = nvb_usage(err, "--listen and --web serve all GPUs: none can be named");
+	return rc;
 }
 
 int monitor_check(int argc, nvb_error **err)
 {
 	const struct monitor_settings *s = &monitor_settings;
+	int rc = check_server(argc, err);
+
+	if (rc < 0)
+		return rc;
 
 	if (s->rows >= 0 && s->format != MONITOR_CSV)
 		return nvb_usage(err, "--rows is for --format csv");

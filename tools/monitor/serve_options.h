@@ -21,7 +21,10 @@ enum serve_compat { SERVE_COMPAT_NONE, SERVE_COMPAT_DCGM };
 extern const struct nvb_option serve_options[];
 extern struct serve_settings serve_settings;
 
-/* Whether a server is asked for: 1 or 0; wrong usage where options need one, or each other. */
-int serve_wanted(nvb_error **err);
+bool serve_wanted(void);
+/* 0, or wrong usage: options that need a server, or each other. */
+int serve_check(nvb_error **err);
+/* Those that were given, as words for nvbind-exporter; false without memory. */
+bool serve_arguments(char ***words);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli/sibling.h"
 #include "config.h"
 #include "monitor.h"
+#include "serve_options.h"
 
 /* The verb's side in bolt and nvbind: checks the command line, and becomes the program that does it. */
 
@@ -18,7 +19,8 @@ static const char *own_name(void)
 
 int verb_monitor(int argc, char **argv, nvb_error **err)
 {
-	_cleanup_free_ char *helper = nvb_sibling_program("nvbind-monitor", NVB_LIBEXECDIR);
+	const char *program = serve_wanted() ? "nvbind-exporter" : "nvbind-monitor";
+	_cleanup_free_ char *helper = nvb_sibling_program(program, NVB_LIBEXECDIR);
 	_cleanup_strv_ char **words = NULL;
 	int rc = monitor_check(argc, err);
 
@@ -31,5 +33,8 @@ int verb_monitor(int argc, char **argv, nvb_error **err)
 		if (!nvb_strv_add(&words, argv[i]))
 			return nvb_fail_oom(err);
 	execv(helper, words);
-	return nvb_fail_errno(err, errno, "%s", helper);
+	rc = nvb_fail_errno(err, errno, "%s", helper);
+	return errno == ENOENT && serve_wanted()
+		       ? nvb_hint(err, rc, "this was built without libmicrohttpd, so it cannot serve")
+		       : rc;
 }

@@ -1,46 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "../monitor/monitor.h"
+#include "../monitor/serve_options.h"
 #include "cli/common.h"
-#include "cli/options.h"
 #include "exporter.h"
-#include "serve_options.h"
 
-static uint64_t interval = UINT64_C(1000000000);
+/* What `monitor --listen` and `--web` become. It is called by the name of who was typed, which its messages
+ * carry. */
 
-static const struct nvb_option monitor_options[] = {
-	{"interval", 0, NVB_OPTION_DURATION("TIME", &interval), "how often to measure (1s)"},
-	{NULL},
-};
-
-static const char *program_name = "nvbind";
+#define SECOND UINT64_C(1000000000)
 
 static int run(int argc, char **argv, nvb_error **err)
 {
-	int wanted = serve_wanted(err);
+	const struct monitor_settings *s = &monitor_settings;
+	int rc = monitor_check(argc, err);
 
-	(void)argc;
 	(void)argv;
-	if (wanted < 0)
-		return wanted;
-	if (!wanted)
+	if (rc < 0)
+		return rc;
+	if (!serve_wanted())
 		return nvb_usage(err, "--listen or --web is missing");
-	return serve(program_name, interval, err);
+	return serve(program_invocation_short_name,
+		s->interval    ? s->interval
+		: s->real_time ? SECOND / 10
+			       : SECOND,
+		err);
 }
-
-static const struct nvb_verb verbs[] = {
-	{
-		.name = "monitor",
-		.summary = "serve what the GPUs do",
-		.groups = NVB_GROUPS({"Options", monitor_options}, {"Server", serve_options}),
-		.run = run,
-	},
-	{NULL},
-};
 
 int main(int argc, char **argv)
 {
+	static const struct nvb_verb verbs[] = {VERB_MONITOR(run), {NULL}};
 	const struct nvb_program program = {
-		.name = program_name,
-		.summary = "serve what the GPUs do",
+		.name = program_invocation_short_name,
+		.summary = "serve what GPUs do",
 		.verbs = verbs,
 		.common = nvb_common_groups,
 		.prepare = nvb_common_prepare,

@@ -7,6 +7,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "../monitor/names.h"
+#include "../monitor/serve_options.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/common.h"
@@ -15,7 +17,6 @@
 #include "cli/output.h"
 #include "exporter.h"
 #include "nvbind/sampler.h"
-#include "serve_options.h"
 #include "web/server.h"
 
 /* The loop: a sampler, a server, signals, one thread. */
@@ -24,6 +25,7 @@ struct serving {
 	const char *program;
 	struct nvb_inventory *inventory;
 	nvb_sampler *sampler;
+	struct names *names;
 	struct nvb_server *server;
 	int signals;
 	bool quitting;
@@ -34,6 +36,7 @@ static void release(struct serving *s)
 	nvb_server_close(s->server);
 	nvb_sampler_close(s->sampler);
 	nvb_inventory_free(s->inventory);
+	names_close(s->names);
 	nvb_closep(&s->signals);
 }
 
@@ -56,13 +59,13 @@ static int take_signals(int *fd, nvb_error **err)
 static int open_socket(int *fd, nvb_error **err)
 {
 	const struct serve_settings *s = &serve_settings;
-	struct nvb_address address;
+	struct nvb_web_address address;
 	int rc = inherited_socket(fd, err);
 
 	if (rc < 0 || *fd >= 0)
 		return rc;
-	rc = nvb_address_parse(s->listen ? s->listen : SERVE_DEFAULT_ADDRESS, &address, err);
-	return rc < 0 ? nvb_wrap(err, rc, "--listen") : nvb_address_listen(&address, fd, err);
+	rc = nvb_web_address_parse(s->listen ? s->listen : SERVE_DEFAULT_ADDRESS, &address, err);
+	return rc < 0 ? nvb_wrap(err, rc, "--listen") : nvb_web_address_listen(&address, fd, err);
 }
 
 static int open_server(struct serving *s, nvb_error **err)
@@ -90,12 +93,12 @@ static int open_server(struct serving *s, nvb_error **err)
 static void base_url(const struct serving *s, char *buffer, size_t size)
 {
 	const char *scheme = serve_settings.tls_cert ? "https" : "http";
-	char text[NVB_ADDRESS_TEXT], host[65] = "localhost";
-	struct nvb_address address;
+	char text[NVB_WEB_ADDRESS_TEXT], host[65] = "localhost";
+	struct nvb_web_address address;
 
 	nvb_server_address(s->server, &address);
-	nvb_address_text(&address, text);
-	if (nvb_address_is_any(&address)) {
+	nvb_web_address_text(&address, text);
+	if (nvb_web_address_is_any(&address)) {
 		gethostname(host, sizeof(host) - 1);
 		snprintf(buffer, size, "%s://%s%s", scheme, host, strrchr(text, ':'));
 	} else {
@@ -107,12 +110,12 @@ static void base_url(const struct serving *s, char *buffer, size_t size)
 static void say_where(const struct serving *s)
 {
 	char url[128];
-	struct nvb_address address;
+	struct nvb_web_address address;
 
 	base_url(s, url, sizeof(url));
 	fprintf(stderr, "%s: metrics at %s/metrics\n", s->program, url);
 	nvb_server_address(s->server, &address);
-	if (!nvb_address_is_loopback(&address) && !serve_settings.token_file)
+	if (!nvb_web_address_is_loopback(&address) && !serve_settings.token_file)
 		nvb_report_warning(s->program, "whoever reaches this host can read its metrics: --token-file "
 					       "closes them");
 }
@@ -201,8 +204,11 @@ static int loop(struct serving *s, nvb_error **err)
 int serve(const char *program, uint64_t interval_ns, nvb_error **err)
 {
 	_cleanup_(release) struct serving s = {.program = program, .signals = -1};
-	struct nvb_sampler_options options = {
-		.size = sizeof(options), .interval_ns = interval_ns, .log = nvb_logging()};
+	struct nvb_sampler_options options = {.size = sizeof(options),
+		.interval_ns = interval_ns,
+		.capsule_name = names_of_capsule,
+		.capsule_of = names_of_process,
+		.log = nvb_logging()};
 	struct nvb_inventory_options where;
 	int rc = take_signals(&s.signals, err);
 
@@ -211,6 +217,7 @@ int serve(const char *program, uint64_t interval_ns, nvb_error **err)
 	nvb_common_inventory_options(&where);
 	if (rc == 0)
 		rc = nvb_inventory_load(&where, &s.inventory, err);
+	options.data = s.names = names_open();
 	if (rc == 0)
 		rc = nvb_sampler_open(s.inventory, &options, &s.sampler, err);
 	if (rc < 0)

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "../monitor/monitor.h"
+#include "../monitor/names.h"
 #include "base/mem.h"
 #include "inventory/inventory.h"
 #include "monitor/replay.h"
@@ -31,12 +32,6 @@ void watch_close(struct watch *watch);
 int watch_next(struct watch *watch, int timeout_ms, nvb_sample **sample, nvb_error **err);
 /* Whether this GPU was asked for. */
 bool watch_wants(const struct watch *watch, const nvb_sample *sample, size_t gpu);
-
-/* Names of capsules, for the sampler: names.c. */
-struct names *names_open(void);
-void names_close(struct names *names);
-char *names_of_capsule(void *names, const char *id);
-char *names_of_process(void *names, uint32_t pid);
 
 /* Lines or tables until the end, on standard output: stream.c. */
 int stream_run(struct watch *watch, nvb_error **err);
