@@ -154,15 +154,15 @@ int nvb_doctor_call(char *const *argv, size_t max, int limit_ms, char **output, 
 	return status;
 }
 
-void nvb_doctor_versions_start(struct nvb_doctor_versions *versions, const char *fabric_manager)
+void nvb_doctor_versions_start(struct nvb_doctor_versions *versions, const char *fabric_manager, bool engines)
 {
 	for (int i = 0; i < NVB_DOCTOR_PROGRAMS; i++) {
 		struct nvb_doctor_question *q = &versions->questions[i];
 
 		q->from = -1;
-		if (names[i])
+		if (names[i] && engines)
 			q->path = nvb_doctor_find_program(names[i]);
-		else if (fabric_manager)
+		else if (!names[i] && fabric_manager)
 			q->path = strdup(fabric_manager);
 		if (!q->path)
 			continue;

@@ -37,8 +37,10 @@ struct nvb_doctor_versions {
 	bool started, read;
 };
 
-/* Starts those that are here. `fabric_manager`: its host path, since it belongs to the driver; or NULL. */
-void nvb_doctor_versions_start(struct nvb_doctor_versions *versions, const char *fabric_manager);
+/* Starts those that are here. `fabric_manager`: its host path, since it belongs to the driver; or NULL.
+ * `engines` false: that one alone. */
+void nvb_doctor_versions_start(
+	struct nvb_doctor_versions *versions, const char *fabric_manager, bool engines);
 /* The program's version ("4.3.1"), "" where it does not tell one in two seconds, NULL where it is not here.
  */
 const char *nvb_doctor_version(struct nvb_doctor_versions *versions, enum nvb_doctor_program program);

@@ -143,6 +143,16 @@ NVB_LOOK(container_version)
 			d->inside.record.version, module);
 }
 
+/* A driver without graphics has nothing to give. */
+static bool host_draws(const struct nvb_inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->file_count; i++)
+		if (nvb_streq(inventory->files[i].rule, "data.vulkan-icd") ||
+			nvb_streq(inventory->files[i].rule, "data.egl-vendor"))
+			return true;
+	return false;
+}
+
 NVB_LOOK(container_graphics)
 {
 	const char *asked = nvb_inside_variable(&d->inside, "NVIDIA_DRIVER_CAPABILITIES");
@@ -152,7 +162,7 @@ NVB_LOOK(container_graphics)
 		     nvb_inside_variable(&d->inside, "WAYLAND_DISPLAY");
 
 	(void)check;
-	if (!d->inventory->driver.version || nvb_doctor_is_wsl(d) || (!draws && !wanted)) {
+	if (!host_draws(d->inventory) || nvb_doctor_is_wsl(d) || (!draws && !wanted)) {
 		nvb_doctor_absent(f);
 		return;
 	}

@@ -54,14 +54,16 @@ NVB_LOOK(engine_cdi)
 			list.text);
 }
 
-/* Looks at one engine that was told of nvbind-runtime, as `nvbind runtime check` does. */
-static bool is_configured(const struct engine *engine)
+/* The file in which an engine was told of nvbind-runtime; malloc'd, NULL: it was not. */
+static char *configured_file(const struct engine *engine)
 {
 	_cleanup_free_ char *directory = NULL;
 	_cleanup_strv_ char **files = NULL;
 
-	return engine_state_directory(&directory, NULL) == 0 &&
-	       engine_record_files(directory, engine->name, &files, NULL) == 0 && files && *files;
+	if (engine_state_directory(&directory, NULL) < 0 ||
+		engine_record_files(directory, engine->name, &files, NULL) < 0 || !files || !*files)
+		return NULL;
+	return strdup(*files);
 }
 
 NVB_LOOK(engine_runtime)
@@ -73,9 +75,10 @@ NVB_LOOK(engine_runtime)
 	(void)check;
 	for (size_t i = 0; i < engine_count; i++) {
 		_cleanup_engine_report_ struct engine_report report = {0};
-		const struct engine_check look = {&engines[i], NULL, "nvbind", &report};
+		_cleanup_free_ char *file = configured_file(&engines[i]);
+		const struct engine_check look = {&engines[i], file, "nvbind", &report};
 
-		if (!is_configured(&engines[i]))
+		if (!file)
 			continue;
 		here++;
 		if (engine_check(&look, NULL) < 0)

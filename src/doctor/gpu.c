@@ -106,22 +106,45 @@ NVB_LOOK(gpu_unbound)
 			nvb_doctor_s(list.count), list.text);
 }
 
+/* What NVML answers of a card that is broken. Source: NVML API reference, nvmlReturn_t. */
+static const char *trouble(int32_t result)
+{
+	switch (result) {
+	case NVML_GPU_IS_LOST:
+		return "it has fallen off the bus";
+	case NVML_RESET_REQUIRED:
+		return "it needs a reset";
+	case NVML_INSUFFICIENT_POWER:
+		return "its power cables are not attached";
+	case NVML_IRQ_ISSUE:
+		return "its interrupts do not arrive";
+	case NVML_TIMEOUT:
+		return "it does not answer in time";
+	case NVML_UNKNOWN:
+		return "the driver does not say why";
+	default:
+		return NULL;
+	}
+}
+
 NVB_LOOK(gpu_lost)
 {
 	const struct nvb_health *health = nvb_doctor_health(d, f);
 	struct nvb_doctor_list list = {0};
+	int32_t first = NVML_OK;
 
 	(void)check;
-	for (size_t i = 0; health && i < health->gpu_count; i++)
-		if (health->gpus[i].handle == NVML_GPU_IS_LOST ||
-			health->gpus[i].handle == NVML_RESET_REQUIRED ||
-			health->gpus[i].handle == NVML_UNKNOWN)
-			nvb_doctor_list_add(&list, "%zu%s%s%s", i, *health->gpus[i].pci ? " (" : "",
-				health->gpus[i].pci, *health->gpus[i].pci ? ")" : "");
+	for (size_t i = 0; health && i < health->gpu_count; i++) {
+		const char *why = trouble(health->gpus[i].handle);
+
+		if (!why)
+			continue;
+		first = list.count ? first : health->gpus[i].handle;
+		nvb_doctor_list_add(&list, "GPU %zu: %s", i, why);
+	}
 	if (list.count)
-		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE, "reboot",
-			"GPU %s does not answer any more: it has fallen off the bus or needs a reset",
-			list.text);
+		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE,
+			first == NVML_INSUFFICIENT_POWER ? "shutdown -h now" : "reboot", "%s", list.text);
 }
 
 NVB_LOOK(gpu_silent)

@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "inventory/nvml_process.h"
 
+/* A card that hangs holds up NVML for ever; who waits longer than this calls it silent anyway. */
+enum { LIMIT_MS = 20 * 1000 };
+
 /* "00000000:3B:00.0", as NVML has it, to "0000:3b:00.0". */
 static void normalise(char pci[static 32])
 {
@@ -55,6 +58,7 @@ static int ask(struct nvb_health *health, const struct nvb_inventory *inventory,
 	size_t size = 0;
 	int rc = nvb_nvml_library(inventory, &library, err);
 
+	process.limit_ms = LIMIT_MS;
 	if (rc == 0)
 		rc = nvb_nvml_start(&process, nvb_health_child, library, err);
 	if (rc == 0)

@@ -143,11 +143,24 @@ static void look_at_node(
 		close(fd);
 }
 
+/* libcuda.so.1 leads to the file of the version. /proc is another's namespace here: no call that needs it. */
+static void look_at_libcuda(struct nvb_inside_record *record, const struct nvb_root *root, const char *path)
+{
+	const char *slash, *version;
+	char target[512];
+	struct stat st;
+
+	record->libcuda = nvb_root_stat(root, path, true, &st) == 0 ? 1 : -1;
+	if (nvb_root_readlink(root, path, target, sizeof(target)) < 0)
+		return;
+	slash = strrchr(target, '/');
+	version = nvb_lib_version(slash ? slash + 1 : target);
+	snprintf(record->version, sizeof(record->version), "%.31s", version ? version : "");
+}
+
 static void look_at_libraries(struct nvb_inside_record *record, const struct nvb_root *root)
 {
 	_cleanup_ldcache_ struct nvb_ldcache cache = {0};
-	_cleanup_free_ char *real = NULL;
-	const char *version;
 	char *data = NULL;
 	size_t size;
 
@@ -155,14 +168,11 @@ static void look_at_libraries(struct nvb_inside_record *record, const struct nvb
 		return;
 	if (nvb_ldcache_parse(&cache, data, size, NULL) < 0)
 		free(data);
-	for (size_t i = 0; i < cache.count; i++) {
-		if (!nvb_streq(cache.entries[i].soname, "libcuda.so.1"))
-			continue;
-		record->libcuda = nvb_root_realpath(root, cache.entries[i].path, &real, NULL) == 0 ? 1 : -1;
-		version = real && strrchr(real, '/') ? nvb_lib_version(strrchr(real, '/') + 1) : NULL;
-		snprintf(record->version, sizeof(record->version), "%.31s", version ? version : "");
-		return;
-	}
+	for (size_t i = 0; i < cache.count; i++)
+		if (nvb_streq(cache.entries[i].soname, "libcuda.so.1")) {
+			look_at_libcuda(record, root, cache.entries[i].path);
+			return;
+		}
 }
 
 static bool any_exists(const struct nvb_root *root, const char *const *paths)

@@ -160,12 +160,15 @@ NVB_LOOK(probe_runtime)
 {
 	_cleanup_error_ nvb_error *why = NULL;
 	_cleanup_free_ char *said = NULL;
+	int status;
 
 	(void)check;
-	if (can_probe(d, f))
-		judge(d, f, probe(d, "", &said, &why), said, why,
-			nvb_doctor_install(d, &(struct nvb_doctor_package){"runc", "runc", "runc", "runc"}),
-			"a capsule without GPUs cannot be started");
+	if (!can_probe(d, f))
+		return;
+	status = probe(d, "", &said, &why);
+	judge(d, f, status, said, why,
+		nvb_doctor_install(d, &(struct nvb_doctor_package){"runc", "runc", "runc", "runc"}),
+		"a capsule without GPUs cannot be started");
 }
 
 NVB_LOOK(probe_gpu)

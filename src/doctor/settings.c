@@ -35,20 +35,32 @@ static bool is_not_persistent(const struct nvb_health_gpu *gpu)
 	return gpu->persistence == 0;
 }
 
+/* A card that draws, and a laptop's that may sleep, are better off without. */
+static bool is_desktop(const struct nvb_inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->file_count; i++)
+		if (nvb_streq(inventory->files[i].rule, "lib.GLX_nvidia"))
+			return true;
+	return false;
+}
+
 NVB_LOOK(persistence)
 {
 	const struct nvb_health *health = nvb_doctor_health(d, f);
 	size_t first = 0;
 	struct nvb_doctor_list list = list_cards(health, is_not_persistent, &first);
+	bool desktop = is_desktop(d->inventory);
 
 	(void)check;
-	if (list.count)
-		nvb_doctor_say(d, f, NVB_DOCTOR_WARNING, "nvidia-smi -pm 1",
-			"persistence mode is off on GPU %s: the first use after a pause takes seconds, and "
-			"settings "
-			"are lost in between ('systemctl enable --now nvidia-persistenced' keeps it over "
-			"boots)",
-			list.text);
+	if (!list.count)
+		return;
+	nvb_doctor_say(d, f, desktop ? NVB_DOCTOR_NOTE : NVB_DOCTOR_WARNING, "nvidia-smi -pm 1",
+		"persistence mode is off on GPU %s: the first use after a pause takes seconds%s", list.text,
+		desktop ? "; a laptop's card sleeps in between"
+			: ", and settings are lost in between ('systemctl enable --now nvidia-persistenced' "
+			  "keeps "
+			  "it over boots)");
+	f->safe = !desktop;
 }
 
 static bool has_compute_mode(const struct nvb_health_gpu *gpu)

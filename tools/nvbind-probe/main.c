@@ -35,12 +35,21 @@ static struct {
 
 enum { WORDS = 64 * 1024 };
 
+static int current = -1; /* CUDA's number of the device that is tried */
+
+static void say_which(void)
+{
+	if (current >= 0)
+		printf("CUDA device %d: ", current);
+}
+
 static int fail(const char *what, cu_result result)
 {
 	const char *name = NULL;
 
 	if (!cuda.cuGetErrorName || cuda.cuGetErrorName(result, &name) || !name)
 		name = "unknown error";
+	say_which();
 	printf("%s: %s (%d)\n", what, name, result);
 	return 1;
 }
@@ -80,6 +89,7 @@ static int try_memory(unsigned pattern)
 		return fail("cuMemcpyDtoH", rc);
 	for (size_t i = 0; i < WORDS; i++)
 		if (back[i] != pattern) {
+			say_which();
 			printf("word %zu of GPU memory is %#x after %#x was written\n", i, back[i], pattern);
 			return 1;
 		}
@@ -129,11 +139,9 @@ int main(int argc, char **argv)
 		puts("CUDA finds no device");
 		return 1;
 	}
-	for (int i = 0; i < count; i++)
-		if (try_device(i)) {
-			fprintf(stderr, "on CUDA device %d\n", i);
+	for (current = 0; current < count; current++)
+		if (try_device(current))
 			return 1;
-		}
 	printf("%d CUDA device%s computed and remembered\n", count, count == 1 ? "" : "s");
 	return 0;
 }
