@@ -114,7 +114,7 @@ static bool stop(struct nvb_supervisor *s, int socket, int signal, uint64_t seco
 		nvb_supervised_stop(s, signal, seconds);
 		return false;
 	}
-	rc = nvb_supervised_snapshot(s, &wish, socket, &err);
+	rc = nvb_supervised_snapshot(s, &wish, socket, true, &err);
 	if (rc == 0)
 		return true;
 	answer(socket, rc, err);
@@ -130,7 +130,7 @@ static bool serve_snapshot(struct nvb_supervisor *s, int socket, char *request)
 	int rc = nvb_supervised_asks_for_snapshot(request, &wish, &err);
 
 	if (rc == 0)
-		rc = nvb_supervised_snapshot(s, &wish, socket, &err);
+		rc = nvb_supervised_snapshot(s, &wish, socket, false, &err);
 	if (rc == 0)
 		return true;
 	answer(socket, rc, err);

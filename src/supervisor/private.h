@@ -72,6 +72,7 @@ struct nvb_supervisor {
 		pid_t worker;	   /* 0: none */
 		int report, asker; /* its; who waits for it; -1: none */
 		bool leave_running, repairs;
+		bool quiet;	 /* who waits wanted it stopped and hears of that alone */
 		int stop_signal; /* it is to end once that is done; 0: no */
 		uint64_t stop_seconds;
 	} snapshot;
@@ -110,9 +111,9 @@ int nvb_supervised_freeze(struct nvb_supervisor *s, bool freeze, nvb_error **err
 int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err);
 /* snapshot.c */
 
-/* Begins to take one; `asker` is taken over on success, -1: nobody waits. */
-int nvb_supervised_snapshot(
-	struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish, int asker, nvb_error **err);
+/* Begins to take one; `asker` is taken over on success, -1: nobody waits. `quiet`: it hears no steps. */
+int nvb_supervised_snapshot(struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish, int asker,
+	bool quiet, nvb_error **err);
 /* Takes a request apart, in place. */
 int nvb_supervised_asks_for_snapshot(char *request, struct nvb_snapshot_wish *wish, nvb_error **err);
 /* The child's report is there. */

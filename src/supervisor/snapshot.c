@@ -41,7 +41,7 @@ static int tell(void *data, const char *step, uint64_t done, uint64_t total)
 	char text[128];
 	int n = snprintf(text, sizeof(text), "step %s %" PRIu64 " %" PRIu64, step, done, total);
 
-	if (*asker >= 0)
+	if (asker && *asker >= 0)
 		send(*asker, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return broken_off;
 }
@@ -75,7 +75,7 @@ static void become_worker(pid_t parent)
 
 static _Noreturn void take(const struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish, int report)
 {
-	struct nvb_checkpoint checkpoint = describe(s, &s->snapshot.asker);
+	struct nvb_checkpoint checkpoint = describe(s, s->snapshot.quiet ? NULL : &s->snapshot.asker);
 	_cleanup_error_ nvb_error *err = NULL;
 	nvb_snapshot_id id = {0};
 	char text[80];
@@ -96,8 +96,7 @@ static _Noreturn void take(const struct nvb_supervisor *s, const struct nvb_snap
 
 static _Noreturn void repair(const struct nvb_supervisor *s, int report)
 {
-	static const int nobody = -1;
-	const struct nvb_checkpoint checkpoint = describe(s, &nobody);
+	const struct nvb_checkpoint checkpoint = describe(s, NULL);
 	_cleanup_error_ nvb_error *err = NULL;
 
 	if (nvb_checkpoint_repair(&checkpoint, &err) < 0)
@@ -138,8 +137,8 @@ static int begin(struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish,
 	return 0;
 }
 
-int nvb_supervised_snapshot(
-	struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish, int asker, nvb_error **err)
+int nvb_supervised_snapshot(struct nvb_supervisor *s, const struct nvb_snapshot_wish *wish, int asker,
+	bool quiet, nvb_error **err)
 {
 	int rc;
 
@@ -156,6 +155,7 @@ int nvb_supervised_snapshot(
 	if (s->health)
 		nvb_health_interrupt(s->health);
 	s->snapshot.asker = asker;
+	s->snapshot.quiet = quiet;
 	rc = begin(s, wish, err);
 	if (rc < 0) {
 		s->snapshot.asker = -1;
@@ -229,7 +229,8 @@ static void answer(struct nvb_supervisor *s, int rc, const char *id, const nvb_e
 		return;
 	}
 	snprintf(text, sizeof(text), "id %s", id);
-	send(asker, text, strlen(text), MSG_NOSIGNAL);
+	if (!s->snapshot.quiet)
+		send(asker, text, strlen(text), MSG_NOSIGNAL);
 	if (s->snapshot.leave_running) {
 		nvb_report_ok(asker, 0, -1);
 		close(asker);
@@ -279,6 +280,9 @@ void nvb_supervised_asker_gone(struct nvb_supervisor *s)
 	if (recv(s->snapshot.asker, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	close(NVB_TAKE_FD(s->snapshot.asker));
+	/* What was to be stopped is stopped, whoever waits for it. */
+	if (s->snapshot.quiet)
+		return;
 	if (s->snapshot.worker > 0 && !s->snapshot.repairs)
 		kill(s->snapshot.worker, SIGTERM);
 }
