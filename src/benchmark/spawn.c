@@ -227,7 +227,8 @@ int nvb_command_run(const struct nvb_command *command, struct nvb_command_result
 	if (pipe2(output, O_CLOEXEC) < 0 || pipe2(message, O_CLOEXEC) < 0) {
 		rc = nvb_fail_errno(err, errno, "a pipe from %s", command->argv[0]);
 	} else {
-		struct start start = {command, input, output[1], message[1], 0};
+		const int out = command->output >= 0 ? command->output : output[1];
+		struct start start = {command, input, out, message[1], 0};
 
 		result->spawned = nvb_boottime();
 		rc = begin(&start, &running.pid, err);

@@ -18,15 +18,17 @@ struct nvb_command {
 	const char *const *argv; /* argv[0] is looked for in PATH */
 	int namespace_fd;	 /* a mount namespace to run it in; -1: ours */
 	int input;		 /* a descriptor that becomes its standard input; -1: /dev/null */
-	int cancel_fd;		 /* readable when it shall be given up; -1: never */
-	int drain_fd;		 /* what `drain` empties while the command runs; -1: nothing */
+	int output;    /* one that becomes its standard output, which is not read then; -1: it is read */
+	int cancel_fd; /* readable when it shall be given up; -1: never */
+	int drain_fd;  /* what `drain` empties while the command runs; -1: nothing */
 	void (*drain)(void *data);
 	void *drain_data;
 	uint64_t limit; /* ns; then it is ended and has failed */
 };
-#define NVB_COMMAND_INIT                                                                                \
-	{                                                                                               \
-		.namespace_fd = -1, .input = -1, .cancel_fd = -1, .drain_fd = -1, .limit = 120000000000 \
+#define NVB_COMMAND_INIT                                                                        \
+	{                                                                                       \
+		.namespace_fd = -1, .input = -1, .output = -1, .cancel_fd = -1, .drain_fd = -1, \
+		.limit = 120000000000                                                           \
 	}
 
 struct nvb_command_result {

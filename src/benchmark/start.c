@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "benchmark/start.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/jscan.h"
 #include "base/str.h"
 
@@ -153,11 +157,85 @@ static char *why(const struct nvb_command_result *result, bool own_log)
 	return last && *last ? NVB_TAKE_PTR(last) : nvb_last_line(result->output, result->output_size);
 }
 
+/* Until everybody has closed it: the container's processes hold its other end. */
+static int read_to_end(
+	const struct nvb_benchmark *benchmark, int fd, struct nvb_strbuf *text, nvb_error **err)
+{
+	enum { LIMIT = 60000 /* ms */, TEXT_MAX = 1 << 20 };
+	struct pollfd fds[] = {{fd, POLLIN, 0}, {benchmark->cancel_fd, POLLIN, 0}};
+	char buffer[4096];
+	ssize_t got = 1;
+
+	while (got > 0) {
+		int ready = poll(fds, 2, LIMIT);
+
+		if (ready > 0 && fds[1].revents)
+			return nvb_fail(err, NVB_ERR_CANCELLED, "interrupted");
+		if (ready == 0)
+			return nvb_fail(err, NVB_ERR_SYSTEM, "the container does not end");
+		got = read(fd, buffer, sizeof(buffer));
+		if (got > 0 && text->len < TEXT_MAX)
+			nvb_sb_addn(text, buffer, (size_t)got);
+	}
+	return got < 0 ? nvb_fail_errno(err, errno, "reading from the container") : 0;
+}
+
+/* One step, and what is left behind of a container where it fails. */
+static int run_step(struct nvb_subject *subject, struct nvb_benchmark *benchmark, const char *const *argv,
+	int output, struct nvb_command_result *result, nvb_error **err)
+{
+	struct nvb_command command = nvb_benchmark_command(benchmark, argv);
+
+	command.namespace_fd = subject->namespace_fd;
+	command.output = output;
+	nvb_command_result_release(result);
+	return nvb_command_run(&command, result, err);
+}
+
+/* As an engine does it: create, start, and delete when it has ended. */
+static int run_steps(struct nvb_subject *subject, struct nvb_benchmark *benchmark,
+	struct nvb_command_result *result, nvb_error **err)
+{
+	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+	_cleanup_close_ int reader = -1, writer = -1;
+	uint64_t spawned;
+	int ends[2], rc;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return nvb_fail_errno(err, errno, "a pipe from the container");
+	reader = ends[0];
+	writer = ends[1];
+	rc = run_step(subject, benchmark, subject->argv, writer, result, err);
+	spawned = result->spawned;
+	nvb_closep(&writer);
+	writer = -1;
+	if (rc == 0 && result->status == 0)
+		rc = run_step(subject, benchmark, subject->start, -1, result, err);
+	if (rc == 0 && result->status == 0)
+		rc = read_to_end(benchmark, reader, &text, err);
+	if (rc == 0 && result->status == 0)
+		rc = run_step(subject, benchmark, subject->remove, -1, result, err);
+	if (rc < 0 || result->status)
+		return rc;
+	nvb_sb_addn(&text, "", 1);
+	free(result->output);
+	result->output_size = text.len - 1;
+	result->output = nvb_sb_finish(&text);
+	result->spawned = spawned;
+	return result->output ? 0 : nvb_fail_oom(err);
+}
+
+static int run_whole(struct nvb_subject *subject, struct nvb_benchmark *benchmark,
+	struct nvb_command_result *result, nvb_error **err)
+{
+	return subject->start ? run_steps(subject, benchmark, result, err)
+			      : run_step(subject, benchmark, subject->argv, -1, result, err);
+}
+
 int nvb_subject_start(struct nvb_subject *subject, struct nvb_benchmark *benchmark,
 	struct nvb_start_times *times, nvb_error **err)
 {
 	_cleanup_command_result_ struct nvb_command_result result = {0};
-	struct nvb_command command = nvb_benchmark_command(benchmark, subject->argv);
 	struct nvb_start_times read = {0};
 	char clock[64] = "";
 	uint64_t began;
@@ -165,11 +243,16 @@ int nvb_subject_start(struct nvb_subject *subject, struct nvb_benchmark *benchma
 
 	if (readlink("/proc/self/ns/time", clock, sizeof(clock) - 1) < 0)
 		clock[0] = '\0';
+	if (subject->file) {
+		rc = nvb_file_write_unflushed(
+			AT_FDCWD, subject->file, subject->text, strlen(subject->text), 0600, err);
+		if (rc < 0)
+			return rc;
+	}
 	if (benchmark->events)
 		nvb_process_events_clear(benchmark->events);
-	command.namespace_fd = subject->namespace_fd;
 	began = realtime();
-	rc = nvb_command_run(&command, &result, err);
+	rc = run_whole(subject, benchmark, &result, err);
 	if (rc < 0)
 		return rc;
 	if (result.status) {

@@ -50,7 +50,11 @@ void nvb_subject_close(struct nvb_subject *subject, struct nvb_benchmark *benchm
 	free(subject->what);
 	free(subject->container);
 	free(subject->image);
+	free(subject->file);
+	free(subject->text);
 	nvb_words_free(subject->argv);
+	nvb_words_free(subject->start);
+	nvb_words_free(subject->remove);
 	*subject = (struct nvb_subject){.namespace_fd = -1};
 }
 

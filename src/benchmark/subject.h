@@ -24,7 +24,11 @@ struct nvb_subject {
 	bool gpu;   /* its container is given all GPUs */
 	char *what; /* program, version, by which way GPUs come */
 	const char **argv; /* one start, from nothing to nothing */
+	/* Where a start is several commands: argv makes the container, these start it and, when it has ended,
+	 * delete it. NULL: argv does all of it. */
+	const char **start, **remove;
 	char *container;   /* its name for the engine */
+	char *file, *text; /* a file that is written anew before each start, and what stands in it */
 	char *image;	   /* made for this run */
 	int namespace_fd;  /* where argv is run; -1: here */
 	pid_t paused;	   /* a bolt whose container waits, in whose place the runtime is started */

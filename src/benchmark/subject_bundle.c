@@ -114,7 +114,11 @@ static int write_bundle(struct nvb_subject *subject, struct nvb_benchmark *bench
 	rc = nvb_bundle_change(config, size, &change, &edited, err);
 	if (rc == 0)
 		rc = nvb_file_mkdirs(AT_FDCWD, *bundle, 0700, err);
-	return rc < 0 ? rc : nvb_file_write_unflushed(AT_FDCWD, file, edited, strlen(edited), 0600, err);
+	if (rc < 0)
+		return rc;
+	subject->file = NVB_TAKE_PTR(file);
+	subject->text = NVB_TAKE_PTR(edited);
+	return 0;
 }
 
 static int enter(struct nvb_subject *subject, nvb_error **err)
@@ -124,6 +128,19 @@ static int enter(struct nvb_subject *subject, nvb_error **err)
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", subject->paused);
 	subject->namespace_fd = open(path, O_RDONLY | O_CLOEXEC);
 	return subject->namespace_fd < 0 ? nvb_fail_errno(err, errno, "opening %s", path) : 0;
+}
+
+/* NVIDIA's runtime edits what is created, not what is run. What a start that failed left is removed before
+ * the next. */
+static bool add_commands(
+	struct nvb_subject *subject, const char *runtime, const char *state, const char *bundle, bool steps)
+{
+	return nvb_words(&subject->argv, runtime, "--root", state, steps ? "create" : "run", "--bundle",
+		       bundle, subject->container, NULL) &&
+	       (!steps || (nvb_words(&subject->start, runtime, "--root", state, "start", subject->container,
+				   NULL) &&
+				  nvb_words(&subject->remove, runtime, "--root", state, "delete", "--force",
+					  subject->container, NULL)));
 }
 
 /* `program`: NULL for the runtime that bolt uses. */
@@ -150,8 +167,7 @@ static int prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmark,
 	if (rc < 0)
 		return rc;
 	if (asprintf(&state, "%s/state", benchmark->directory) < 0 ||
-		!nvb_words(&subject->argv, *runtime, "--root", state, "run", "--bundle", bundle,
-			subject->container, NULL))
+		!add_commands(subject, *runtime, state, bundle, program))
 		return nvb_fail_oom(err);
 	return nvb_subject_start(subject, benchmark, &times, err);
 }
@@ -188,9 +204,9 @@ int nvb_nvidia_runtime_prepare(struct nvb_subject *subject, struct nvb_benchmark
 	if (rc < 0)
 		return rc;
 	if (asprintf(&subject->what,
-		    "%s, with the config.json that bolt gives a runtime for a container without GPUs, %s, in "
-		    "a root "
-		    "that is mounted; what its hooks write there stays for the next run",
+		    "%s: create, start and delete, with the config.json that bolt gives a runtime for a "
+		    "container without GPUs, %s, in a root that is mounted; what its hooks write there stays "
+		    "for the next run",
 		    version, subject->gpu ? "and NVIDIA_VISIBLE_DEVICES=all" : "no GPUs") < 0) {
 		subject->what = NULL;
 		return nvb_fail_oom(err);
