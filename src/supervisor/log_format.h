@@ -22,9 +22,17 @@ bool nvb_log_file_number(const char *name, uint32_t *number);
 /* The lowest number above `above` and the highest one in a directory; false when there is none. */
 bool nvb_log_file_range(int directory, uint32_t above, uint32_t *lowest, uint32_t *highest);
 
+struct nvb_log_place {
+	uint32_t number; /* of the file */
+	off_t offset;
+};
+
 /* For who knows a place in a log: its directory, -1 when there is none yet, or a negated code; and going to
  * that place: 1, or 0 when the file was removed meanwhile. */
 int nvb_log_reader_directory(struct nvb_log_reader *reader, int *directory, nvb_error **err);
 int nvb_log_reader_seek(struct nvb_log_reader *reader, uint32_t number, off_t offset, nvb_error **err);
+/* From there on: of each stream what lies before its place is left out. */
+void nvb_log_reader_skip(
+	struct nvb_log_reader *reader, const struct nvb_log_place first[static NVB_LOG_STREAMS]);
 
 #endif

@@ -19,6 +19,7 @@ struct nvb_log_reader {
 	bool sealed;  /* there is a later file, so this one does not grow any more */
 	bool skip;    /* the line that is being read is too long to be one of ours */
 	struct nvb_log_missed missed;
+	struct nvb_log_place first[NVB_LOG_STREAMS]; /* what lies before is left out */
 	size_t begin, end;
 	char buffer[BUFFER];
 };
@@ -150,7 +151,9 @@ static bool has_successor(const struct nvb_log_reader *r)
 static bool take(struct nvb_log_reader *r, size_t size, bool cut, struct nvb_log_record *record)
 {
 	const char *line = r->buffer + r->begin;
+	const off_t place = r->offset - (off_t)(r->end - r->begin);
 	bool whole = !r->skip && nvb_log_parse(line, size, record);
+	const struct nvb_log_place *first = whole ? &r->first[record->stream] : NULL;
 
 	r->begin += size + !cut;
 	r->skip = false;
@@ -160,7 +163,7 @@ static bool take(struct nvb_log_reader *r, size_t size, bool cut, struct nvb_log
 	}
 	if (cut)
 		record->ends_line = true;
-	return true;
+	return r->number > first->number || (r->number == first->number && place >= first->offset);
 }
 
 /* More bytes of the file: how many, or a negated code. */
@@ -233,4 +236,9 @@ int nvb_log_reader_directory(struct nvb_log_reader *r, int *directory, nvb_error
 int nvb_log_reader_seek(struct nvb_log_reader *r, uint32_t number, off_t offset, nvb_error **err)
 {
 	return hold(r, number, offset, err);
+}
+
+void nvb_log_reader_skip(struct nvb_log_reader *r, const struct nvb_log_place first[static NVB_LOG_STREAMS])
+{
+	memcpy(r->first, first, sizeof(r->first));
 }

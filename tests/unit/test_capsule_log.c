@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "scratch.h"
 #include "supervisor/log.h"
@@ -157,6 +158,38 @@ static void append_raw(const char *name, const char *text)
 	close(fd);
 }
 
+static void warn(struct nvb_log_writer *writer, const char *text)
+{
+	nvb_log_write(writer, NVB_LOG_STDERR, text, strlen(text));
+}
+
+/* Streams that take turns in the middle of lines: a line that is shown is whole, and no other is. */
+static void tail_of_interleaved_lines(void **state)
+{
+	static const char *const expected[] = {"", "abcdef\n", "abcdx1\nef\n", "old\nabcdx1\nef\n",
+		"first\nold\nabcdx1\nef\n", "first\nold\nabcdx1\nef\n"};
+	struct nvb_log_writer *writer = open_writer(UINT64_MAX, 1);
+
+	(void)state;
+	say(writer, "first\n");
+	say(writer, "old\n");
+	say(writer, "ab");
+	say(writer, "cd");
+	warn(writer, "x");
+	warn(writer, "1\n");
+	say(writer, "ef\n");
+	nvb_log_writer_close(writer);
+	for (size_t i = 0; i < NVB_ELEMENTS(expected); i++) {
+		struct nvb_log_reader *reader = open_reader();
+		_cleanup_free_ char *text = NULL;
+
+		assert_int_equal(nvb_log_reader_tail(reader, i, NULL), 0);
+		text = drain(reader, true);
+		assert_string_equal(text, expected[i]);
+		nvb_log_reader_close(reader);
+	}
+}
+
 static void cut_lines_end(void **state)
 {
 	struct nvb_log_writer *writer = open_writer(UINT64_MAX, 1);
@@ -186,7 +219,8 @@ static void one_writer(void **state)
 	struct nvb_log_writer *writer = open_writer(UINT64_MAX, 1), *second = NULL;
 
 	(void)state;
-	assert_int_equal(nvb_log_writer_open(scratch_path("log"), NULL, &options, &second, NULL), -NVB_ERR_BUSY);
+	assert_int_equal(
+		nvb_log_writer_open(scratch_path("log"), NULL, &options, &second, NULL), -NVB_ERR_BUSY);
 	nvb_log_writer_close(writer);
 	writer = open_writer(UINT64_MAX, 1);
 	nvb_log_writer_close(writer);
@@ -428,6 +462,7 @@ int main(void)
 		scratch_test(losses_are_told),
 		cmocka_unit_test(options),
 		cmocka_unit_test(moments),
+		scratch_test(tail_of_interleaved_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
