@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "sim/off_bus.h"
 
-enum unit { PLAIN, PERCENT, MIB, WATT, FANS, COUNT };
+enum unit { PLAIN, PERCENT, MIB, WATT, FANS, COUNT, RATE };
 
 /* What of a GPU can be set, with the largest value that makes sense. */
 static const struct setting {
@@ -38,8 +38,11 @@ static const struct setting {
 	SETTING("memory_clock", PLAIN, clocks.now[SIM_CLOCK_MEM], 50000),
 	SETTING("video_clock", PLAIN, clocks.now[SIM_CLOCK_VIDEO], 10000),
 	SETTING("throttle_reasons", PLAIN, clocks.throttle_reasons, 0x1ff),
-	SETTING("pcie_tx", PLAIN, pcie.tx_kbps, 1000000000),
-	SETTING("pcie_rx", PLAIN, pcie.rx_kbps, 1000000000),
+	SETTING("pcie_tx", RATE, pcie.tx_kbps, 1000000000),
+	SETTING("pcie_rx", RATE, pcie.rx_kbps, 1000000000),
+	SETTING("nvlink_tx", RATE, traffic.tx_kbps, 1000000000),
+	SETTING("nvlink_rx", RATE, traffic.rx_kbps, 1000000000),
+	SETTING("call_delay_us", PLAIN, call_delay_us, 60000000),
 	SETTING("pcie_gen", PLAIN, pcie.gen, 6),
 	SETTING("pcie_width", PLAIN, pcie.width, 32),
 	SETTING("ecc_corrected", COUNT, ecc.corrected, 1000000000),
@@ -169,6 +172,10 @@ static void set_in_gpu(struct sim_gpu *gpu, const struct assignment *a)
 	void *to = (char *)gpu + a->setting->offset;
 
 	switch (a->setting->unit) {
+	case RATE:
+		sim_count_traffic(gpu, sim_now());
+		*(uint32_t *)to = a->value;
+		break;
 	case PLAIN:
 	case PERCENT:
 		if (a->setting->size == sizeof(sim_u64))

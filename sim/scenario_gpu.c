@@ -32,6 +32,11 @@ static const struct field {
 	FIELD("jpegs", PLAIN, jpegs),
 	FIELD("ofas", PLAIN, ofas),
 	FIELD("open_delay_us", PLAIN, open_delay_us),
+	FIELD("call_delay_us", PLAIN, call_delay_us),
+	FIELD("pcie_tx_kbps", PLAIN, pcie.tx_kbps),
+	FIELD("pcie_rx_kbps", PLAIN, pcie.rx_kbps),
+	FIELD("nvlink_tx_kbps", PLAIN, traffic.tx_kbps),
+	FIELD("nvlink_rx_kbps", PLAIN, traffic.rx_kbps),
 	FIELD("memory_mib", MIB, memory.total),
 	FIELD("reserved_mib", MIB, memory.reserved),
 	FIELD("bar1_mib", MIB, memory.bar1_total),
@@ -327,7 +332,7 @@ static void derive(const struct sim_scenario *scenario, struct sim_gpu *gpu)
 	gpu->clocks.throttle_reasons = 1; /* nvmlClocksEventReasonGpuIdle */
 	gpu->pcie.gen_max_device = gpu->pcie.gen_max;
 	gpu->pcie.width = gpu->pcie.width_max;
-	gpu->pcie.counted_at = gpu->power.energy_at;
+	gpu->pcie.counted_at = gpu->traffic.counted_at = gpu->power.energy_at;
 	gpu->ecc.mode = gpu->ecc.pending = !!(gpu->features & SIM_HAS_ECC);
 	gpu->display_connected = gpu->display_active = !!(gpu->features & SIM_HAS_DISPLAY);
 	gpu->persistence = scenario->persistence;

@@ -265,3 +265,20 @@ void sim_set_draw(struct sim_power *power, uint32_t draw, uint64_t now)
 	power->energy_at = now;
 	power->draw = draw;
 }
+
+uint64_t sim_counted(uint64_t bytes, uint64_t at, uint32_t kbps, uint64_t now)
+{
+	return at && now > at ? bytes + (now - at) / 1000000 * kbps : bytes;
+}
+
+void sim_count_traffic(struct sim_gpu *gpu, uint64_t now)
+{
+	struct sim_link_traffic *links = &gpu->traffic;
+	struct sim_pcie *pcie = &gpu->pcie;
+
+	pcie->tx_bytes = sim_counted(pcie->tx_bytes, pcie->counted_at, pcie->tx_kbps, now);
+	pcie->rx_bytes = sim_counted(pcie->rx_bytes, pcie->counted_at, pcie->rx_kbps, now);
+	links->tx_bytes = sim_counted(links->tx_bytes, links->counted_at, links->tx_kbps, now);
+	links->rx_bytes = sim_counted(links->rx_bytes, links->counted_at, links->rx_kbps, now);
+	pcie->counted_at = links->counted_at = now;
+}

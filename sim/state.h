@@ -23,7 +23,7 @@
  */
 
 #define SIM_STATE_MAGIC	   UINT64_C(0x3154534d4953564e) /* "NVSIMST1" as it stands in the file */
-#define SIM_STATE_LAYOUT   2
+#define SIM_STATE_LAYOUT   3
 #define SIM_STATE_OFFSET   4096
 #define SIM_STATE_FILENAME "libnvidia-simstate.so." /* + driver version */
 
@@ -155,6 +155,12 @@ struct sim_pcie {
 		counted_at; /* counters at counted_at (CLOCK_REALTIME ns), growing since */
 };
 
+/* What goes over all NVLinks: counters at counted_at (CLOCK_REALTIME ns), growing since. */
+struct sim_link_traffic {
+	uint32_t tx_kbps, rx_kbps; /* KB/s */
+	sim_u64 tx_bytes, rx_bytes, counted_at;
+};
+
 /* enum of nvmlIntNvLinkDeviceType_t: 0 GPU, 1 IBM NPU, 2 switch */
 struct sim_link {
 	uint32_t active, version, remote_type, speed_mbps; /* speed of one direction */
@@ -229,6 +235,8 @@ struct sim_gpu {
 	struct sim_ecc ecc;
 	struct sim_pcie pcie;
 	struct sim_link link[SIM_LINK_MAX];
+	struct sim_link_traffic traffic;
+	uint32_t call_delay_us, pad; /* how long every call of NVML about this card takes: a slow one */
 	struct sim_mig mig;
 };
 
@@ -394,6 +402,12 @@ uint64_t sim_now(void);
 
 /* Energy since the driver was loaded, in mJ, at `now`. */
 uint64_t sim_energy(const struct sim_power *power, uint64_t now);
+
+/* A counter at `now` that stood at `bytes` at `at` and grows by `kbps` KB/s since. */
+uint64_t sim_counted(uint64_t bytes, uint64_t at, uint32_t kbps, uint64_t now);
+
+/* Keeps what PCIe and NVLink have counted so far, before their rates change. */
+void sim_count_traffic(struct sim_gpu *gpu, uint64_t now);
 
 /* Sets the draw and keeps the energy counted so far. */
 void sim_set_draw(struct sim_power *power, uint32_t draw, uint64_t now);

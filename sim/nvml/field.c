@@ -46,22 +46,29 @@ static uint64_t energy(const struct sim_gpu *gpu, uint32_t scope, uint64_t now)
 	return sim_energy(&gpu->power, now);
 }
 
-/* Bytes counted at a time, and since then at the present rate (KB/s). */
-static uint64_t counted(uint64_t bytes, uint64_t at, uint32_t kbps, uint64_t now)
+#define COUNTED(name, from, bytes, kbps)                                                        \
+	static uint64_t name(const struct sim_gpu *gpu, uint32_t scope, uint64_t now)           \
+	{                                                                                       \
+		(void)scope;                                                                    \
+		return sim_counted(gpu->from.bytes, gpu->from.counted_at, gpu->from.kbps, now); \
+	}
+
+COUNTED(pcie_tx, pcie, tx_bytes, tx_kbps)
+COUNTED(pcie_rx, pcie, rx_bytes, rx_kbps)
+COUNTED(links_tx, traffic, tx_bytes, tx_kbps)
+COUNTED(links_rx, traffic, rx_bytes, rx_kbps)
+
+#define ALL_LINKS UINT32_MAX
+
+/* In KiB, of one link or of all; links share evenly. */
+static uint64_t link_tx(const struct sim_gpu *gpu, uint32_t scope, uint64_t now)
 {
-	return at && now > at ? bytes + (now - at) / 1000000 * kbps : bytes;
+	return links_tx(gpu, scope, now) / 1024 / (scope == ALL_LINKS ? 1 : gpu->link_count);
 }
 
-static uint64_t pcie_tx(const struct sim_gpu *gpu, uint32_t scope, uint64_t now)
+static uint64_t link_rx(const struct sim_gpu *gpu, uint32_t scope, uint64_t now)
 {
-	(void)scope;
-	return counted(gpu->pcie.tx_bytes, gpu->pcie.counted_at, gpu->pcie.tx_kbps, now);
-}
-
-static uint64_t pcie_rx(const struct sim_gpu *gpu, uint32_t scope, uint64_t now)
-{
-	(void)scope;
-	return counted(gpu->pcie.rx_bytes, gpu->pcie.counted_at, gpu->pcie.rx_kbps, now);
+	return links_rx(gpu, scope, now) / 1024 / (scope == ALL_LINKS ? 1 : gpu->link_count);
 }
 
 /* Fields of one link: `scope` is its number. */
@@ -79,7 +86,8 @@ LINK_MEMBER(link_replay, errors[0])
 LINK_MEMBER(link_recovery, errors[1])
 LINK_MEMBER(link_crc, errors[2])
 
-#define OF_LINK UINT32_C(0x80000000) /* beside the features: scope must be a link */
+#define OF_LINK	 UINT32_C(0x80000000) /* beside the features: scope must be a link */
+#define OF_LINKS UINT32_C(0x40000000) /* a link, or all of them */
 
 static const struct field fields[] = {
 	{NVML_FIELD_ECC_CURRENT, SIM_HAS_ECC, NVML_VALUE_UINT, ecc_mode},
@@ -92,6 +100,10 @@ static const struct field fields[] = {
 	{NVML_FIELD_MEMORY_TEMPERATURE, SIM_HAS_MEM_TEMP, NVML_VALUE_UINT, memory_temperature},
 	{NVML_FIELD_TOTAL_ENERGY, SIM_HAS_ENERGY, NVML_VALUE_ULLONG, energy},
 	{NVML_FIELD_NVLINK_COUNT, SIM_HAS_NVLINK, NVML_VALUE_UINT, link_count},
+	{NVML_FIELD_NVLINK_TX_DATA, SIM_HAS_NVLINK | OF_LINKS, NVML_VALUE_ULLONG, link_tx},
+	{NVML_FIELD_NVLINK_RX_DATA, SIM_HAS_NVLINK | OF_LINKS, NVML_VALUE_ULLONG, link_rx},
+	{NVML_FIELD_NVLINK_TX_RAW, SIM_HAS_NVLINK | OF_LINKS, NVML_VALUE_ULLONG, link_tx},
+	{NVML_FIELD_NVLINK_RX_RAW, SIM_HAS_NVLINK | OF_LINKS, NVML_VALUE_ULLONG, link_rx},
 	{NVML_FIELD_NVLINK_SPEED, SIM_HAS_NVLINK | OF_LINK, NVML_VALUE_UINT, link_speed},
 	{NVML_FIELD_PCIE_REPLAY, 0, NVML_VALUE_UINT, replays},
 	{NVML_FIELD_REMAPPED_CORRECTABLE, SIM_HAS_ROW_REMAP, NVML_VALUE_UINT, remapped_corrected},
@@ -127,7 +139,8 @@ static const struct field *find_field(uint32_t id)
 static void read_field(const struct sim_gpu *gpu, uint64_t now, nvml_field_value *value)
 {
 	const struct field *field = find_field(value->field);
-	uint32_t need = field ? field->need & ~OF_LINK : 0;
+	uint32_t need = field ? field->need & ~(OF_LINK | OF_LINKS) : 0;
+	bool any = field && field->need & OF_LINKS && value->scope == ALL_LINKS;
 
 	value->time = (int64_t)(now / 1000);
 	value->latency = 0;
@@ -136,7 +149,7 @@ static void read_field(const struct sim_gpu *gpu, uint64_t now, nvml_field_value
 	value->result = NVML_OK;
 	if (!field || (gpu->features & need) != need)
 		value->result = NVML_NOT_SUPPORTED;
-	else if (field->need & OF_LINK && value->scope >= gpu->link_count)
+	else if (field->need & (OF_LINK | OF_LINKS) && !any && value->scope >= gpu->link_count)
 		value->result = value->scope < SIM_LINK_MAX ? NVML_NOT_SUPPORTED : NVML_INVALID_ARGUMENT;
 	else if (field->type == NVML_VALUE_UINT)
 		value->value.ui = (uint32_t)field->value(gpu, value->scope, now);

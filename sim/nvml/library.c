@@ -95,6 +95,14 @@ bool compute_ref(nvml_compute_instance instance, struct ref *ref)
 	return true;
 }
 
+static void wait_us(uint32_t us)
+{
+	struct timespec left = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
 static nvml_return fault_return(uint32_t faults)
 {
 	if (faults & (SIM_FAULT_LOST | SIM_FAULT_OFF_BUS))
@@ -141,6 +149,8 @@ nvml_return enter_gpu(const struct ref *ref, struct sim_gpu *gpu)
 	sim_read_gpu(library.client.map.state, ref->gpu, gpu);
 	if (machine.flags & SIM_MACHINE_VARY)
 		vary(&machine, ref->gpu, gpu, sim_now());
+	if (gpu->call_delay_us)
+		wait_us(gpu->call_delay_us);
 	return fault_return(gpu->faults);
 }
 
@@ -256,14 +266,6 @@ bool give_room(uint32_t have, uint32_t *count, const void *buffer, nvml_return *
 	*count = have;
 	*rc = NVML_OK;
 	return true;
-}
-
-static void wait_us(uint32_t us)
-{
-	struct timespec left = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
-
-	while (nanosleep(&left, &left) < 0 && errno == EINTR)
-		;
 }
 
 /* Where the driver's own control node says no, nvmlInit fails: with these codes in life. */

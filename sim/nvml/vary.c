@@ -36,6 +36,8 @@ void vary(const struct sim_machine *machine, uint32_t index, struct sim_gpu *gpu
 	gpu->power.energy_at = now;
 	gpu->power.draw = moved(gpu->power.draw, triangle(us, 13 * SECONDS, phase, gpu->power.draw / 50), 0,
 		gpu->power.limit ? gpu->power.limit : UINT32_MAX);
+	/* So must what was counted. */
+	sim_count_traffic(gpu, now);
 	gpu->thermal.gpu = moved(gpu->thermal.gpu, triangle(us, 60 * SECONDS, phase, 2), 1, 120);
 	if (gpu->thermal.memory)
 		gpu->thermal.memory =
