@@ -133,6 +133,8 @@ static int take_facts(struct nvb_sampled_gpus *gpus, uint32_t child, const struc
 	gpu->facts = *facts;
 	memcpy(gpu->pci, pci, sizeof(pci));
 	gpu->associated = true;
+	/* A sample that was made before it could be named has waited for it already. */
+	gpu->late = gpus->untold;
 	gpus->places[child] = (uint32_t)(gpu - gpus->items);
 	for (int m = NVB_METRIC_XID_ERRORS; m <= NVB_METRIC_LAST_XID; m++)
 		gpu->values[m].state = facts->has_events ? NVB_VALUE_PENDING : NVB_VALUE_UNSUPPORTED;

@@ -29,7 +29,7 @@ static const struct {
 	bool right;
 } columns[C_COUNT] = {
 	[C_GPU] = {"GPU", 4, false},
-	[C_NAME] = {"NAME", 12, false},
+	[C_NAME] = {"NAME", 9, false},
 	[C_UTILIZATION] = {"UTIL", 11, true},
 	[C_MEMORY] = {"MEMORY", 17, true},
 	[C_POWER] = {"POWER", 8, true},
@@ -61,7 +61,7 @@ static struct layout lay_out(int total)
 		left -= columns[c].width + 1;
 	}
 	/* What is left goes to names, bars and users. */
-	for (int more = 0; l.width[C_NAME] && more < 12 && left > 6; more++, left--)
+	for (int more = 0; l.width[C_NAME] && more < 15 && left > 6; more++, left--)
 		l.width[C_NAME]++;
 	for (int more = 0; l.width[C_UTILIZATION] && more < 10 && left > 20; more++, left -= 2) {
 		l.width[C_UTILIZATION]++;
@@ -206,6 +206,7 @@ static void draw_gpu(const struct screen *s, const struct layout *l, int y, size
 
 	/* All are NVIDIA's, and room is short. */
 	name = nvb_after(name, "NVIDIA ") ? nvb_after(name, "NVIDIA ") : name;
+	name = nvb_after(name, "GeForce ") ? nvb_after(name, "GeForce ") : name;
 	snprintf(text, sizeof(text), "%3u", gpu->index);
 	draw_text(s, y, l->x[C_GPU], l->width[C_GPU], STYLE_NORMAL, text);
 	draw_text(s, y, l->x[C_NAME], l->width[C_NAME], STYLE_NORMAL, name);
@@ -232,7 +233,8 @@ static void draw_mig(const struct screen *s, const struct layout *l, int y, size
 
 	snprintf(text, sizeof(text), "%2u:%u", nvb_sample_gpu(s->sample, g)->index, mig->index);
 	draw_text(s, y, l->x[C_GPU], l->width[C_GPU], STYLE_DIM, text);
-	snprintf(text, sizeof(text), " MIG %s", mig->profile ? mig->profile : "");
+	snprintf(text, sizeof(text), " %s%s", l->width[C_NAME] >= 14 ? "MIG " : "",
+		mig->profile ? mig->profile : "MIG");
 	draw_text(s, y, l->x[C_NAME], l->width[C_NAME], STYLE_NORMAL, text);
 	/* The driver has no utilisation of a part. */
 	draw_right(s, y, l->x[C_UTILIZATION], l->width[C_UTILIZATION], STYLE_DIM, NVB_VIEW_NOTHING);

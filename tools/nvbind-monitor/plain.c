@@ -19,6 +19,10 @@ static void memory_cell(struct nvb_table *table, struct nvb_value used, struct n
 {
 	char a[NVB_VIEW_CELL], b[NVB_VIEW_CELL];
 
+	if (used.state != NVB_VALUE_KNOWN || total.state != NVB_VALUE_KNOWN) {
+		nvb_table_cell(table, NVB_VIEW_NOTHING);
+		return;
+	}
 	nvb_table_cellf(table, "%s/%s", nvb_view_value(used, NVB_METRIC_MEMORY_USED, a),
 		nvb_view_value(total, NVB_METRIC_MEMORY_TOTAL, b));
 }

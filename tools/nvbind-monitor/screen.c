@@ -98,6 +98,16 @@ static int take_sample(struct screen *s, nvb_error **err)
 	return show(s, sample, err);
 }
 
+/* Loading the library is dear; after a while it does not matter any more. */
+static const char *share_of_core(const struct nvb_sample_cost *cost, char *out, size_t size)
+{
+	if (cost->elapsed_ns < 3 * SECOND)
+		snprintf(out, size, "-");
+	else
+		snprintf(out, size, "%.1f%%", 100.0 * (double)cost->cpu_ns / (double)cost->elapsed_ns);
+	return out;
+}
+
 static void title(const struct screen *s)
 {
 	struct nvb_sample_cost cost;
@@ -125,8 +135,8 @@ static void title(const struct screen *s)
 				    : "",
 			"REPLAY", s->watch->replay.at, s->watch->replay.count, when);
 	else
-		snprintf(right, sizeof(right), "%scost %.1f%%  %s", s->paused ? "PAUSED  " : "",
-			cost.elapsed_ns ? 100.0 * (double)cost.cpu_ns / (double)cost.elapsed_ns : 0.0, when);
+		snprintf(right, sizeof(right), "%scost %s  %s", s->paused ? "PAUSED  " : "",
+			share_of_core(&cost, every, sizeof(every)), when);
 	draw_right(s, 0, COLS - 36, 35, s->paused || !s->watch->sampler ? STYLE_WARN : STYLE_DIM, right);
 }
 
@@ -183,6 +193,13 @@ static struct division divide(const struct screen *s, int lines)
 	}
 	d.gpus = at_most(gpus, rest - at_most(processes, rest * 2 / 5));
 	d.processes = rest - d.gpus;
+	/* What nobody needs makes the picture finer. */
+	if (d.graphs && d.processes > processes + 4) {
+		int more = at_most(d.processes - processes - 4, d.graphs);
+
+		d.graphs += more;
+		d.processes -= more;
+	}
 	return d;
 }
 
