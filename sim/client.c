@@ -264,9 +264,15 @@ int sim_client_hello(int socket, enum sim_client_kind kind, struct sim_map *map,
 	if (fd < 0)
 		return -EPROTO;
 	rc = sim_state_map(fd, false, map);
-	if (rc == 0 && pid)
+	if (rc < 0)
+		return rc;
+	/* Only who writes it needs more than the mapping, and a program would have a file of the host open.
+	 */
+	close(map->fd);
+	map->fd = -1;
+	if (pid)
 		*pid = reply.pid;
-	return rc;
+	return 0;
 }
 
 int sim_client_node(const char *root, const char *node)

@@ -180,12 +180,13 @@ static void loop(struct server *s)
 	}
 }
 
-/* The socket's directory lies deeper than an address can say: through its descriptor. */
+/* The socket lies deeper than an address can say: through a descriptor, as near as the name still tells whose
+ * socket it is. */
 static int listen_at(struct server *s, nvb_error **err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char directory[] = SIM_SOCKET;
-	const char *name = strrchr(SIM_SOCKET, '/') + 1;
+	const char *name = strchr(SIM_SOCKET, '/') + 1;
 	_cleanup_close_ int parent = -1;
 	int rc;
 
@@ -193,6 +194,7 @@ static int listen_at(struct server *s, nvb_error **err)
 	rc = nvb_file_mkdirs(s->daemon.root, directory, 0755, err);
 	if (rc < 0)
 		return rc;
+	*strchr(directory, '/') = '\0';
 	parent = openat(s->daemon.root, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	s->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (parent < 0 || s->listener < 0)

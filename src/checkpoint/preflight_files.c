@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/root.h"
 #include "checkpoint/preflight_private.h"
-#include "gpustate/gpustate.h"
 
 /* Files of the host in a capsule: what CRIU wants to find again where and as it was. */
 
@@ -82,9 +81,6 @@ static void see_descriptor(int pid, int fd, const char *target, void *data)
 	if (stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
 		return;
 	id = mount_of(pid, fd);
-	/* What the driver handed to a program goes when the state of its GPUs is taken. */
-	if (strstr(target, "/libnvidia-") && nvb_state_maps_library(pid, "libcuda.so"))
-		return;
 	if (id >= 0 && !has_mount(mounts->text, id))
 		nvb_preflight_find(mounts->report, "file-outside", pid, true,
 			"its descriptor %d is %s outside of the capsule's mounts", fd, target);

@@ -114,10 +114,7 @@ static void see_tcp(const struct nvb_preflight_capsule *capsule, const struct so
 /* The driver's own connections go when the state of the GPUs is taken. */
 static bool is_drivers(const struct owned *own, const char *name)
 {
-	/* Bound under another name of its directory where the path is too long for one. */
-	return name &&
-	       (nvb_ends_with(name, "/nvidia-persistenced/socket") ||
-		       (nvb_after(name, "/proc/self/fd/") && nvb_ends_with(name, "/socket"))) &&
+	return name && nvb_ends_with(name, "/nvidia-persistenced/socket") &&
 	       nvb_state_maps_library(own->pid, "libcuda.so");
 }
 

@@ -5,6 +5,7 @@
  * "COUNT UUID ROUNDS LOOKS" over FILE.
  *
  *	gpu-counter FILE DEVICE MIB [managed | busy MS | keep PATH]
+ *	gpu-counter pattern MIB			prints what the buffer holds at first, and uses no GPU
  *
  * managed: the buffer is managed memory. busy: after the first count the GPU works for so long. keep: PATH
  * stays open. SIGUSR1 changes 5% of the buffer in whole blocks of 64 KiB (ROUNDS counts), SIGUSR2 has all of
@@ -174,6 +175,18 @@ static CUdeviceptr make_buffer(size_t bytes, bool managed)
 	return buffer;
 }
 
+static int print_pattern(size_t bytes)
+{
+	static uint32_t words[PAGES][WORDS];
+
+	for (size_t b = 0; b < bytes / sizeof(words); b++) {
+		expected(words, b, 0);
+		if (fwrite(words, sizeof(words), 1, stdout) != 1)
+			return 2;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
@@ -184,6 +197,8 @@ int main(int argc, char **argv)
 	CUcontext context;
 	unsigned looks = 0;
 
+	if (argc == 3 && strcmp(argv[1], "pattern") == 0)
+		return print_pattern(strtoull(argv[2], NULL, 10) << 20);
 	if (argc < 4)
 		return 2;
 	load();
