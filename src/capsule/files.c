@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
@@ -62,12 +63,31 @@ static int open_stopped(const struct nvb_run_host *host, struct nvb_state *state
 	return rc;
 }
 
+int nvb_files_lock(const char *data, bool wait, nvb_error **err)
+{
+	_cleanup_close_ int fd = open(data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "%s", data);
+	if (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) == 0)
+		return NVB_TAKE_FD(fd);
+	if (errno == EWOULDBLOCK)
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_BUSY, "the capsule's files are being copied (bolt capsule cp)"),
+			"try again when that has ended");
+	return nvb_fail_errno(err, errno, "%s", data);
+}
+
 int nvb_files_open(const struct nvb_run_host *host, struct nvb_state *state,
 	const struct nvb_located *capsule, struct nvb_root *root, nvb_error **err)
 {
 	int rc;
 
 	if (!capsule->init) {
+		/* Until this process ends. */
+		rc = nvb_files_lock(capsule->data, true, err);
+		if (rc < 0)
+			return rc;
 		if (access(capsule->run, F_OK) == 0)
 			return nvb_fail(err, NVB_ERR_BUSY, "capsule %.12s is just being started or ended",
 				capsule->id);

@@ -15,6 +15,13 @@
 int nvb_files_open(const struct nvb_run_host *host, struct nvb_state *state,
 	const struct nvb_located *capsule, struct nvb_root *root, nvb_error **err);
 
+/*
+ * Locks the files of a capsule that does not run (`data`: its directory): who copies them has mounted them as a start does,
+ * so one of the two must wait. A descriptor, closing it unlocks; NVB_ERR_BUSY unless `wait`. nvb_files_open has it until
+ * its process ends.
+ */
+int nvb_files_lock(const char *data, bool wait, nvb_error **err);
+
 /* A place to copy from or to. */
 struct nvb_copy_end {
 	struct nvb_root root; /* the capsule's files, or the host's */

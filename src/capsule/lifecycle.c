@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "capsule/bring.h"
+#include "capsule/files.h"
 #include "capsule/locate.h"
 #include "capsule/names.h"
 #include "capsule/network.h"
@@ -230,6 +231,7 @@ int nvb_capsule_remove(const struct nvb_run_host *host, const struct nvb_state *
 	const struct nvb_capsule_stop stop = {.signal = SIGKILL};
 	_cleanup_free_ char *data = data_of(state, id), *trash = NULL;
 	_cleanup_free_ char *path = data ? nvb_state_join(data, "record") : NULL, *text = NULL, *name = NULL;
+	_cleanup_close_ int files = -1;
 	int rc = 0;
 
 	if (!path || asprintf(&trash, "%s/trash/%s", state->data, id) < 0)
@@ -242,6 +244,11 @@ int nvb_capsule_remove(const struct nvb_run_host *host, const struct nvb_state *
 	}
 	if (rc < 0)
 		return rc;
+	if (access(data, F_OK) == 0) {
+		files = nvb_files_lock(data, false, err);
+		if (files < 0)
+			return files;
+	}
 	if (nvb_file_read(AT_FDCWD, path, NVB_RECORD_MOST, &text, NULL, NULL) == 0)
 		name = nvb_record_value(text, "name");
 	/* Gone at once; how long its files take is nobody's to wait for in between. */

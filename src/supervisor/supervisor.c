@@ -19,6 +19,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "capsule/bring.h"
+#include "capsule/files.h"
 #include "capsule/record.h"
 #include "network/port.h"
 #include "supervisor/private.h"
@@ -217,6 +218,15 @@ static int begin(struct nvb_supervisor *s, const char *id, nvb_error **err)
 	return nvb_entry_begin(&s->state, &options, &s->entry, err);
 }
 
+/* Who copies its files while it does not run has mounted them as a start does. Once it is there as one that
+ * runs, who wants to copy finds it so. */
+static int begin_alone(struct nvb_supervisor *s, const char *id, const char *data, nvb_error **err)
+{
+	_cleanup_close_ int files = nvb_files_lock(data, false, err);
+
+	return files < 0 ? files : begin(s, id, err);
+}
+
 static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, const struct nvb_state *state)
 {
 	*s = (struct nvb_supervisor){
@@ -250,7 +260,7 @@ static int start(struct nvb_supervisor *s, const char *id, nvb_error **err)
 	s->image_open = rc == 0;
 	s->stop_signal = choose_stop_signal(s);
 	if (rc == 0)
-		rc = begin(s, id, err);
+		rc = begin_alone(s, id, data, err);
 	if (rc == 0 && s->keeps)
 		rc = nvb_entry_note(&s->entry, (const char *const[]){"keeps", "1", NULL}, err);
 	if (rc == 0)

@@ -101,6 +101,51 @@ hostile_archive() {
 	gone evil
 }
 
+# Of extended attributes users' own go along, a program's capabilities with -a alone, overlayfs's never.
+attributes() {
+	local w=$T/attributes
+	rm -rf "$w"
+	mkdir -p "$w"
+	echo x >"$w/file"
+	if ! setfattr -n user.note -v kept "$w/file" 2>/dev/null || is_rootless; then
+		echo '# left out: extended attributes'
+		return
+	fi
+	setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 "$w/file"
+	setfattr -n user.overlay.opaque -v y "$w/file"
+	cp_ "$w/file" box:/attributes
+	cp_ box:/attributes "$w/back"
+	if ! getfattr -d "$w/back" 2>/dev/null | grep -q user; then
+		# An upper directory on a tmpfs that has none.
+		setfattr -n user.note -v x "$BOLT_DATA" 2>/dev/null && fail "$WORLD: user attributes go along"
+		echo '# left out: extended attributes, which the store has not'
+		return
+	fi
+	is "$WORLD: a user's attribute goes along, overlayfs's own does not" 'user.note="kept"' "$(getfattr -d -m - "$w/back" 2>/dev/null | grep -v '^#' | xargs -n1 | sed 's/=\(.*\)/="\1"/')"
+	cp_ -a "$w/file" box:/owned
+	cp_ -a box:/owned "$w/owned"
+	like "$WORLD: capabilities with -a" '^security.capability=' "$(getfattr -d -m - "$w/owned" 2>/dev/null)"
+}
+
+# One that is copied to does not start meanwhile, nor is it removed.
+locked() {
+	local copier
+	mkfifo "$T/slow"
+	cp_ - box:/ <"$T/slow" &
+	copier=$!
+	exec 9>"$T/slow"
+	until_true grep -q "$(stat -c :%i "$BOLT_DATA/capsules/$(bolt capsule inspect box | jq -r '.[0].id')") " /proc/locks
+	refuses "$WORLD: a start waits for a copy" 125 'files are being copied' bolt capsule start box
+	refuses "$WORLD: so does rm" 1 'files are being copied' bolt capsule rm box
+	(cd "$T" && echo late >late && tar -c late) >&9
+	exec 9>&-
+	wait "$copier"
+	rm "$T/slow"
+	check "$WORLD: it starts when that has ended" bolt capsule start box
+	is "$WORLD: and has it" late "$(bolt capsule exec box cat /late)"
+	bolt capsule stop -t 0 box >/dev/null
+}
+
 all() {
 	started box -- sleep 1000
 	outwards box running
@@ -112,6 +157,8 @@ all() {
 	outwards box stopped
 	links box stopped
 	inwards box stopped
+	attributes
+	locked
 	bolt capsule start box >/dev/null
 	is "$WORLD: what went into the stopped one is there" new "$(bolt capsule exec box cat /data/one)"
 	bolt capsule stop -t 0 box >/dev/null

@@ -23,4 +23,9 @@ int copy_pack(const char *name, bool follow, nvb_error **err);
 /* `as`: instead of the first part of every name; NULL: as they are. `owners`: as the archive names them. */
 int copy_place(const char *as, bool owners, bool rooted, nvb_error **err);
 
+/* Leaves of an entry's extended attributes those that go along: user.*, and with `capabilities` a program's. False
+ * without memory. */
+struct archive_entry;
+bool copy_filter_attributes(struct archive_entry *entry, bool capabilities);
+
 #endif

@@ -92,6 +92,8 @@ static int pack_entry(const struct packing *p, struct archive_entry *entry)
 
 	if (archive_entry_filetype(entry) == AE_IFSOCK)
 		return 0;
+	if (!copy_filter_attributes(entry, true))
+		return nvb_fail_oom(p->err);
 	if (archive_entry_filetype(entry) != AE_IFREG)
 		archive_entry_set_size(entry, 0);
 	archive_entry_linkify(p->links, &entry, &spare);
@@ -144,8 +146,7 @@ int copy_pack(const char *name, bool follow, nvb_error **err)
 		archive_read_disk_set_symlink_hybrid(p.disk);
 	else
 		archive_read_disk_set_symlink_physical(p.disk);
-	archive_read_disk_set_behavior(
-		p.disk, ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL | ARCHIVE_READDISK_NO_FFLAGS);
+	archive_read_disk_set_behavior(p.disk, ARCHIVE_READDISK_NO_ACL | ARCHIVE_READDISK_NO_FFLAGS);
 	if (archive_read_disk_open(p.disk, name) != ARCHIVE_OK)
 		rc = disk_error(&p);
 	else if (archive_write_open_fd(p.tar, STDOUT_FILENO) != ARCHIVE_OK)

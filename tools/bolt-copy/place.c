@@ -114,9 +114,10 @@ static int place_entry(struct placing *p, struct archive_entry *entry)
 		p->skipped++;
 		return 0;
 	}
-	if (!rename_entry(p, entry))
+	/* A program that was allowed to become another user there, or to do more than its user, would become
+	 * us here. */
+	if (!rename_entry(p, entry) || !copy_filter_attributes(entry, p->owners))
 		return nvb_fail_oom(p->err);
-	/* A program that was allowed to become another user there would become us here. */
 	if (!p->owners)
 		archive_entry_set_mode(entry, archive_entry_mode(entry) & ~(mode_t)(S_ISUID | S_ISGID));
 	path = archive_entry_pathname(entry);
@@ -144,8 +145,9 @@ static int place_entries(struct placing *p)
 
 static int options(bool owners, bool rooted)
 {
-	int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_UNLINK |
-		    ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+	int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR |
+		    ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+		    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
 
 	/* In a capsule links lead to its own files. On the host none that the archive brings is followed. */
 	if (!rooted)
