@@ -37,7 +37,8 @@ int nvb_lease_parse_mode(const char *text, enum nvb_lease_mode *mode, nvb_error 
 			nvb_fail(err, NVB_ERR_UNSUPPORTED,
 				"isolation virtual: only bolt chooses parts of GPUs, which takes more than a "
 				"lease"),
-			"make MIG devices with nvidia-smi and name one (--gpu 0:1), or use exclusive");
+			"name a MIG device (NVIDIA_VISIBLE_DEVICES=0:1; 'nvbind mig create' makes some), or "
+			"use exclusive");
 	rc = nvb_choice_parse(nvb_lease_modes, text, "isolation", &value, err);
 	if (rc == 0)
 		*mode = (enum nvb_lease_mode)value;

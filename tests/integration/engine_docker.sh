@@ -106,6 +106,7 @@ exclusively() {
 	kill -KILL "$pid"
 	eventually "$WORLD: killed, it holds nothing" '[]' leases
 	docker rm -f alone >/dev/null
+	one_line 'a part of a GPU' 'NVBIND_ISOLATION.*virtual: only bolt chooses parts' shim 2 -e NVBIND_ISOLATION=virtual test true
 	one_line 'a word that is no mode' 'NVBIND_ISOLATION.*exklusive' shim 2 -e NVBIND_ISOLATION=exklusive test true
 	docker run -d --network none --name legacy1 --gpus '"device=1"' -e NVBIND_ISOLATION=exclusive test sleep 1000 >/dev/null
 	one_line '--gpus, exclusively' 'GPU 1 .* is held exclusively by prestart hook' shim 1 test true

@@ -33,6 +33,7 @@ by_runtime() {
 		same_file "$WORLD: no GPU asked, config.json is untouched" "$id" "${id%.before}.after"
 	done
 	one_line 'a GPU that is not there' 'no such GPU: 99' shim 99 test true
+	one_line 'a part of a GPU' 'NVBIND_ISOLATION.*virtual: only bolt chooses parts' shim 2 -e NVBIND_ISOLATION=virtual test true
 	one_line 'a word that is no device' 'NVIDIA_VISIBLE_DEVICES.*bogus' shim bogus test true
 }
 

@@ -72,6 +72,19 @@ body() {
 	is 'who does not run holds nothing' null "$(bolt capsule inspect limited | jq -c '.[0].isolation')"
 	bolt capsule rm limited >/dev/null
 
+	# A process of a capsule on a GPU is the capsule's in its figures; another capsule's is not.
+	create idle --gpu 0
+	bolt capsule create busy --image "$T/base" -i -v "$toy:/toy:ro" --gpu 0 -- sh -c 'sleep 1000 | /toy hold 0 3000' >/dev/null
+	bolt capsule start busy >/dev/null
+	until_is ready bolt capsule logs busy || fail 'it holds memory' "$(bolt capsule logs busy 2>&1)"
+	bolt capsule stats --no-stream --format json >"$T/stats"
+	is 'stats counts the GPU that is used' 1 "$(jq '.[] | select(.name == "busy") | .gpus' "$T/stats")"
+	check 'and its memory, what the context needs included' \
+		jq -e '.[] | select(.name == "busy") | .gpu_memory_bytes >= 3000 * 1048576 and .gpu_memory_bytes < 4000 * 1048576' "$T/stats"
+	is 'of one without such a process none' '0 0' "$(jq -r '.[] | select(.name == "idle") | "\(.gpus) \(.gpu_memory_bytes)"' "$T/stats")"
+	like 'as a table' 'busy .* 1 +3[.0-9]+ GiB' "$(bolt capsule stats --no-stream busy)"
+	bolt capsule rm -f busy idle >/dev/null
+
 	# Another daemon in the place of it, which the capsule may put there, is not taken for it.
 	cp "$T/host/usr/bin/nvidia-cuda-mps-control" "$T/base/mps"
 	create forged --gpu 2 --gpu-memory-limit 4GiB

@@ -44,6 +44,8 @@ asks() { # WHAT REGEX NAME=VALUE...
 
 configure "$usual"
 V=NVIDIA_VISIBLE_DEVICES
+asks 'a part of a GPU, which nobody would give back' 'isolation virtual: only bolt chooses parts of GPUs.*MIG' $V=0 NVBIND_ISOLATION=virtual
+asks 'a mode that is none' "NVBIND_ISOLATION: .*'virtuell'" $V=0 NVBIND_ISOLATION=virtuell
 asks 'no such GPU' 'no such GPU: 8 .*GPUs 0 to 7' $V=8
 asks 'no such UUID' 'no such GPU: GPU-00000000' $V=GPU-00000000-0000-0000-0000-000000000000
 asks 'no such MIG device' 'no such MIG device: 0:1 .*GPU 0 has no MIG devices' $V=0:1
