@@ -30,7 +30,8 @@ struct bringing {
 	const struct nvb_state *state;
 	const struct nvb_restore *restore;
 	nvb_snapshot *snapshot;
-	const struct nvb_snapshot_manifest *manifest;
+	const struct nvb_snapshot_manifest *manifest; /* until all is unpacked */
+	size_t processes;			      /* that have a state of GPUs in them */
 	struct nvb_details details;
 	struct nvb_criu criu;
 	struct nvb_capsule_definition definition;
@@ -65,6 +66,7 @@ static int open_snapshot(struct bringing *b, const struct nvb_snapshots *store, 
 	if (rc < 0)
 		return rc;
 	b->manifest = nvb_snapshot_manifest(b->snapshot);
+	b->processes = b->manifest->process_count;
 	rc = nvb_details_read(b->manifest->details, &b->details, err);
 	if (rc == 0 && (!b->manifest->definition || !b->manifest->capsule))
 		rc = nvb_fail(err, NVB_ERR_CORRUPT, "the snapshot does not say which capsule it is of");
@@ -240,7 +242,7 @@ static int start(struct bringing *b, nvb_error **err)
 		.directory = b->directory,
 		.criu = b->criu.path,
 		.tcp = b->details.tcp,
-		.gpus = b->manifest->process_count,
+		.gpus = b->processes,
 		.pairs = b->map.changes ? b->map.pairs : NULL,
 		.pair_count = b->map.changes ? b->map.count : 0,
 	};
@@ -272,6 +274,13 @@ static int start_redefined(struct bringing *b, nvb_error **err)
 	if (rc < 0)
 		nvb_definition_save(&before, b->data, true, NULL);
 	return rc;
+}
+
+static void close_snapshot(struct bringing *b, struct nvb_snapshots *store)
+{
+	nvb_snapshot_close(NVB_TAKE_PTR(b->snapshot));
+	b->manifest = NULL;
+	nvb_snapshots_close(store);
 }
 
 static void release(struct bringing *b)
@@ -321,6 +330,8 @@ int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_sta
 		rc = make_capsule(&b, err);
 	if (rc == 0)
 		rc = unpack(&b, err);
+	/* The supervisor that is started now would keep them open, and nobody could remove the snapshot. */
+	close_snapshot(&b, &store);
 	if (rc == 0)
 		rc = start_redefined(&b, err);
 	if (rc < 0 && b.made)
