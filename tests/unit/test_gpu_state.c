@@ -212,9 +212,9 @@ static void expect_states(unsigned a, unsigned b)
 
 enum { RUNNING, LOCKED, CHECKPOINTED, FAILED };
 
-static void expect_error(nvb_error **err, int rc, int code, const char *words)
+static void expect_error(nvb_error **err, int rc, enum nvb_error_code code, const char *words)
 {
-	assert_int_equal(rc, -code);
+	assert_int_equal(rc, -(int)code);
 	assert_non_null(*err);
 	if (!strstr(nvb_error_message(*err), words))
 		fail_msg("'%s' is not in: %s", words, nvb_error_message(*err));
