@@ -20,6 +20,7 @@ struct nvb_bundle {
 	bool hosts_shared;	     /* others write /etc/hosts while it runs: it is only read inside */
 	const char *netns;	     /* path of its network namespace, or NULL: one as the spec says */
 	uint64_t capabilities;
+	bool restores;		      /* CRIU mounts: it follows no links in what is bound */
 	bool rootless;		      /* we are in a user namespace: device nodes are mounted, not made */
 	const char *cpus;	      /* those near its GPUs, where the user names none; NULL: any */
 	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */

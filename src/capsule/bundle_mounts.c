@@ -188,6 +188,15 @@ static bool add_tmpfs(struct nvb_strbuf *out, const struct nvb_tmpfs *tmpfs)
 	return ok;
 }
 
+/* A bind of something on the host. */
+static void add_bind(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const char *target,
+	const char *source, const char *const *options)
+{
+	_cleanup_free_ char *real = bundle->restores ? realpath(source, NULL) : NULL;
+
+	nvb_bundle_add_mount(out, target, "bind", real ? real : source, options);
+}
+
 static bool add_hosts_file(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra)
 {
 	bool shared = bundle->hosts_shared && nvb_streq(extra->file, "/hosts");
@@ -196,7 +205,7 @@ static bool add_hosts_file(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 	if (asprintf(&source, "%s%s", bundle->hosts_directory, extra->file) < 0)
 		return false;
 	/* One that is shared lies where nothing bounds it, and what the capsule wrote would not last. */
-	nvb_bundle_add_mount(out, extra->target, "bind", source,
+	add_bind(bundle, out, extra->target, source,
 		shared			  ? OPTIONS("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
 		: bundle->spec->read_only ? OPTIONS("rbind", "rprivate", "ro")
 					  : OPTIONS("rbind", "rprivate"));
@@ -212,11 +221,13 @@ static bool add_extra(const struct nvb_bundle *bundle, struct nvb_strbuf *out, c
 		return add_hosts_file(bundle, out, extra);
 	if (extra->tmpfs)
 		return add_tmpfs(out, extra->tmpfs);
-	if (edit)
-		nvb_bundle_add_mount(out, edit->mount.container, edit->mount.type ? edit->mount.type : "bind",
-			edit->mount.host, edit->mount.options);
+	if (edit && edit->mount.type && !nvb_streq(edit->mount.type, "bind"))
+		nvb_bundle_add_mount(
+			out, edit->mount.container, edit->mount.type, edit->mount.host, edit->mount.options);
+	else if (edit)
+		add_bind(bundle, out, edit->mount.container, edit->mount.host, edit->mount.options);
 	else
-		nvb_bundle_add_mount(out, volume->target, "bind", volume->source,
+		add_bind(bundle, out, volume->target, volume->source,
 			OPTIONS("rbind", volume->propagation, volume->read_only ? "ro" : "rw"));
 	return true;
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -228,4 +230,43 @@ int nvb_runtime_choose(const struct nvb_state *state, char *const *candidates, c
 		nvb_fail(err, NVB_ERR_NOT_FOUND, "no OCI runtime found (looked for %s)",
 			absent.len ? absent.s : "none"),
 		"install crun or runc, or name one with --runtime");
+}
+
+/* What `crun --version` says of what it was built with. */
+static bool says_criu(const char *path)
+{
+	char text[4096];
+	size_t used = 0;
+	int fds[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		if (dup2(fds[1], 1) < 0)
+			_exit(125);
+		execl(path, path, "--version", NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	while (pid > 0 && used + 1 < sizeof(text) &&
+		((n = read(fds[0], text + used, sizeof(text) - 1 - used)) > 0 || (n < 0 && errno == EINTR)))
+		used += n > 0 ? (size_t)n : 0;
+	close(fds[0]);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	text[used] = '\0';
+	return strstr(text, "+CRIU");
+}
+
+bool nvb_runtime_restores(const char *name)
+{
+	_cleanup_free_ char *path = nvb_runtime_find(name);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (!slash)
+		return false;
+	return nvb_after(slash + 1, "runc") || (nvb_after(slash + 1, "crun") && says_criu(path));
 }

@@ -24,6 +24,9 @@ int nvb_runtime_choose(const struct nvb_state *state, char *const *candidates, c
 /* The absolute path of a program named by name or path; malloc'd, NULL when there is none. */
 char *nvb_runtime_find(const char *name);
 
+/* Whether it can restore containers from images of CRIU, which crun must have been built for. */
+bool nvb_runtime_restores(const char *name);
+
 /* One start of a container, or of a further program in one, detached: the runtime ends once the program inside
  * runs. */
 struct nvb_launch {

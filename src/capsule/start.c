@@ -24,10 +24,27 @@ static int make_plan(struct nvb_start *start, nvb_error **err)
 		start->host, start->definition, start->spec->name, &start->request, &start->gpu, err);
 }
 
+/* runc first: it needs nothing but CRIU, where crun also has to load a libcriu, of which its version does not
+ * tell whether it is there. */
+static int choose_restoring(struct nvb_start *start, char *const *candidates, nvb_error **err)
+{
+	_cleanup_strv_ char **able = NULL;
+	int rc;
+
+	if (!nvb_strv_add(&able, "runc"))
+		return nvb_fail_oom(err);
+	nvb_strv_foreach (name, candidates)
+		if (!nvb_streq(*name, "runc") && nvb_runtime_restores(*name) && !nvb_strv_add(&able, *name))
+			return nvb_fail_oom(err);
+	rc = nvb_runtime_choose(&start->state, able, &start->runtime, start->host->log, err);
+	return rc < 0 ? nvb_wrap(err, rc, "restoring takes runc, or a crun that was built with CRIU") : 0;
+}
+
 /* Once this is done, mounts are ours alone and signals wait for us. */
 static int enter(struct nvb_start *start, nvb_error **err)
 {
 	const char *only[] = {start->spec->runtime, NULL};
+	char *const *candidates = start->spec->runtime ? (char *const *)only : start->host->runtimes;
 	int rc = nvb_state_open(&start->state, err);
 	bool rootless = start->state.rootless;
 
@@ -45,9 +62,9 @@ static int enter(struct nvb_start *start, nvb_error **err)
 		nvb_state_sweep(&start->state, start->host->log);
 		nvb_capsule_settle_knobs(start->host);
 	}
-	return nvb_runtime_choose(&start->state,
-		start->spec->runtime ? (char *const *)only : start->host->runtimes, &start->runtime,
-		start->host->log, err);
+	if (start->restores)
+		return choose_restoring(start, candidates, err);
+	return nvb_runtime_choose(&start->state, candidates, &start->runtime, start->host->log, err);
 }
 
 static int open_image(struct nvb_start *start, nvb_error **err)

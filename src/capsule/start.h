@@ -30,6 +30,7 @@ struct nvb_start {
 	int (*entered)(struct nvb_start *start, nvb_error **err);
 	void *data;		      /* of the caller */
 	unsigned short rows, columns; /* of the terminal; 0: unknown */
+	bool restores;		      /* its processes come from images of CRIU: not every runtime can */
 
 	struct nvb_request *request;
 	struct nvb_gpu_plan gpu;

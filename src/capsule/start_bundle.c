@@ -85,6 +85,7 @@ int nvb_start_make_bundle(struct nvb_start *start, nvb_error **err)
 		.hosts_directory = start->state.workspace,
 		.hosts_shared = start->connection != NULL,
 		.netns = *start->netns ? start->netns : NULL,
+		.restores = start->restores,
 		.rootless = start->state.rootless,
 		.log = start->host->log,
 	};

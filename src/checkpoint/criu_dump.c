@@ -32,7 +32,9 @@ enum {
 };
 
 enum {
-	SOFT = 3,	   /* criu_cg_mode: groups that are there stay as they are; as OCI runtimes have it */
+	/* criu_cg_mode. The runtime puts what it restores into the capsule's groups; CRIU would also write
+	 * down, and make again, every group of hierarchies that the capsule has no group of its own in. */
+	IGNORE_CGROUPS = 0,
 	LOG_MESSAGES = 4,  /* down to "info": a failure's cause mostly stands before its error */
 	GHOSTS = 64 << 20, /* what files that were removed and are still open may have; CRIU's own is 1 MiB */
 };
@@ -48,7 +50,7 @@ static void put_options(const struct nvb_criu_dump *dump, struct nvb_strbuf *out
 	nvb_criu_put_number(out, LOG_LEVEL, LOG_MESSAGES);
 	nvb_criu_put_text(out, LOG_FILE, "dump.log");
 	nvb_criu_put_number(out, NOTIFY_SCRIPTS, 1);
-	nvb_criu_put_number(out, MANAGE_CGROUPS_MODE, SOFT);
+	nvb_criu_put_number(out, MANAGE_CGROUPS_MODE, IGNORE_CGROUPS);
 	nvb_criu_put_number(out, GHOST_LIMIT, GHOSTS);
 	/* The master of its terminal is held outside. */
 	nvb_criu_put_number(out, ORPHAN_PTS_MASTER, 1);
@@ -87,11 +89,16 @@ static int explain(const struct nvb_criu_dump *dump, const struct nvb_criu_answe
 {
 	_cleanup_free_ char *reason = nvb_criu_reason(dump->work, "dump.log");
 
-	return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU cannot save the processes: %s",
+	nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU cannot save the processes: %s",
 		reason		   ? reason
 		: *answer->message ? answer->message
 		: answer->number   ? strerror(answer->number)
 				   : "it gives no reason");
+	if (reason && strstr(reason, "Can't get rlimit"))
+		return nvb_hint(err, -NVB_ERR_UNSUPPORTED,
+			"without CAP_SYS_RESOURCE, which root lacks here, processes of other users cannot be "
+			"saved");
+	return -NVB_ERR_UNSUPPORTED;
 }
 
 /* What comes before its answer: notifications, each of which it waits for. */

@@ -153,6 +153,7 @@ static _Noreturn void run(const struct nvb_starter *starter, int socket)
 	s.start.entry = *starter->entry;
 	s.start.image = *starter->image;
 	s.start.image_open = true;
+	s.start.restores = starter->restoring;
 	rc = 0;
 	if (starter->restoring)
 		rc = nvb_restore_install(starter->entry, starter->restoring->directory, &err);
