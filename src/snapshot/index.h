@@ -109,5 +109,7 @@ int nvb_index_write(const struct nvb_index *index, const struct nvb_keys *keys, 
  */
 int nvb_index_read(
 	struct nvb_index *index, const struct nvb_keys *keys, uint8_t *file, size_t size, nvb_error **err);
+/* The body alone, decompressed. */
+int nvb_index_parse(struct nvb_index *index, const uint8_t *body, size_t size, nvb_error **err);
 
 #endif

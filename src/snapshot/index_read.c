@@ -110,13 +110,18 @@ static void get_xattrs(struct reading *r, struct nvb_tree_entry *e)
 	struct nvb_xattr *xattrs = get_array(r, count, sizeof(*xattrs));
 
 	for (size_t i = 0; i < count && !r->bad; i++) {
+		const uint8_t *value;
+
 		xattrs[i].name = get_text(r, 255);
 		xattrs[i].size = (size_t)get_up_to(r, NVB_XATTR_MAX, "an attribute that is too long");
+		value = get_raw(r, xattrs[i].size);
 		/* The body goes when it is read. */
-		xattrs[i].value =
-			nvb_arena_memdup(&r->index->arena, get_raw(r, xattrs[i].size) ?: (const uint8_t *)"",
-				r->bad ? 1 : xattrs[i].size + !xattrs[i].size);
-		if (!xattrs[i].value)
+		if (value && xattrs[i].size)
+			value = nvb_arena_memdup(&r->index->arena, value, xattrs[i].size);
+		else
+			value = (const uint8_t *)"";
+		xattrs[i].value = value;
+		if (!value)
 			refuse(r, "no memory");
 	}
 	e->xattrs = xattrs;
@@ -292,12 +297,22 @@ static bool is_header(const uint8_t *file, size_t size, const struct nvb_keys *k
 	       nvb_get_u64(file + 40) == 0 && nvb_get_u64(file + 32) <= NVB_INDEX_MAX;
 }
 
+int nvb_index_parse(struct nvb_index *index, const uint8_t *body, size_t size, nvb_error **err)
+{
+	struct reading r = {.index = index, .data = body, .size = size};
+
+	get_body(&r);
+	if (r.bad && nvb_streq(r.bad, "no memory"))
+		return nvb_fail_oom(err);
+	return r.bad ? nvb_fail(err, NVB_ERR_CORRUPT, "index: %s", r.bad) : 0;
+}
+
 int nvb_index_read(
 	struct nvb_index *index, const struct nvb_keys *keys, uint8_t *file, size_t size, nvb_error **err)
 {
 	_cleanup_free_ uint8_t *body = NULL;
-	struct reading r = {.index = index};
 	struct nvb_sealer sealer;
+	size_t raw;
 
 	if (!is_header(file, size, keys))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "index: not the header of one");
@@ -305,18 +320,14 @@ int nvb_index_read(
 	size -= NVB_INDEX_HEADER;
 	if (!nvb_unseal(&sealer, NVB_PIECE_BODY, file + NVB_INDEX_HEADER, &size))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "index: not what was encrypted with this key");
-	r.size = (size_t)nvb_get_u64(file + 32);
+	raw = (size_t)nvb_get_u64(file + 32);
 	/* zstd cannot make more than that of so few bytes. */
-	if (r.size / 65536 > size)
+	if (raw / 65536 > size)
 		return nvb_fail(err, NVB_ERR_CORRUPT, "index: it promises more than it can hold");
-	body = malloc(r.size + 1);
+	body = malloc(raw + 1);
 	if (!body)
 		return nvb_fail_oom(err);
-	if (!nvb_decompress_whole(file + NVB_INDEX_HEADER, size, body, r.size))
+	if (!nvb_decompress_whole(file + NVB_INDEX_HEADER, size, body, raw))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "index: it cannot be decompressed");
-	r.data = body;
-	get_body(&r);
-	if (r.bad && nvb_streq(r.bad, "no memory"))
-		return nvb_fail_oom(err);
-	return r.bad ? nvb_fail(err, NVB_ERR_CORRUPT, "index: %s", r.bad) : 0;
+	return nvb_index_parse(index, body, raw, err);
 }
