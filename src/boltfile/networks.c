@@ -39,7 +39,25 @@ static bool names_host(const struct nvb_service *service, const char *name)
 	return false;
 }
 
-static int name_on_loopback(struct nvb_service *service, const struct nvb_service *other, nvb_error **err)
+/* Lists of a service lie in the file's arena. */
+static int add(struct nvb_boltfile *file, char ***list, const char *item, nvb_error **err)
+{
+	size_t count = nvb_strv_length(*list);
+	char **longer = nvb_arena_alloc(&file->arena, (count + 2) * sizeof(*longer));
+	char *copy = nvb_arena_strdup(&file->arena, item);
+
+	if (!longer || !copy)
+		return nvb_fail_oom(err);
+	if (count)
+		memcpy(longer, *list, count * sizeof(*longer));
+	longer[count] = copy;
+	longer[count + 1] = NULL;
+	*list = longer;
+	return 0;
+}
+
+static int name_on_loopback(struct nvb_boltfile *file, struct nvb_service *service,
+	const struct nvb_service *other, nvb_error **err)
 {
 	_cleanup_free_ char *line = NULL;
 
@@ -49,7 +67,7 @@ static int name_on_loopback(struct nvb_service *service, const struct nvb_servic
 		line = NULL;
 		return nvb_fail_oom(err);
 	}
-	return nvb_strv_add(&service->extra_hosts, line) ? 0 : nvb_fail_oom(err);
+	return add(file, &service->extra_hosts, line, err);
 }
 
 int nvb_boltfile_settle_networks(struct nvb_boltfile *file, bool bridges, nvb_error **err)
@@ -62,12 +80,12 @@ int nvb_boltfile_settle_networks(struct nvb_boltfile *file, bool bridges, nvb_er
 		struct nvb_service *service = &file->services[i];
 
 		if (bridges && says_nothing(service)) {
-			rc = nvb_strv_add(&service->networks, "default") ? 0 : nvb_fail_oom(err);
+			rc = add(file, &service->networks, "default", err);
 			continue;
 		}
 		for (size_t n = 0;
 			rc == 0 && !bridges && has_host_network(service) && n < file->service_count; n++)
-			rc = name_on_loopback(service, &file->services[n], err);
+			rc = name_on_loopback(file, service, &file->services[n], err);
 	}
 	return rc;
 }

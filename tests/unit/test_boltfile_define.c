@@ -220,10 +220,11 @@ static void services_find_each_other(void **state)
 	assert_null(said.services[0].networks);
 	assert_string_equal(said.services[1].networks[0], "n");
 	assert_null(said.services[1].networks[1]);
-	settle(&plain, A "extra_hosts = ['b:10.0.0.1']\n" B, false);
+	settle(&plain, A "extra_hosts = ['b:10.0.0.1']\n" B "extra_hosts = ['c:10.0.0.2']\n", false);
 	assert_null(plain.services[0].networks);
 	assert_null(plain.services[0].extra_hosts[1]);
-	assert_string_equal(plain.services[1].extra_hosts[0], "a:127.0.0.1");
+	assert_string_equal(plain.services[1].extra_hosts[0], "c:10.0.0.2");
+	assert_string_equal(plain.services[1].extra_hosts[1], "a:127.0.0.1");
 	settle(&ports, A "ports = ['80:80']\n" B, false);
 	assert_null(ports.services[0].extra_hosts);
 	assert_null(ports.services[1].extra_hosts);
