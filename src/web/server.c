@@ -70,12 +70,16 @@ static int start(struct nvb_server *server, const struct pem *pem, nvb_error **e
 		{MHD_OPTION_END, 0, NULL},
 	};
 	const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-	int rc;
+	int rc, fd;
 
 	server->daemon_said[0] = '\0';
+	/* A copy for each daemon: one that does not start closes it, and the next needs it again. */
+	fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "the listening socket");
 	errno = 0;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, nvb_route, server, MHD_OPTION_EXTERNAL_LOGGER,
-		hear, server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		hear, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)NVB_WEB_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		(unsigned)NVB_WEB_CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)NVB_WEB_IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)NVB_WEB_REQUEST_BYTES,
@@ -93,13 +97,16 @@ static int start(struct nvb_server *server, const struct pem *pem, nvb_error **e
 	return nvb_hint(err, rc, "both are PEM files, and the key is the certificate's");
 }
 
-/* The socket stays open. */
 static void stop(struct nvb_server *server, struct MHD_Daemon *daemon)
 {
+	int fd;
+
 	if (!daemon)
 		return;
 	server->closing = true;
-	MHD_quiesce_daemon(daemon);
+	fd = MHD_quiesce_daemon(daemon);
+	if (fd >= 0)
+		close(fd);
 	nvb_streams_wake(server);
 	MHD_stop_daemon(daemon);
 	server->closing = false;

@@ -135,10 +135,10 @@ is 'SIGTERM ends it in good order' 0 "$status"
 eventually 'which it says' told STOPPING=1
 
 if command -v systemd-analyze >/dev/null; then
-	for unit in "$NVB_SOURCE"/packaging/systemd/*.service; do
+	for unit in "$NVB_SOURCE"/packaging/systemd/*.service "$NVB_SOURCE"/packaging/systemd/*.socket; do
 		sed "s,/usr/bin/,$NVB_BUILD/bin/," "$unit" >"$T/${unit##*/}"
 	done
-	is 'systemd finds nothing wrong with the units' '' "$(systemd-analyze verify "$T"/*.service 2>&1)"
+	is 'systemd finds nothing wrong with the units' '' "$(systemd-analyze verify "$T"/*.service "$T"/*.socket 2>&1)"
 else
 	echo '# left out: no systemd-analyze'
 fi
