@@ -66,9 +66,19 @@ everything() {
 	page live "$url/" "$server" "$T/host" "$T/pictures"
 	stop_server web
 
-	# 64 GPUs, divided by MIG.
+	# 64 GPUs, the first divided by MIG.
 	if [ -n "${NVB_TEST_SCREENS-}" ] || ! is_sanitized; then
-		nvbind-sim create --scenario big --gpus 64 "$T/big" >/dev/null 2>&1
+		python3 - "$NVB_SOURCE/sim/scenarios/big.toml" >"$T/big.toml" <<-'END'
+			import re, sys
+			text = open(sys.argv[1]).read()
+			gpu = text[text.index("[[gpu]]"):]
+			whole = re.sub(r"(?m)^mig = .*\n", "", gpu).replace("mig_mode = true", "mig_mode = false")
+			print(text.replace("count = 64", "count = 1") + "\n" + whole.replace("count = 64", "count = 63"))
+		END
+		nvbind-sim create --scenario "$T/big.toml" "$T/big" >/dev/null
+		for i in $(seq 1 63); do echo "gpu$i.utilization=$((i * 37 % 101))" "gpu$i.memory_used=$((i * 7919 % 80000))"; done |
+			xargs nvbind-sim set "$T/big" >/dev/null
+		nvbind-sim fail "$T/big" gpu 40 lost >/dev/null
 		NVBIND_ROOT=$T/big serve web --web --listen 127.0.0.1:0
 		page many "$url/" "$T/pictures"
 		stop_server web
@@ -83,7 +93,7 @@ everything() {
 	unlike 'with a token nobody needs to be warned' 'can read its metrics' "$(cat "$T/web.log")"
 	is 'the page and what it reads are closed' '401 401 401 401' \
 		"$(for p in / /events /session /metrics; do code "$address$p"; done | sed 's/.../& /g; s/ $//')"
-	is 'the token opens them to programs' 200 "$(code -H "Authorization: Bearer $(cat "$T/token")" "$address/session")"
+	is 'the token opens them to programs' 204 "$(code -H "Authorization: Bearer $(cat "$T/token")" "$address/session")"
 	is 'a wrong token does not begin a session' 403 "$(code -d token=wrong "$address/enter")"
 	link=$(sed -n 's/.*page at [^ ]*\(\/enter?link=[0-9a-f]*\) (lets one.*/\1/p' "$T/web.log")
 	like 'the link is printed' '^/enter\?link=[0-9a-f]{64}$' "$link"
@@ -100,8 +110,8 @@ everything() {
 	serve web --web --listen 0.0.0.0:0 --allow-host gpu.example
 	is 'unless it is said to be called so' 401 "$(code -H 'Host: gpu.example' "http://127.0.0.1:${url##*:}/")"
 
-	[ -z "${NVB_TEST_SCREENS-}" ] || cp "$T"/pictures/*.png "$NVB_TEST_SCREENS/"
-	for picture in "$T"/pictures/*.png; do
+	[ -z "${NVB_TEST_SCREENS-}" ] || cp "$T"/pictures/*.webp "$NVB_TEST_SCREENS/"
+	for picture in "$T"/pictures/*.webp; do
 		check "${picture##*/} is small enough to be kept" test "$(stat -c %s "$picture")" -lt 153600
 	done
 }

@@ -25,6 +25,8 @@
     return `${i && v < 100 ? v.toFixed(1) : Math.round(v)} ${units[i]}`;
   }
 
+  const clock = (v) => (known(v) ? (v < 1e9 ? `${Math.round(v / 1e6)} MHz` : `${(v / 1e9).toFixed(2)} GHz`) : unknown);
+
   function lasting(seconds) {
     if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
     if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
@@ -324,7 +326,7 @@
     withSmall(card.memory, bytes(gpu.memoryUsed), known(gpu.memoryTotal) ? `of ${bytes(gpu.memoryTotal)}` : "");
     say(card.power, known(gpu.power) && known(gpu.powerLimit) ? `${Math.round(gpu.power)}/${Math.round(gpu.powerLimit)} W` : whole(gpu.power, "W"));
     say(card.temperature, whole(gpu.temperature, "°C"));
-    say(card.clock, known(gpu.smClock) ? `${Math.round(gpu.smClock / 1e6)} MHz` : unknown);
+    say(card.clock, clock(gpu.smClock));
     say(card.pcie, known(gpu.pcieRx) ? `${bytes(gpu.pcieRx)}/s in, ${bytes(gpu.pcieTx)}/s out` : unknown);
     level(card.utilizationBar, gpu.utilization);
     level(card.memoryBar, memory);
@@ -346,9 +348,13 @@
     gpus.forEach((gpu, i) => {
       const link = list.children[i].firstChild;
       say(link, isBad(gpu) ? `${gpu.index} !` : `${gpu.index}`);
-      mark(link, "aria-label", `GPU ${gpu.index}: ${isBad(gpu) ? states[gpu.state][0] : percent(gpu.utilization)}`);
+      // Of a GPU divided by MIG nobody tells how busy it is, but how full.
+      const [ratio, of] = known(gpu.utilization) ? [gpu.utilization, "busy"] : [share(gpu.memoryUsed, gpu.memoryTotal), "of memory"];
+      const what = isBad(gpu) ? states[gpu.state][0] : `${percent(ratio)} ${of}`;
+      mark(link, "aria-label", `GPU ${gpu.index}: ${what}`);
+      mark(link, "title", what);
       mark(link, "data-state", isBad(gpu) ? "bad" : "");
-      level(link, isBad(gpu) ? 0 : gpu.utilization);
+      level(link, isBad(gpu) ? 0 : ratio);
     });
   }
 

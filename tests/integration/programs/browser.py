@@ -148,7 +148,7 @@ class Browser:
         self.until("document.readyState === 'complete'")
 
     def picture(self, path, whole=False):
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        shot = self.call("Page.captureScreenshot", format="webp", quality=90, captureBeyondViewport=whole)
         with open(path, "wb") as f:
             f.write(base64.b64decode(shot["data"]))
 

@@ -21,6 +21,11 @@ def check(what, holds, detail=""):
         print(f"    {detail}", flush=True)
 
 
+def complaints(b):
+    """Without that of our own way to see whether a graph is drawn."""
+    return [t for t in b.troubles if "Canvas2D: Multiple readback" not in t]
+
+
 def card(number, what):
     return f"document.querySelector('#gpu-{number} {what}').textContent"
 
@@ -143,7 +148,7 @@ def lost_gpu(b, root, pictures):
     check("and in the summary", b.evaluate("document.getElementById('sum-gpus-note').textContent") == "1 not answering")
     check("the others go on", b.evaluate("document.querySelector('#gpu-2 .badge').hidden"))
     b.wait(0.5)
-    b.picture(f"{pictures}/page-lost.png")
+    b.picture(f"{pictures}/page-lost.webp")
     sim("fail", root, "gpu", "3", "none")
     check("it comes back", b.until("document.querySelector('#gpu-3 .badge').hidden && document.getElementById('banner').hidden"))
 
@@ -173,27 +178,27 @@ def live(url, server, root, pictures):
         accessible(b, "desktop")
         looks(b, "desktop")
         b.evaluate("document.querySelector('[data-range=\"60\"]').click()")
-        b.wait(15)
+        b.wait(50 if os.environ.get("NVB_TEST_SCREENS") else 1)  # pictures are of a page that has been open for a while
         b.size(1280, 1180)
         b.wait(0.5)
-        b.picture(f"{pictures}/page-light.png")
+        b.picture(f"{pictures}/page-light.webp")
         b.colours("dark")
         b.wait(0.5)
-        b.picture(f"{pictures}/page-dark.png")
+        b.picture(f"{pictures}/page-dark.webp")
         b.size(360, 780, phone=True)
         looks(b, "phone")
         accessible(b, "phone")
         b.wait(0.5)
-        b.picture(f"{pictures}/page-phone.png")
+        b.picture(f"{pictures}/page-phone.webp")
         b.evaluate("document.querySelector('#users-title').scrollIntoView()")
         b.wait(0.5)
-        b.picture(f"{pictures}/page-phone-users.png")
+        b.picture(f"{pictures}/page-phone-users.webp")
         b.size(1280, 860)
         b.evaluate("scrollTo(0, 0)")
         lost_gpu(b, root, pictures)
         strangers = [r for r in b.requests if not r.startswith(url)]
         check("nothing is asked of anybody else", b.requests and not strangers, strangers)
-        check("the browser has nothing to complain of", not b.troubles, b.troubles)
+        check("the browser has nothing to complain of", not complaints(b), b.troubles)
         lost_connection(b, int(server))
 
 
@@ -204,14 +209,14 @@ def many(url, pictures):
         loaded(b, url)
         check("64 cards", b.until("document.querySelectorAll('.card').length === 64"))
         check("and all of them in one look", b.evaluate("document.querySelectorAll('#overview a').length") == 64)
-        check("MIG devices are there", b.evaluate("document.querySelectorAll('#gpu-63 .mig li').length") == 7)
+        check("MIG devices are there", b.evaluate("document.querySelectorAll('#gpu-0 .mig li').length") == 7)
         looks(b, "64 GPUs")
         b.colours("dark")
         b.wait(3)
-        b.picture(f"{pictures}/page-64.png")
+        b.picture(f"{pictures}/page-64.webp")
         b.size(360, 780, phone=True)
         looks(b, "64 GPUs on a phone")
-        check("the browser has nothing to complain of", not b.troubles, b.troubles)
+        check("the browser has nothing to complain of", not complaints(b), b.troubles)
 
 
 def enter(url, link, token, pictures):
@@ -221,7 +226,7 @@ def enter(url, link, token, pictures):
         b.colours("dark")
         b.open(url)
         check("who is unknown is asked for the token", b.evaluate(refused))
-        b.picture(f"{pictures}/page-enter.png")
+        b.picture(f"{pictures}/page-enter.webp")
         b.open(url + link)
         check("the link lets in", b.until("document.querySelectorAll('.card').length === 8"))
         check("and is gone from the address", b.evaluate("location.pathname + location.search") == "/")
