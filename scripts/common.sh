@@ -16,7 +16,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libjson-c-dev libyaml
 run_packages="runc crun skopeo ca-certificates busybox-static uidmap"
 test_packages="clang git jq strace tmux python3 python3-yaml python3-jsonschema podman debootstrap util-linux
 	build-essential debhelper dpkg-dev lintian
-	binutils xz-utils zstd attr curl file procps iproute2 iptables containernetworking-plugins netavark slirp4netns musl-tools conmon patch patchelf"
+	zsh fish man-db mandoc binutils xz-utils zstd attr curl file procps iproute2 iptables containernetworking-plugins netavark slirp4netns musl-tools conmon patch patchelf"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then

@@ -40,6 +40,7 @@ static void enter(struct place *place, const char *word)
 	place->verb = v;
 	place->verbs = v->verbs;
 	place->groups[0] = v->groups ? v->groups : none;
+	place->groups[2] = none; /* the program's own stand before its verbs */
 }
 
 static void step(struct place *place, const char *word)
@@ -59,13 +60,24 @@ static void step(struct place *place, const char *word)
 	}
 }
 
-static void offer(FILE *f, const char *start, const char *prefix, const char *word)
+/* Where words go, and how. */
+struct offers {
+	FILE *f;
+	bool describe;
+};
+
+static void offer(
+	const struct offers *o, const char *start, const char *prefix, const char *word, const char *text)
 {
-	if (strncmp(word, start, strlen(start)) == 0)
-		fprintf(f, "%s%s\n", prefix, word);
+	if (strncmp(word, start, strlen(start)) != 0)
+		return;
+	fprintf(o->f, "%s%s", prefix, word);
+	if (o->describe && text)
+		fprintf(o->f, "\t%.*s", (int)strcspn(text, "\n"), text);
+	fputc('\n', o->f);
 }
 
-static void offer_options(FILE *f, const struct place *place, const char *word)
+static void offer_options(const struct offers *offers, const struct place *place, const char *word)
 {
 	const char *start = word[1] == '-' ? word + 2 : "";
 
@@ -75,12 +87,36 @@ static void offer_options(FILE *f, const struct place *place, const char *word)
 		for (const struct nvb_option_group *g = place->groups[i]; g->options; g++)
 			for (const struct nvb_option *o = g->options; o->name; o++)
 				if (o->help)
-					offer(f, start, "--", o->name);
+					offer(offers, start, "--", o->name, o->help);
+}
+
+static void offer_values(
+	const struct offers *offers, const struct nvb_option *option, const char *start, const char *prefix)
+{
+	for (const struct nvb_choice *c = option->choices; c && c->name; c++)
+		offer(offers, start, prefix, c->name, NULL);
+}
+
+/* "--format=js", where a shell leaves it in one piece. */
+static bool offer_joined(const struct offers *offers, const struct place *place, const char *word)
+{
+	const char *equals = strchr(word, '=');
+	const struct nvb_option *option;
+	char prefix[64];
+
+	if (!equals || word[1] != '-' || place->no_options)
+		return false;
+	option = nvb_option_find(place->groups, word + 2, (size_t)(equals - word - 2), 0);
+	if (option && snprintf(prefix, sizeof(prefix), "%.*s", (int)(equals + 1 - word), word) <
+			      (int)sizeof(prefix))
+		offer_values(offers, option, equals + 1, prefix);
+	return true;
 }
 
 void nvb_complete(FILE *f, const struct nvb_program *program, const struct nvb_option_group *builtin,
-	int argc, char **words)
+	bool describe, int argc, char **words)
 {
+	const struct offers offers = {f, describe};
 	struct place place = {
 		.groups = {none, program->common ? program->common : none, builtin},
 		.verbs = program->verbs,
@@ -92,15 +128,13 @@ void nvb_complete(FILE *f, const struct nvb_program *program, const struct nvb_o
 	if (place.lost)
 		return;
 	if (place.option) {
-		const char *start = nvb_streq(word, "=") ? "" : word;
-
-		for (const struct nvb_choice *c = place.option->choices; c && c->name; c++)
-			offer(f, start, "", c->name);
+		offer_values(&offers, place.option, nvb_streq(word, "=") ? "" : word, "");
 	} else if (word[0] == '-' && !place.no_options) {
-		offer_options(f, &place, word);
+		if (!offer_joined(&offers, &place, word))
+			offer_options(&offers, &place, word);
 	} else if (place.verbs) {
 		for (const struct nvb_verb *v = place.verbs; v->name; v++)
 			if (v->summary)
-				offer(f, word, "", v->name);
+				offer(&offers, word, "", v->name, v->summary);
 	}
 }

@@ -13,8 +13,11 @@
  * words at "=" as bash does, so that --format=json arrives as three.
  */
 #define NVB_COMPLETE_VERB "__complete"
+/* The same with a tab and what each is for behind it, where that is known: for zsh and fish, which leave
+ * --format=json in one piece. */
+#define NVB_DESCRIBE_VERB "__describe"
 void nvb_complete(FILE *f, const struct nvb_program *program, const struct nvb_option_group *builtin,
-	int argc, char **words);
+	bool describe, int argc, char **words);
 
 /* The option of that name (of `size` bytes) or, when it is not 0, letter; NULL when there is none. */
 const struct nvb_option *nvb_option_find(

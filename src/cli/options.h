@@ -129,6 +129,7 @@ struct nvb_program {
 	const struct nvb_option_group *common;
 	/* Runs between parsing and the verb (configuration, logging); may be NULL. 0 or a negated code. */
 	int (*prepare)(const struct nvb_program *program, nvb_error **err);
+	bool verbs_alone; /* a part of another program's: it has no manual page of its own */
 };
 
 /* Parses, runs the verb, reports its error; returns the exit status for main() to return. */

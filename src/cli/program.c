@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/complete.h"
 #include "cli/help.h"
+#include "cli/man.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "config.h"
@@ -200,7 +201,8 @@ static int show_help_or_version(const struct walk *w)
 
 static int complete(const struct walk *w)
 {
-	nvb_complete(stdout, w->program, program_groups, w->argc - 1, w->argv + 1);
+	nvb_complete(stdout, w->program, program_groups, nvb_streq(w->argv[0], NVB_DESCRIBE_VERB),
+		w->argc - 1, w->argv + 1);
 	return 0;
 }
 
@@ -218,8 +220,11 @@ static int dispatch(struct walk *w)
 {
 	int rc;
 
-	if (w->argc > 0 && nvb_streq(w->argv[0], NVB_COMPLETE_VERB))
+	if (w->argc > 0 &&
+		(nvb_streq(w->argv[0], NVB_COMPLETE_VERB) || nvb_streq(w->argv[0], NVB_DESCRIBE_VERB)))
 		return complete(w);
+	if (w->argc == 2 && nvb_streq(w->argv[0], NVB_MAN_VERB))
+		return nvb_man_write(w->program, program_groups, w->argv[1], w->err);
 	rc = walk(w);
 	if (rc > 0)
 		return show_help_or_version(w);

@@ -6,6 +6,7 @@
 #include "bolt-image.h"
 #include "cli/common.h"
 #include "cli/complete.h"
+#include "cli/man.h"
 #include "cli/output.h"
 
 static const char *store_path;
@@ -118,7 +119,7 @@ static bool is_about_registries(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
-	if (argc > 3 && nvb_streq(verb, NVB_COMPLETE_VERB))
+	if (argc > 3 && (nvb_streq(verb, NVB_COMPLETE_VERB) || nvb_streq(verb, NVB_DESCRIBE_VERB)))
 		verb = argv[2];
 	return nvb_streq(verb, "login") || nvb_streq(verb, "logout");
 }
@@ -138,9 +139,13 @@ int main(int argc, char **argv)
 		.verbs = registry_verbs,
 		.common = common + 1, /* no store */
 		.prepare = nvb_common_prepare,
+		.verbs_alone = true,
 	};
 
 	/* Archives name their files in UTF-8; without such a locale libarchive gives no name at all. */
 	setlocale(LC_CTYPE, "C.UTF-8");
+	/* Their manual pages are written beside those of `image`. */
+	if (argc == 3 && nvb_streq(argv[1], NVB_MAN_VERB) && nvb_program_main(&registries, argc, argv) != 0)
+		return 1;
 	return nvb_program_main(is_about_registries(argc, argv) ? &registries : &program, argc, argv);
 }

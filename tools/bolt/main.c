@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/complete.h"
 #include "cli/output.h"
+#include "cli/version.h"
 #include "../benchmark/verb.h"
 #include "../doctor/verb.h"
 #include "../monitor/monitor.h"
@@ -419,6 +420,7 @@ static const struct nvb_verb verbs[] = {
 	{.name = "image", .summary = "pull, import, list and remove images", HANDED_ON, .run = image},
 	{.name = "login", .summary = "keep credentials for a registry", HANDED_ON, .run = login},
 	{.name = "logout", .summary = "forget credentials for a registry", HANDED_ON, .run = logout},
+	NVB_VERB_VERSION,
 	{NULL},
 };
 
@@ -438,11 +440,11 @@ static void hand_on_completion(int argc, char **argv)
 	_cleanup_error_ nvb_error *err = NULL;
 	int skip;
 
-	if (argc < 4 || !nvb_streq(argv[1], NVB_COMPLETE_VERB))
+	if (argc < 4 || (!nvb_streq(argv[1], NVB_COMPLETE_VERB) && !nvb_streq(argv[1], NVB_DESCRIBE_VERB)))
 		return;
 	skip = nvb_streq(argv[2], "image") ? 3 : 2;
 	if (skip == 3 || nvb_streq(argv[2], "login") || nvb_streq(argv[2], "logout"))
-		become_helper("bolt-image", NVB_COMPLETE_VERB, argc - skip, argv + skip, &err);
+		become_helper("bolt-image", argv[1], argc - skip, argv + skip, &err);
 }
 
 int main(int argc, char **argv)

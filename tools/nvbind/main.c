@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../benchmark/verb.h"
+#include <string.h>
+
+#include "base/error.h"
 #include "cdi_verbs.h"
 #include "cli/common.h"
 #include "cli/logging.h"
+#include "cli/output.h"
+#include "cli/version.h"
 #include "../doctor/verb.h"
 #include "../monitor/monitor.h"
 #include "gpu_state_verbs.h"
@@ -116,6 +121,7 @@ static const struct nvb_verb verbs[] = {
 		.failure = 125, /* as docker: ours and a program's own must differ */
 	},
 	BENCHMARK_VERB,
+	NVB_VERB_VERSION,
 	{NULL},
 };
 
@@ -147,5 +153,13 @@ int main(int argc, char **argv)
 		.prepare = nvb_common_prepare,
 	};
 
+	if (argc == 2 && strcmp(argv[1], "__man-config") == 0) {
+		_cleanup_error_ nvb_error *err = NULL;
+
+		if (print_config_page(&err) == 0)
+			return 0;
+		nvb_report_error("nvbind", err);
+		return 1;
+	}
 	return nvb_program_main(&program, argc, argv);
 }

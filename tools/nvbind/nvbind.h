@@ -17,6 +17,9 @@ int verb_inject(int argc, char **argv, nvb_error **err);
 extern const struct nvb_option_group run_groups[];
 int verb_run(int argc, char **argv, nvb_error **err);
 
+/* nvbind-config(5), for the build. */
+int print_config_page(nvb_error **err);
+
 /* Options that say what is asked for, and the request made of them; all GPUs where they say nothing. */
 extern const struct nvb_option request_options[];
 int make_request(struct nvb_request **request, nvb_error **err);
