@@ -11,6 +11,7 @@ import unicodedata
 
 CELL_W, CELL_H, PAD, BAR = 8.4, 17, 10, 26
 FOREGROUND, BACKGROUND = "#d8dee9", "#10141c"
+NBSP = "\u00a0"  # browsers do not agree on which spaces of a picture count
 BASIC = ["#2b303b", "#e0616a", "#8fc97a", "#e6c15c", "#6da2e0", "#c48ad6", "#62c3c9", "#d8dee9",
          "#5b6270", "#ff7b85", "#a9e08f", "#ffd973", "#8abaf5", "#dda6ee", "#7fdbe0", "#ffffff"]
 
@@ -97,7 +98,7 @@ def main():
     print(f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
           f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{html.escape(title)}">')
     print(f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>')
-    print('<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" xml:space="preserve">')
+    print('<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">')
     print(f'<text x="{PAD}" y="18" fill="#7b8494" font-size="12">{html.escape(title)}</text>')
     for y, line in enumerate(text):
         for column, piece, (fg, bg, bold, dim) in runs(line, columns):
@@ -108,7 +109,7 @@ def main():
                 # Every letter at its place, whatever font there is.
                 print(f'<text x="{x:.1f}" y="{top + 13}" textLength="{len(piece) * CELL_W:.1f}" fill="{fg}"'
                       f'{" font-weight=" + chr(34) + "bold" + chr(34) if bold else ""}'
-                      f'{" opacity=" + chr(34) + "0.6" + chr(34) if dim else ""}>{html.escape(piece)}</text>')
+                      f'{" opacity=" + chr(34) + "0.6" + chr(34) if dim else ""}>{html.escape(piece.replace(" ", NBSP))}</text>')
     print("</g></svg>")
 
 
