@@ -210,6 +210,21 @@ static int collect(const struct nvb_bundle *bundle, struct node_list *list, nvb_
 	return rc;
 }
 
+/* The runtime writes it into the new group before anything runs in it, and fails where it cannot. */
+static void write_device_memory(const struct nvb_plan *plan, struct nvb_strbuf *out)
+{
+	for (size_t i = 0; plan && i < plan->edit_count; i++) {
+		const struct nvb_edit *edit = &plan->edits[i];
+
+		if (edit->kind != NVB_EDIT_LIMIT || !edit->limit.dmem)
+			continue;
+		nvb_sb_add(out, ",\"unified\":{\"dmem.max\":");
+		nvb_sb_add_json(out, edit->limit.dmem);
+		nvb_sb_addc(out, '}');
+		return;
+	}
+}
+
 int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
 {
 	_cleanup_(release_nodes) struct node_list list = {0};
@@ -235,6 +250,7 @@ int nvb_bundle_add_devices(const struct nvb_bundle *bundle, struct nvb_strbuf *o
 			list.nodes[i].type, list.nodes[i].major, list.nodes[i].minor, list.nodes[i].access);
 	nvb_sb_addc(out, ']');
 	nvb_resources_write(&bundle->spec->resources, bundle->cpus, out);
+	write_device_memory(bundle->plan, out);
 	nvb_sb_addc(out, '}');
 	return 0;
 }

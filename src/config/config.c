@@ -66,7 +66,7 @@ int nvb_config_init(struct nvb_config *config, nvb_error **err)
 			.accept_imex = true,
 			.check_requirements = true,
 			.capabilities = NVB_CAP_ALL},
-		.isolation = {.mig_create = true, .mps = true},
+		.isolation = {.mig_create = true, .mps = true, .dmem = true},
 	};
 	return replace_roots(config, "/") ? 0 : nvb_fail_oom(err);
 }

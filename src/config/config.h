@@ -70,6 +70,7 @@ struct nvb_config {
 		bool mig_create; /* virtual isolation may make MIG devices */
 		bool mig_mode;	 /* and switch MIG on for it on a GPU that nobody uses */
 		bool mps;	 /* MPS daemons may be started to keep limits */
+		bool dmem;	 /* the control group controller dmem may keep them */
 	} isolation;
 	struct {
 		char *directory; /* of the inventory between runs; NULL: /run/nvbind for this host's own

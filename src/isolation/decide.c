@@ -134,9 +134,11 @@ static int add_unenforced(struct nvb_decision *decision, const char *why)
 static int decide(struct nvb_decision *decision)
 {
 	bool part = decision->asked->isolation == NVB_ISOLATION_VIRTUAL;
-	_cleanup_free_ char *no_mig = NULL, *no_mps = NULL;
+	_cleanup_free_ char *no_mig = NULL, *no_dmem = NULL, *no_mps = NULL;
 	int rc = nvb_grant_by_mig(decision, &no_mig);
 
+	if (rc == 0)
+		rc = nvb_grant_by_dmem(decision, &no_dmem);
 	if (rc == 0)
 		rc = nvb_grant_by_mps(decision, &no_mps);
 	if (rc)

@@ -62,6 +62,7 @@ struct nvb_decision {
 	nvb_error **err;
 };
 int nvb_grant_by_mig(struct nvb_decision *decision, char **why);
+int nvb_grant_by_dmem(struct nvb_decision *decision, char **why);
 int nvb_grant_by_mps(struct nvb_decision *decision, char **why);
 
 /* Writes the record; the first time it makes the grant's directory. */

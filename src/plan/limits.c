@@ -33,7 +33,8 @@ static int add_limit(struct planner *planner, const struct nvb_limit *limit)
 	edit->limit.device = NULL;
 	edit->limit.reason = edit->reason;
 	edit->limit.by = limit->by ? nvb_arena_strdup(arena, limit->by) : NULL;
-	if (!edit->reason || (limit->by && !edit->limit.by))
+	edit->limit.dmem = limit->dmem ? nvb_arena_strdup(arena, limit->dmem) : NULL;
+	if (!edit->reason || (limit->by && !edit->limit.by) || (limit->dmem && !edit->limit.dmem))
 		return nvb_fail_oom(planner->err);
 	if (limit->enforcement != NVB_ENFORCED_NOBODY)
 		return 0;

@@ -52,7 +52,7 @@ int nvb_request_set_mig_match(nvb_request *request, const char *match, nvb_error
 
 int nvb_request_add_limit(struct nvb_request *request, const struct nvb_limit *limit, nvb_error **err)
 {
-	const char *const from[] = {limit->device, limit->by, limit->reason};
+	const char *const from[] = {limit->device, limit->by, limit->reason, limit->dmem};
 	const char *to[NVB_ELEMENTS(from)] = {0};
 
 	for (size_t i = 0; i < NVB_ELEMENTS(from); i++)
@@ -63,7 +63,8 @@ int nvb_request_add_limit(struct nvb_request *request, const struct nvb_limit *l
 	request->limits[request->limit_count] = *limit;
 	request->limits[request->limit_count].device = to[0];
 	request->limits[request->limit_count].by = to[1];
-	request->limits[request->limit_count++].reason = to[2];
+	request->limits[request->limit_count].reason = to[2];
+	request->limits[request->limit_count++].dmem = to[3];
 	return 0;
 }
 

@@ -113,6 +113,7 @@ struct nvb_limit {
 	const char *device; /* "2", "0:1": of which device; NULL: of each */
 	const char *by;	    /* "MIG 3g.40gb", "MPS", NULL */
 	const char *reason; /* for people */
+	const char *dmem;   /* lines for a control group's dmem.max that keep it; NULL: it is kept otherwise */
 };
 
 /* Adds one; its strings are copied. */

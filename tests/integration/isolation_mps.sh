@@ -99,6 +99,25 @@ refuses 'virtual without a limit' 125 'MPS needs a limit to keep' run --isolatio
 is 'none of them leaves anything' '' "$(granted)"
 until_is 0 daemons || fail 'no daemon stays' "$(daemons)"
 
+# The kernel's own controller of device memory, where the driver has a region for the GPU: a tree that says so, since no
+# kernel here has it. So nothing can take the limit, and the container does not run without it.
+pci=$(nvbind info --format json | jq -r '.gpus[2].pci_address' | tr A-F a-f)
+mkdir -p "$T/host/sys/fs/cgroup"
+printf 'drm/%s/vram0 150754820096\n' "$pci" >"$T/host/sys/fs/cgroup/dmem.capacity"
+is 'dmem keeps a limit of memory' 'memory kernel dmem' "$(nvbind plan --gpu 2 --gpu-memory-limit 4GiB --format json |
+	jq -r '.edits[] | select(.kind == "limit") | "\(.of) \(.enforced_by) \(.by)"')"
+like 'not one of multiprocessors' 'compute driver MPS' "$(nvbind plan --gpu 2 --gpu-memory-limit 4GiB --gpu-compute-limit 50% --format json |
+	jq -r '.edits[] | select(.kind == "limit") | "\(.of) \(.enforced_by) \(.by)"')"
+like 'nor on a GPU without a region' 'memory driver MPS' "$(nvbind plan --gpu 3 --gpu-memory-limit 4GiB --format json |
+	jq -r '.edits[] | select(.kind == "limit") | "\(.of) \(.enforced_by) \(.by)"')"
+refuses 'where the control group cannot keep it nothing runs' 125 'dmem|unified|cgroup' \
+	run --gpu 2 --gpu-memory-limit 4GiB "$T/base" true
+mkdir -p "$T/xdg/nvbind"
+printf '[isolation]\ndmem = false\n' >"$T/xdg/nvbind/config.toml"
+is 'unless the configuration says that it is not used' '3 GiB' \
+	"$(XDG_CONFIG_HOME=$T/xdg run --gpu 2 --gpu-memory-limit 4GiB "$T/base" /toy fill 0)"
+rm -r "$T/host/sys/fs"
+
 # While it runs: shared by two, each with its own limit; a killed bolt leaves the limit; a dead capsule frees it.
 mkfifo "$T/one" "$T/two"
 start() { # NAME ARGUMENT...

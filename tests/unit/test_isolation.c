@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmocka_all.h"
+#include "isolation/dmem.h"
 #include "isolation/grant.h"
 
 static void records_come_back(void **state)
@@ -47,6 +48,29 @@ static void records_that_are_none(void **state)
 		assert_int_equal(nvb_grant_record_parse(bad[i], &record, NULL), -NVB_ERR_CORRUPT);
 		assert_null(record.container);
 	}
+}
+
+static void regions_of_device_memory(void **state)
+{
+	static const char capacity[] = "drm/0000:03:00.0/stolen 100\ndrm/0000:03:00.0/vram0 8514437120\n"
+				       "drm/0000:03:00.0/vram1 5\nnvidia/0001:3B:00.0 85899345920\n"
+				       "drm/0000:04:00.0/vram0 many\ndrm/0000:05:00.01/vram0 7\n";
+	static const struct {
+		const char *pci, *region;
+		uint64_t bytes;
+	} cases[] = {{"0000:03:00.0", "drm/0000:03:00.0/vram0", 8514437120},
+		{"0001:3b:00.0", "nvidia/0001:3B:00.0", 85899345920}, {"0000:04:00.0", NULL, 0},
+		{"0000:05:00.0", NULL, 0}, {"0000:06:00.0", NULL, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
+		uint64_t bytes = 0;
+		_cleanup_free_ char *region = nvb_dmem_region(capacity, cases[i].pci, &bytes);
+
+		assert_true(nvb_streq0(region, cases[i].region));
+		assert_int_equal(bytes, cases[i].bytes);
+	}
+	assert_null(nvb_dmem_region("", "0000:03:00.0", &(uint64_t){0}));
 }
 
 static void a_container_with_mps(struct nvb_plan *plan)
@@ -144,6 +168,7 @@ int main(void)
 		cmocka_unit_test(environments_that_lead_around_it),
 		cmocka_unit_test(limits_of_the_daemon),
 		cmocka_unit_test(nothing_keeps_them_there),
+		cmocka_unit_test(regions_of_device_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
