@@ -104,6 +104,18 @@ static int find_capsule(struct bringing *b, nvb_error **err)
 		"stop it first, or restore into a new one: --name NEW");
 }
 
+/* Which hierarchies there are, and so which its processes are put into, stands in the images. */
+static int check_cgroups(const struct bringing *b, nvb_error **err)
+{
+	unsigned here = nvb_details_cgroup();
+
+	if (!b->details.cgroup || b->details.cgroup == here)
+		return 0;
+	return nvb_fail(err, NVB_ERR_UNSUPPORTED,
+		"the snapshot was taken with control groups of version %u, and this host has version %u",
+		b->details.cgroup, here);
+}
+
 /* The files below its own must be those that its processes know. */
 static int check_image(const struct bringing *b, nvb_error **err)
 {
@@ -216,6 +228,34 @@ static int extract(struct bringing *b, const char *tree, mode_t mode, nvb_error 
 	return nvb_snapshot_extract(b->snapshot, tree, fd, err);
 }
 
+/*
+ * The images name the control groups, "/bolt/<id>", that the processes are put into again. Those of a new
+ * capsule are other ones; ids are all of one length, so no other byte of the message changes.
+ */
+static int move_groups(const struct bringing *b, nvb_error **err)
+{
+	_cleanup_free_ char *path = NULL, *image = NULL;
+	char *rest, *found;
+	size_t size, n = strlen(b->id);
+	int rc;
+
+	if (nvb_streq(b->id, b->manifest->capsule))
+		return 0;
+	if (!nvb_record_is_id(b->manifest->capsule))
+		return nvb_fail(err, NVB_ERR_CORRUPT, "'%s' is no capsule's id", b->manifest->capsule);
+	if (asprintf(&path, "%s/" NVB_CHECKPOINT_PROCESSES "/cgroup.img", b->directory) < 0)
+		return nvb_fail_oom(err);
+	rc = nvb_file_read(AT_FDCWD, path, 16 << 20, &image, &size, err);
+	if (rc < 0)
+		return rc;
+	rest = image;
+	while ((found = memmem(rest, size - (size_t)(rest - image), b->manifest->capsule, n))) {
+		memcpy(found, b->id, n);
+		rest = found + n;
+	}
+	return nvb_file_write_unflushed(AT_FDCWD, path, image, size, 0600, err);
+}
+
 static int unpack(struct bringing *b, nvb_error **err)
 {
 	int rc;
@@ -231,6 +271,8 @@ static int unpack(struct bringing *b, nvb_error **err)
 	if (b->lock < 0 || flock(b->lock, LOCK_EX) < 0)
 		return nvb_fail_errno(err, errno, "%s", b->directory);
 	rc = extract(b, NVB_CHECKPOINT_PROCESSES, 0700, err);
+	if (rc == 0)
+		rc = move_groups(b, err);
 	if (rc == 0 && nvb_snapshot_has_tree(b->snapshot, NVB_CHECKPOINT_UPPER))
 		rc = extract(b, NVB_CHECKPOINT_UPPER, 0755, err);
 	return rc;
@@ -320,6 +362,8 @@ int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_sta
 		rc = nvb_criu_find(host->criu, state->run, &b.criu, err);
 	if (rc == 0)
 		rc = nvb_criu_require(&b.criu, err);
+	if (rc == 0)
+		rc = check_cgroups(&b, err);
 	if (rc == 0)
 		rc = check_image(&b, err);
 	if (rc == 0)

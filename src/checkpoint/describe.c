@@ -82,11 +82,11 @@ static int describe_gpus(struct nvb_description *description, const char *id,
 	return m->gpus ? 0 : nvb_fail_oom(err);
 }
 
-static bool is_v2(void)
+unsigned nvb_details_cgroup(void)
 {
 	struct statfs fs;
 
-	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
 }
 
 /* What of the host's it needs again: volumes, and files in them that it has open. */
@@ -114,8 +114,8 @@ int nvb_describe_details(struct nvb_description *description, const struct nvb_c
 
 	if (rc < 0)
 		return rc;
-	nvb_sb_addf(&out, "{\"terminal\":%s,\"tcp\":%s,\"gpus\":%s,\"cgroup\":%d,\"files\":[",
-		spec->terminal ? yes : no, c->tcp ? yes : no, gpus ? yes : no, is_v2() ? 2 : 1);
+	nvb_sb_addf(&out, "{\"terminal\":%s,\"tcp\":%s,\"gpus\":%s,\"cgroup\":%u,\"files\":[",
+		spec->terminal ? yes : no, c->tcp ? yes : no, gpus ? yes : no, nvb_details_cgroup());
 	nvb_strv_foreach (file, files) {
 		nvb_sb_add(&out, comma);
 		nvb_sb_add_json(&out, *file);

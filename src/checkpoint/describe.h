@@ -32,6 +32,8 @@ struct nvb_details {
 };
 void nvb_details_release(struct nvb_details *details);
 #define _cleanup_details_ _cleanup_(nvb_details_release)
+/* Of this host: 1 or 2. */
+unsigned nvb_details_cgroup(void);
 /* NVB_ERR_CORRUPT. */
 int nvb_details_read(const char *text, struct nvb_details *details, nvb_error **err);
 

@@ -168,6 +168,8 @@ static int restore_gpus(const struct nvb_start *start, const struct nvb_restorin
 
 	if (rc == 0)
 		rc = nvb_gpu_state_cgroup(freezer, &pids, &count, err);
+	if (rc == 0 && !count)
+		rc = nvb_fail(err, NVB_ERR_NOT_FOUND, "nothing that was restored is in %s", freezer);
 	if (rc == 0)
 		rc = nvb_gpu_state_open(start->gpu.inventory, NULL, &gpu, err);
 	if (rc == 0)

@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Snapshots of capsules without GPUs: programs, files, streams and terminals go on where they were, under a supervisor as any
+# other capsule; in the same capsule and in a new one. What cannot be saved is refused and runs on.
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/integration/surge.sh
+. "$(dirname "$0")/surge.sh"
+# shellcheck source=tests/integration/capsule.sh
+. "$(dirname "$0")/capsule.sh"
+# shellcheck source=tests/integration/checkpoint_lib.sh
+. "$(dirname "$0")/checkpoint_lib.sh"
+need_root
+need bolt busybox jq runc
+need_criu
+export T ROOT=$T/root
+make_busybox_root "$ROOT"
+mkdir -p "$T/volume/in"
+echo kept >"$T/volume/file"
+# A count in memory, in a file and on standard output.
+export counting='i=0; while true; do i=$((i+1)); echo "n $i"; echo $i >/count.new; mv /count.new /count; sleep 0.05; done'
+
+last() { bolt capsule logs "$1" 2>/dev/null | tr -d '\r' | sed -n 's/^n //p' | tail -n 1; }
+# in_order NAME: its log counts without a gap or a repetition.
+in_order() { bolt capsule logs "$1" | tr -d '\r' | sed -n 's/^n //p' | awk 'NR > 1 && $1 != before + 1 {exit 1} {before = $1}'; }
+printed() { [ "$(last "$1")" -gt "$2" ]; }
+on() { # NAME: it prints further.
+	local before
+	before=$(last "$1")
+	eventually printed "$1" "${before:-0}"
+}
+
+# counts_on WHAT NAME [OPTION...]: saved and restored, its log has no gap.
+counts_on() {
+	local what="$WORLD: $1" name=$2 id
+	shift 2
+	create "$name" "$@" -- sh -c "$counting" >/dev/null && bolt capsule start "$name" >/dev/null || {
+		fail "$what: starts"
+		return
+	}
+	on "$name" || fail "$what: counts"
+	id=$(bolt capsule snapshot "$name") || {
+		fail "$what: a snapshot"
+		bolt capsule rm -f "$name" >/dev/null
+		return
+	}
+	like "$what: its id" '^[0-9a-f]{16}$' "$id"
+	is "$what: it is stopped by that" exited "$(shown "$name" | cut -d' ' -f2)"
+	check "$what: restored" bolt capsule restore "$id"
+	check "$what: goes on" on "$name"
+	check "$what: and loses no line, repeats none" in_order "$name"
+	is "$what: exec runs in it" yes "$(bolt capsule exec "$name" echo yes)"
+	bolt capsule stop -t 0 "$name" >/dev/null
+	is "$what: it stops" exited "$(shown "$name" | cut -d' ' -f2)"
+	bolt capsule rm "$name" >/dev/null
+}
+
+kinds() {
+	counts_on 'a pipe for input' snap-i -i
+	counts_on 'a terminal' snap-t -t
+	counts_on 'volumes, tmpfs' snap-v -v "$T/volume:/data" -v "$T/volume/file:/etc/one:ro" --tmpfs /scratch
+	counts_on 'no network' snap-n --network none
+	counts_on 'privileged' snap-p --privileged
+}
+
+# What was typed before and after.
+input() {
+	local id
+	create reader -i -- sh -c 'while read -r line; do echo "got $line"; done; sleep 1000' >/dev/null
+	bolt capsule start reader >/dev/null
+	(echo one && sleep 0.3) | timeout 5 bolt capsule attach --sig-proxy=false reader >/dev/null 2>&1 || true
+	logged reader 'got one' || fail "$WORLD: it reads"
+	id=$(bolt capsule snapshot reader)
+	bolt capsule restore "$id" >/dev/null
+	(echo two && sleep 0.3) | timeout 5 bolt capsule attach --sig-proxy=false reader >/dev/null 2>&1 || true
+	check "$WORLD: input goes on after a restore" logged reader 'got two'
+	bolt capsule rm -f reader >/dev/null
+}
+
+running_on() {
+	local first second
+	create run -- sh -c "$counting" >/dev/null
+	bolt capsule start run >/dev/null
+	on run
+	first=$(bolt capsule snapshot run --leave-running --comment 'the first')
+	is "$WORLD: --leave-running leaves it so" running "$(shown run | cut -d' ' -f2)"
+	check "$WORLD: it counts on" on run
+	check "$WORLD: without a gap" in_order run
+	bolt capsule exec run sh -c 'echo later >/later'
+	second=$(bolt capsule snapshot run --leave-running)
+	refuses "$WORLD: one that runs is not restored over" 1 'is running' bolt capsule restore "$second"
+	check "$WORLD: but into a new one beside it" bolt capsule restore "$second" --name twin
+	check "$WORLD: which counts on" on twin
+	is "$WORLD: with the files of that moment" later "$(bolt capsule exec twin cat /later)"
+	check "$WORLD: and in a control group of its own" test -n "$(processes_of "$(id_of twin)")"
+	check "$WORLD: while the first goes on" on run
+	bolt capsule stop -t 0 run >/dev/null
+	check "$WORLD: back to the first" bolt capsule restore run@1
+	refuses "$WORLD: whose files are gone again" 1 "can't open" bolt capsule exec run cat /later
+	check "$WORLD: it goes on" on run
+	bolt capsule rm -f run twin >/dev/null
+	check "$WORLD: a capsule that was removed comes back as another" bolt capsule restore "$first" --name again
+	check "$WORLD: and counts on" on again
+	refuses "$WORLD: a name that is taken" 1 'belongs to capsule' bolt capsule restore "$first" --name again
+	bolt capsule rm -f again >/dev/null
+	refuses "$WORLD: its own capsule is gone" 1 'name NEW' bolt capsule restore "$first"
+}
+
+# As one that was started: restart policy, limits, pause, and a supervisor that is killed.
+supervised() {
+	local id
+	create sup --restart always ${LIMITS:+--memory 64m} -- sh -c "$counting" >/dev/null
+	bolt capsule start sup >/dev/null
+	on sup
+	id=$(bolt capsule snapshot sup)
+	bolt capsule restore "$id" >/dev/null
+	on sup || fail "$WORLD: restored"
+	[ -z "${LIMITS:-}" ] ||
+		is "$WORLD: its limits are in force" 67108864 "$(limit_of "$(id_of sup)" memory.limit_in_bytes)"
+	bolt capsule pause sup >/dev/null
+	refuses "$WORLD: one that is paused" 1 'paused' bolt capsule snapshot sup
+	bolt capsule unpause sup >/dev/null
+	kill -KILL "$(supervisor_of sup)"
+	bolt capsule ps >/dev/null
+	check "$WORLD: another supervisor takes it over" bolt capsule exec sup true
+	check "$WORLD: and its output" on sup
+	bolt capsule exec sup sh -c 'kill -9 -1' || true
+	kill -KILL "$(init_of sup)"
+	check "$WORLD: its policy starts it again" logged_times sup '^n 1$' 2
+	bolt capsule rm -f sup >/dev/null
+}
+
+going_on() {
+	create day -- sh -c "$counting" >/dev/null
+	check "$WORLD: start --gpu-snapshot of one without snapshots begins" bolt capsule start day --gpu-snapshot
+	on day
+	check "$WORLD: stop keeps one" bolt capsule stop day
+	is "$WORLD: there it is" 1 "$(bolt snapshot ls --format json | jq '[.[] | select(.name == "day")] | length')"
+	check "$WORLD: start --gpu-snapshot goes on" bolt capsule start day --gpu-snapshot
+	on day
+	check "$WORLD: without a gap" in_order day
+	kill -KILL "$(supervisor_of day)"
+	check "$WORLD: also behind a killed supervisor stop keeps one" bolt capsule stop day
+	is "$WORLD: the second" 2 "$(bolt snapshot ls --format json | jq '[.[] | select(.name == "day")] | length')"
+	bolt capsule start day --gpu-snapshot >/dev/null
+	check "$WORLD: stop --no-snapshot" bolt capsule stop -t 0 --no-snapshot day
+	is "$WORLD: keeps none" 2 "$(bolt snapshot ls --format json | jq '[.[] | select(.name == "day")] | length')"
+	bolt capsule start day >/dev/null
+	check "$WORLD: a plain start begins anew" logged_times day '^n 1$' 2
+	bolt capsule rm -f day >/dev/null
+}
+
+refusals() {
+	local id before
+	create bad -- sh -c "$counting" >/dev/null
+	refuses "$WORLD: one that does not run" 1 'does not run' bolt capsule snapshot bad
+	bolt capsule start bad >/dev/null
+	on bad
+	bolt capsule exec bad sleep 1000 &
+	EXEC=$!
+	eventually eval 'bolt capsule top bad | grep -q "sleep 1000"'
+	refuses "$WORLD: a program beside its own" 1 'exec' bolt capsule snapshot bad
+	kill "$EXEC"
+	wait "$EXEC" 2>/dev/null || true
+	eventually eval '! bolt capsule top bad | grep -q "sleep 1000"'
+	check "$WORLD: it runs on" on bad
+	refuses "$WORLD: no such capsule" 1 "no capsule 'nobody'" bolt capsule snapshot nobody
+	refuses "$WORLD: no such snapshot" 1 'no such snapshot' bolt capsule restore nobody
+	id=$(bolt capsule snapshot bad --leave-running)
+	refuses "$WORLD: a GPU of one that has none" 1 'has no GPUs' bolt capsule restore "$id" --name other --gpu 1
+	is "$WORLD: nothing of that new one is left" '' "$(shown other)"
+	printf '[snapshots]\ncriu = "/bin/false"\n' >"$T/config.toml"
+	refuses "$WORLD: a CRIU that is none" 1 'does not work|CRIU' bolt --config "$T/config.toml" capsule restore "$id" --name other
+	printf '[snapshots]\ncriu = "/nowhere/criu"\n' >"$T/config.toml"
+	refuses "$WORLD: a CRIU that is nowhere" 1 '/nowhere/criu' bolt --config "$T/config.toml" capsule restore "$id" --name other
+	before=$(bolt capsule exec bad cat /count)
+	# A restore that fails leaves the capsule's files as they were.
+	bolt capsule stop -t 0 bad >/dev/null
+	rm -rf "$T/volume/in"
+	create lost -v "$T/volume/in:/in" -- sh -c "$counting" >/dev/null
+	bolt capsule start lost >/dev/null
+	on lost
+	bolt capsule exec lost sh -c 'echo mine >/mine'
+	id=$(bolt capsule snapshot lost)
+	rmdir "$T/volume/in" && touch "$T/volume/in"
+	check "$WORLD: a volume that is another thing now: refused" test 1 = "$(status bolt capsule restore "$id")"
+	rm -f "$T/volume/in"
+	mkdir "$T/volume/in"
+	check "$WORLD: as it was before, it is restored" bolt capsule restore "$id"
+	is "$WORLD: with its files" mine "$(bolt capsule exec lost cat /mine)"
+	bolt capsule rm -f bad lost >/dev/null
+	: "$before"
+}
+
+# Whoever takes it is killed: the supervisor undoes it, and the capsule runs on.
+killed() {
+	local worker i
+	create victim -- sh -c "$counting" >/dev/null
+	bolt capsule start victim >/dev/null
+	on victim
+	for i in 1 2 3 4; do
+		bolt capsule snapshot victim --leave-running >"$T/out" 2>&1 &
+		ASKER=$!
+		eventually eval 'worker=$(pgrep -x bolt-snapshot -P "$(supervisor_of victim)")' || true
+		[ -z "${worker:-}" ] || { sleep "0.0$i" && kill -KILL "$worker" 2>/dev/null; } || true
+		wait "$ASKER" || true
+		check "$WORLD: its taker killed ($i): it runs on" on victim
+	done
+	check "$WORLD: no line is lost by that" in_order victim
+	check "$WORLD: the next one succeeds" bolt capsule snapshot victim
+	bolt capsule restore victim >/dev/null
+	check "$WORLD: and is restored" on victim
+	bolt capsule rm -f victim >/dev/null
+}
+
+world() {
+	LIMITS=
+	[ "${WORLD#* }" != v1 ] || LIMITS=1
+	counts_on 'a program' snap
+	running_on
+	case $WORLD in
+	'runc v1')
+		kinds
+		input
+		supervised
+		going_on
+		refusals
+		killed
+		;;
+	'runc v2') kinds ;;
+	esac
+	is "$WORLD: nothing is left" '' "$(leaked)"
+}
+each_world world
