@@ -43,32 +43,68 @@ static void header(struct nvb_exposition *e)
 		toupper((unsigned char)*f->help), f->help + 1, f->name, suffix, type);
 	if (e->dialect == NVB_DIALECT_OPENMETRICS && f->unit)
 		nvb_sb_addf(&e->out, "# UNIT %s %s\n", f->name, f->unit);
+	e->name_length = (size_t)snprintf(e->name, sizeof(e->name), "%s%s", f->name, kinds[f->type].suffix);
 	e->headed = true;
 }
 
-/* Most values are whole: bytes, hertz, states. */
-static void add_whole(struct nvb_strbuf *out, uint64_t value)
+/* The digits of `value` before `end`; returns where they begin. */
+static char *put_digits(char *end, uint64_t value)
 {
-	char digits[20], *p = digits + sizeof(digits);
-
 	do {
-		*--p = (char)('0' + value % 10);
+		*--end = (char)('0' + value % 10);
 		value /= 10;
 	} while (value);
-	nvb_sb_addn(out, p, (size_t)(digits + sizeof(digits) - p));
+	return end;
+}
+
+/* Below 2^53 a double holds every whole number. */
+#define EXACT 9007199254740992.0
+
+/* Nearly all values are whole, or thousandths (milliwatts as watts, percents as ratios): those are written
+ * without the C library's printing, which is most of the time else. False: it is none. */
+static bool add_decimal(struct nvb_strbuf *out, double value)
+{
+	char text[32], *end = text + sizeof(text), *p;
+	double thousandths = nearbyint(value * 1000);
+	uint64_t whole, rest = 0;
+
+	if (!(value >= 0) || value >= EXACT)
+		return false;
+	whole = (uint64_t)value;
+	if ((double)whole != value) {
+		/* Divided again it is the same number, so reading what we write gives it back. */
+		if (thousandths >= EXACT || thousandths / 1000 != value)
+			return false;
+		whole = (uint64_t)thousandths / 1000;
+		rest = (uint64_t)thousandths % 1000;
+	}
+	if (rest) {
+		size_t places = 3;
+
+		while (rest % 10 == 0) {
+			rest /= 10;
+			places--;
+		}
+		p = put_digits(end, rest);
+		while (p > end - places)
+			*--p = '0';
+		*--p = '.';
+	} else {
+		p = end;
+	}
+	p = put_digits(p, whole);
+	nvb_sb_addn(out, p, (size_t)(end - p));
+	return true;
 }
 
 static void add_number(struct nvb_strbuf *out, double value)
 {
-	const double exact = 9007199254740992.0; /* 2^53: below it a double holds every whole number */
 	char text[32];
 	int n;
 
-	if (value >= 0 && value < exact && value == floor(value)) {
-		add_whole(out, (uint64_t)value);
+	if (add_decimal(out, value))
 		return;
-	}
-	/* 15 digits give back what was a decimal fraction: 0.37, not 0.37000000000000000. */
+	/* 15 digits give back what was a decimal fraction: 0.0001, not 0.00010000000000000000479. */
 	n = snprintf(text, sizeof(text), "%.15g", value);
 	nvb_sb_addn(out, text, (size_t)n);
 }
@@ -79,14 +115,14 @@ void nvb_exposition_sample(struct nvb_exposition *e, const struct nvb_strbuf *la
 		return;
 	if (!e->headed)
 		header(e);
-	nvb_sb_add(&e->out, e->family->name);
-	nvb_sb_add(&e->out, kinds[e->family->type].suffix);
+	nvb_sb_addn(&e->out, e->name, e->name_length);
 	if (labels && labels->len) {
 		nvb_sb_addc(&e->out, '{');
 		nvb_sb_addn(&e->out, labels->s, labels->len);
-		nvb_sb_addc(&e->out, '}');
+		nvb_sb_addn(&e->out, "} ", 2);
+	} else {
+		nvb_sb_addc(&e->out, ' ');
 	}
-	nvb_sb_addc(&e->out, ' ');
 	add_number(&e->out, value);
 	nvb_sb_addc(&e->out, '\n');
 }
@@ -100,9 +136,12 @@ void nvb_exposition_end(struct nvb_exposition *e)
 /* Length of the well-formed UTF-8 sequence at s, 0 for none. */
 static size_t sequence(const char *s)
 {
-	size_t left = strnlen(s, 4);
+	size_t left;
 
-	for (size_t n = 1; n <= left; n++)
+	if ((unsigned char)*s < 0x80)
+		return 1;
+	left = strnlen(s, 4);
+	for (size_t n = 2; n <= left; n++)
 		if (nvb_utf8_valid(s, n))
 			return n;
 	return 0;

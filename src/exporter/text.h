@@ -43,6 +43,8 @@ struct nvb_exposition {
 	struct nvb_strbuf out;
 	const struct nvb_family *family; /* the present one */
 	bool headed;			 /* it has its header already */
+	char name[96];			 /* of its samples, for as long as it is the present one */
+	size_t name_length;
 };
 
 /* What follows belongs to this family. Its header is written with its first sample: families without any do

@@ -136,6 +136,34 @@ static void unknown_is_absent(void **state)
 	has_not(text, "nvbind_sampler_child_memory_bytes");
 }
 
+/* Written shortly, and read back the same. */
+static void numbers(void **state)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} cases[] = {{0, "0"}, {1, "1"}, {0.5, "0.5"}, {0.07, "0.07"}, {0.007, "0.007"}, {99.999, "99.999"},
+		{1000.25, "1000.25"}, {0.0001, "0.0001"}, {-3, "-3"}, {-0.25, "-0.25"},
+		{1e15, "1000000000000000"}, {1e300, "1e+300"}, {123456789.125, "123456789.125"},
+		{0.3333, "0.3333"}, {100, "100"}, {0.1, "0.1"}, {1.01, "1.01"},
+		{18446744073709551616.0, "1.84467440737096e+19"}};
+	static const struct nvb_family family = {"x", NULL, "h", NVB_FAMILY_GAUGE};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
+		struct nvb_exposition e = {0};
+		const char *line;
+
+		nvb_exposition_family(&e, &family);
+		nvb_exposition_sample(&e, NULL, cases[i].value);
+		line = strrchr(e.out.s, ' ') + 1;
+		if (strncmp(line, cases[i].text, strlen(cases[i].text)) != 0 ||
+			line[strlen(cases[i].text)] != '\n')
+			fail_msg("%s, not %s", line, cases[i].text);
+		nvb_sb_release(&e.out);
+	}
+}
+
 static void lost_gpu(void **state)
 {
 	_cleanup_sample_ nvb_sample *sample = make(2);
@@ -362,6 +390,7 @@ int main(void)
 		cmocka_unit_test(base_units),
 		cmocka_unit_test(older_format),
 		cmocka_unit_test(unknown_is_absent),
+		cmocka_unit_test(numbers),
 		cmocka_unit_test(lost_gpu),
 		cmocka_unit_test(foreign_text),
 		cmocka_unit_test(workloads),
