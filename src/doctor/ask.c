@@ -154,19 +154,28 @@ int nvb_doctor_call(char *const *argv, size_t max, int limit_ms, char **output, 
 	return status;
 }
 
-void nvb_doctor_versions_start(struct nvb_doctor_versions *versions, const char *fabric_manager, bool engines)
+static char *path_of(
+	enum nvb_doctor_program program, const char *fabric_manager, const char *criu, bool engines)
+{
+	if (program == NVB_DOCTOR_FABRIC_MANAGER)
+		return fabric_manager ? strdup(fabric_manager) : NULL;
+	if (!engines)
+		return NULL;
+	if (program == NVB_DOCTOR_CRIU && criu)
+		return access(criu, X_OK) == 0 ? strdup(criu) : NULL;
+	return nvb_doctor_find_program(names[program]);
+}
+
+void nvb_doctor_versions_start(
+	struct nvb_doctor_versions *versions, const char *fabric_manager, const char *criu, bool engines)
 {
 	for (int i = 0; i < NVB_DOCTOR_PROGRAMS; i++) {
 		struct nvb_doctor_question *q = &versions->questions[i];
 
 		q->from = -1;
-		if (names[i] && engines)
-			q->path = nvb_doctor_find_program(names[i]);
-		else if (!names[i] && fabric_manager)
-			q->path = strdup(fabric_manager);
-		if (!q->path)
-			continue;
-		start((char *const[]){q->path, (char *)"--version", NULL}, false, &q->pid, &q->from);
+		q->path = path_of((enum nvb_doctor_program)i, fabric_manager, criu, engines);
+		if (q->path)
+			start((char *const[]){q->path, (char *)"--version", NULL}, false, &q->pid, &q->from);
 	}
 	versions->started = true;
 }

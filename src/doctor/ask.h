@@ -38,9 +38,9 @@ struct nvb_doctor_versions {
 };
 
 /* Starts those that are here. `fabric_manager`: its host path, since it belongs to the driver; or NULL.
- * `engines` false: that one alone. */
+ * `engines` false: that one alone. `criu`: the configured one, or NULL. */
 void nvb_doctor_versions_start(
-	struct nvb_doctor_versions *versions, const char *fabric_manager, bool engines);
+	struct nvb_doctor_versions *versions, const char *fabric_manager, const char *criu, bool engines);
 /* The program's version ("4.3.1"), "" where it does not tell one in two seconds, NULL where it is not here.
  */
 const char *nvb_doctor_version(struct nvb_doctor_versions *versions, enum nvb_doctor_program program);

@@ -100,7 +100,7 @@ static int prepare(struct nvb_doctor *d, nvb_error **err)
 	}
 	if (nvb_doctor_exists(&d->inventory->roots.driver, "/usr/bin/nv-fabricmanager"))
 		fabric_manager = nvb_root_host_path(&d->inventory->roots.driver, "/usr/bin/nv-fabricmanager");
-	nvb_doctor_versions_start(&d->versions, fabric_manager, !d->options.gpus_only);
+	nvb_doctor_versions_start(&d->versions, fabric_manager, d->options.criu, !d->options.gpus_only);
 	return 0;
 }
 

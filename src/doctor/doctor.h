@@ -86,6 +86,7 @@ struct nvb_doctor_options {
 		void (*each)(const struct nvb_doctor_spec *spec, void *data), void *data, nvb_error **err);
 	const char *const *cdi_directories; /* NULL-terminated; NULL: the standard ones */
 	char *const *runtimes;		    /* OCI runtimes, by preference */
+	const char *criu;		    /* the configured one; NULL: as programs are looked for */
 	const char *bolt;		    /* the program that starts capsules; NULL: there is none */
 	const char *probe;		    /* the program that the capsule runs */
 	char *const *arguments;		    /* of the command line, for programs of ours; NULL: none */

@@ -128,6 +128,7 @@ int verb_doctor(int argc, char **argv, nvb_error **err)
 		.specs = doctor_specs,
 		.cdi_directories = (const char *const *)nvb_common_config()->cdi.directories,
 		.runtimes = nvb_common_config()->runtime.runtimes,
+		.criu = nvb_common_config()->snapshots.criu,
 		.bolt = bolt && access(bolt, X_OK) == 0 ? bolt : NULL,
 		.probe = probe,
 		.arguments = arguments,
