@@ -139,6 +139,8 @@ owners() {
 	is 'a filter' 1 "$(nvbind monitor --once --format csv --rows processes --capsule train | tail -n +2 | wc -l)"
 	like 'capsule stats counts them as well' ' trainer .* 1 +19\.8 GiB' "$(bolt capsule stats --no-stream)"
 	is 'its GPU columns' "1 $((20256 << 20))" "$(bolt capsule stats --no-stream --format json trainer | jq -r '.[0] | "\(.gpus) \(.gpu_memory_bytes)"')"
+	nvbind-sim set "$T/host" gpu1.utilization=40
+	is 'and its share of the GPU'"'"'s time' '40.000' "$(bolt capsule stats --no-stream --format json trainer | grep -o '"gpu_percent": [0-9.]*' | cut -d' ' -f2)"
 	bolt capsule rename trainer coach
 	check 'a process outside is the host'"'"'s' hosts_own
 	bolt capsule rm -f coach part >/dev/null

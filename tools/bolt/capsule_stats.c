@@ -14,7 +14,7 @@
 #include "cli/common.h"
 #include "cli/logging.h"
 #include "cli/output.h"
-#include "inventory/nvml_usage.h"
+#include "nvbind/sampler.h"
 #include "verbs.h"
 
 /* bolt capsule stats: what capsules use, again and again. */
@@ -46,13 +46,15 @@ struct watched {
 	bool gpu_known;
 	unsigned gpus;	     /* that its processes use */
 	uint64_t gpu_memory; /* bytes; NVB_STAT_UNKNOWN */
+	double gpu_share;    /* of the time of one GPU, percent; -1 unknown */
 };
 
 struct watching {
 	struct watched *items;
 	size_t count, capacity;
-	struct nvb_nvml_usage gpu;
-	bool has_gpu;
+	struct nvb_inventory *inventory;
+	nvb_sampler *gpu;   /* NULL: there is none */
+	nvb_sample *sample; /* the newest; NULL: not yet */
 };
 
 static void release(struct watching *w)
@@ -62,7 +64,9 @@ static void release(struct watching *w)
 		free(w->items[i].name);
 	}
 	free(w->items);
-	nvb_nvml_usage_stop(&w->gpu);
+	nvb_sample_unref(w->sample);
+	nvb_sampler_close(w->gpu);
+	nvb_inventory_free(w->inventory);
 }
 
 static uint64_t now_ns(void)
@@ -131,52 +135,48 @@ static int choose(struct watching *w, char **names, nvb_error **err)
 /* Only where there is a GPU. What cannot be asked is unknown, and no failure. */
 static void start_gpu(struct watching *w)
 {
+	const uint64_t longest = UINT64_C(3600000000000);
+	const uint64_t interval = opt.interval < longest ? opt.interval : longest;
+	const struct nvb_sampler_options sampler = {.size = sizeof(sampler),
+		.interval_ns = interval,
+		.process_interval_ns = interval,
+		.log = nvb_logging()};
 	struct nvb_inventory_options options;
-	struct nvb_inventory *inventory = NULL;
-	_cleanup_free_ char *library = NULL;
 
 	nvb_common_inventory_options(&options);
-	if (nvb_inventory_load(&options, &inventory, NULL) == 0 && inventory->gpu_count &&
-		nvb_nvml_library(inventory, &library, NULL) == 0)
-		w->has_gpu = nvb_nvml_usage_start(&w->gpu, library, NULL) == 0;
-	nvb_inventory_free(inventory);
+	if (nvb_inventory_load(&options, &w->inventory, NULL) == 0 && w->inventory->gpu_count)
+		nvb_sampler_open(w->inventory, &sampler, &w->gpu, NULL);
 }
 
-static bool holds(const pid_t *pids, size_t count, uint32_t pid)
+static void add_process(struct watched *one, const struct nvb_sample_process *p)
 {
-	for (size_t i = 0; i < count; i++)
-		if ((uint32_t)pids[i] == pid)
-			return true;
-	return false;
+	if (p->memory.state == NVB_VALUE_KNOWN)
+		one->gpu_memory += (uint64_t)p->memory.value;
+	if (p->utilization.state == NVB_VALUE_KNOWN)
+		one->gpu_share = (one->gpu_share < 0 ? 0 : one->gpu_share) + 100 * p->utilization.value;
 }
 
-/* A process may stand in several of NVML's lists, each time with all its memory. */
-static bool is_repeated(const struct nvb_nvml_usage *u, size_t i)
+static void count_gpu(const nvb_sample *sample, struct watched *one)
 {
-	for (size_t k = 0; k < i; k++)
-		if (u->uses[k].pid == u->uses[i].pid && u->uses[k].gpu == u->uses[i].gpu)
-			return true;
-	return false;
-}
-
-static void count_gpu(const struct nvb_nvml_usage *u, struct watched *one)
-{
-	_cleanup_free_ pid_t *pids = NULL;
-	uint64_t gpus = 0;
-	size_t count = 0;
-
-	one->gpu_known = u->known;
+	one->gpu_known = false;
 	one->gpu_memory = 0;
-	if (!u->known || nvb_stats_processes(CGROUPS, one->capsule.cgroup, &pids, &count, NULL) < 0)
-		return;
-	for (size_t i = 0; i < u->count; i++) {
-		if (!holds(pids, count, u->uses[i].pid) || is_repeated(u, i))
-			continue;
-		gpus |= UINT64_C(1) << (u->uses[i].gpu & 63);
-		if (u->uses[i].memory != UINT64_MAX)
-			one->gpu_memory += u->uses[i].memory;
+	one->gpus = 0;
+	one->gpu_share = -1;
+	for (size_t g = 0; g < nvb_sample_gpu_count(sample); g++) {
+		size_t count = nvb_sample_gpu(sample, g)->process_count;
+		bool uses = false;
+
+		one->gpu_known |= nvb_sample_process_age(sample, g) != UINT64_MAX;
+		for (size_t i = 0; i < count; i++) {
+			const struct nvb_sample_process *p = nvb_sample_process(sample, g, i);
+
+			if (p->owner != NVB_OWNER_CAPSULE || !nvb_streq0(p->owner_id, one->capsule.id))
+				continue;
+			uses = true;
+			add_process(one, p);
+		}
+		one->gpus += uses;
 	}
-	one->gpus = (unsigned)__builtin_popcountll(gpus);
 }
 
 static void look(struct watching *w)
@@ -193,8 +193,8 @@ static void look(struct watching *w)
 			one->now.cpu >= one->cpu_before && one->seen > one->seen_before)
 			one->cpu = 100.0 * (double)(one->now.cpu - one->cpu_before) /
 				   (double)(one->seen - one->seen_before);
-		if (w->has_gpu)
-			count_gpu(&w->gpu, one);
+		if (w->sample)
+			count_gpu(w->sample, one);
 	}
 }
 
@@ -230,20 +230,24 @@ static void add_row(struct nvb_table *table, const struct watched *one, bool gpu
 	else
 		nvb_table_cell(table, NULL);
 	cell_bytes(table, one->gpu_known ? one->gpu_memory : NVB_STAT_UNKNOWN);
+	if (one->gpu_known && one->gpu_share >= 0)
+		nvb_table_cellf(table, "%.0f%%", one->gpu_share);
+	else
+		nvb_table_cell(table, NULL);
 }
 
 static int print_table(const struct watching *w, nvb_error **err)
 {
 	static const struct nvb_column with_gpu[] = {{"ID"}, {"NAME"}, {"CPU", true}, {"MEMORY", true},
 		{"LIMIT", true}, {"PIDS", true}, {"READ", true}, {"WRITTEN", true}, {"GPUS", true},
-		{"GPU-MEMORY", true}, {NULL}};
+		{"GPU-MEMORY", true}, {"GPU-UTIL", true}, {NULL}};
 	static const struct nvb_column without[] = {{"ID"}, {"NAME"}, {"CPU", true}, {"MEMORY", true},
 		{"LIMIT", true}, {"PIDS", true}, {"READ", true}, {"WRITTEN", true}, {NULL}};
-	_cleanup_table_ struct nvb_table table = {.columns = w->has_gpu ? with_gpu : without};
+	_cleanup_table_ struct nvb_table table = {.columns = w->gpu ? with_gpu : without};
 
 	for (size_t i = 0; i < w->count; i++)
 		if (w->items[i].capsule.init)
-			add_row(&table, &w->items[i], w->has_gpu);
+			add_row(&table, &w->items[i], w->gpu != NULL);
 	return nvb_table_print(&table, stdout, err);
 }
 
@@ -282,6 +286,10 @@ static int print_json(const struct watching *w, nvb_error **err)
 		add_number(&out, "written_bytes", one->now.io_written);
 		add_number(&out, "gpus", one->gpu_known ? one->gpus : NVB_STAT_UNKNOWN);
 		add_number(&out, "gpu_memory_bytes", one->gpu_known ? one->gpu_memory : NVB_STAT_UNKNOWN);
+		if (one->gpu_known && one->gpu_share >= 0)
+			nvb_sb_addf(&out, ", \"gpu_percent\": %.3f", one->gpu_share);
+		else
+			nvb_sb_add(&out, ", \"gpu_percent\": null");
 		nvb_sb_addc(&out, '}');
 		first = false;
 	}
@@ -304,18 +312,35 @@ static int print(const struct watching *w, nvb_error **err)
 	return rc < 0 ? rc : nvb_stdout_flush(err);
 }
 
-/* Until it is time to look again; the answer about GPUs is taken when it comes, never waited for longer. */
+/* Whether the driver has said who uses a GPU. */
+static bool knows_gpu(const struct watching *w)
+{
+	for (size_t g = 0; w->sample && g < nvb_sample_gpu_count(w->sample); g++)
+		if (nvb_sample_process_age(w->sample, g) != UINT64_MAX)
+			return true;
+	return false;
+}
+
+static void take_sample(struct watching *w)
+{
+	nvb_sample *sample = NULL;
+
+	if (nvb_sampler_next(w->gpu, 0, &sample, NULL) < 0 || !sample)
+		return;
+	nvb_sample_unref(w->sample);
+	w->sample = sample;
+}
+
+/* Until it is time to look again; samples of GPUs are taken when they come, never waited for longer. */
 static void pass_time(struct watching *w, uint64_t nanoseconds, bool until_gpu)
 {
 	uint64_t end = now_ns() + nanoseconds, now;
 
-	if (w->has_gpu)
-		nvb_nvml_usage_ask(&w->gpu);
-	while ((now = now_ns()) < end && !(until_gpu && (!w->has_gpu || w->gpu.known))) {
-		struct pollfd fd = {.fd = w->has_gpu ? w->gpu.process.from : -1, .events = POLLIN};
+	while ((now = now_ns()) < end && !(until_gpu && (!w->gpu || knows_gpu(w)))) {
+		struct pollfd fd = {.fd = w->gpu ? nvb_sampler_fd(w->gpu) : -1, .events = POLLIN};
 
 		if (poll(&fd, 1, (int)((end - now) / 1000000) + 1) > 0)
-			w->has_gpu = nvb_nvml_usage_take(&w->gpu);
+			take_sample(w);
 	}
 }
 
@@ -350,7 +375,7 @@ static int watch(struct watching *w, nvb_error **err)
 
 int capsule_stats(int argc, char **argv, nvb_error **err)
 {
-	_cleanup_(release) struct watching w = {.gpu = NVB_NVML_USAGE_INIT};
+	_cleanup_(release) struct watching w = {0};
 	int rc = 0;
 
 	(void)argc;
