@@ -2,6 +2,7 @@
 #ifndef NVB_SNAPSHOT_PACK_H
 #define NVB_SNAPSHOT_PACK_H
 
+#include "snapshot/flusher.h"
 #include "snapshot/index.h"
 #include "snapshot/keys.h"
 
@@ -15,6 +16,7 @@ struct nvb_pack_writer {
 	uint64_t at, pushed;
 	uint8_t *table;
 	size_t capacity; /* of the table, in entries */
+	struct nvb_flusher *flusher;
 };
 
 #define NVB_PACK_WRITER_INIT \

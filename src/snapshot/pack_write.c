@@ -33,9 +33,8 @@ static int flush(struct nvb_pack_writer *w, nvb_error **err)
 	w->at += w->filled;
 	w->filled = 0;
 	if (w->at - w->pushed >= PUSH) {
-		/* Not every file system can; then the flush at the end takes longer. */
-		(void)!sync_file_range(
-			w->fd, (off_t)w->pushed, (off_t)(w->at - w->pushed), SYNC_FILE_RANGE_WRITE);
+		if (w->flusher)
+			nvb_flusher_push(w->flusher, w->fd, (off_t)w->pushed, (off_t)(w->at - w->pushed));
 		w->pushed = w->at;
 	}
 	return 0;
@@ -121,6 +120,8 @@ int nvb_pack_end(struct nvb_pack_writer *w, nvb_error **err)
 	rc = nvb_write_all(w->fd, w->table, size);
 	if (rc < 0)
 		return fail_writing(err, -rc);
+	if (w->flusher)
+		nvb_flusher_push(w->flusher, w->fd, (off_t)w->pushed, 0);
 	w->pack.size = w->at + size;
 	/* Some file systems say only now that there was no room. */
 	rc = close(NVB_TAKE_FD(w->fd));

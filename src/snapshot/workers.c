@@ -99,6 +99,7 @@ static int start_one(nvb_snapshot_writer *w, struct nvb_worker *worker, nvb_erro
 
 	worker->writer = w;
 	worker->out = (struct nvb_pack_writer)NVB_PACK_WRITER_INIT;
+	worker->out.flusher = &w->flusher;
 	w->worker_count++;
 	worker->buffer = malloc(NVB_REGION);
 	if (!worker->buffer)
@@ -119,7 +120,7 @@ static int start_one(nvb_snapshot_writer *w, struct nvb_worker *worker, nvb_erro
 
 int nvb_workers_start(nvb_snapshot_writer *w, unsigned count, nvb_error **err)
 {
-	int rc = 0;
+	int rc = nvb_flusher_start(&w->flusher, err);
 
 	for (unsigned i = 0; rc == 0 && i < count; i++)
 		rc = start_one(w, &w->workers[i], err);
@@ -145,6 +146,7 @@ void nvb_workers_stop(nvb_snapshot_writer *w)
 		free(worker->buffer);
 	}
 	w->worker_count = 0;
+	nvb_flusher_stop(&w->flusher);
 }
 
 static struct timespec soon(void)

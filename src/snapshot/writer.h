@@ -74,6 +74,7 @@ struct nvb_snapshot_writer {
 
 	struct nvb_worker workers[NVB_WORKERS_MAX];
 	unsigned worker_count;
+	struct nvb_flusher flusher;
 
 	/* Under the lock. */
 	pthread_mutex_t lock;
