@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "capsule/state.h"
 #include "snapshot_verbs.h"
@@ -11,12 +13,15 @@ bool snapshot_trust;
 
 static volatile sig_atomic_t caught;
 
-int snapshot_place(struct nvb_snapshots *store, nvb_error **err)
+int snapshot_place(struct nvb_snapshots *store, bool make, nvb_error **err)
 {
 	_cleanup_state_ struct nvb_state state = {0};
 	_cleanup_free_ char *path = NULL;
 	int rc;
 
+	/* A mistyped one is not made. */
+	if (snapshot_store && !make && access(snapshot_store, F_OK) < 0)
+		return nvb_fail_errno(err, errno, "--store %s", snapshot_store);
 	if (snapshot_store)
 		return nvb_snapshots_open(store, snapshot_store, err);
 	rc = nvb_state_open(&state, err);

@@ -68,7 +68,7 @@ int snapshot_diff(int argc, char **argv, nvb_error **err)
 	_cleanup_snapshots_ struct nvb_snapshots store = {0};
 	_cleanup_snapshot_ nvb_snapshot *before = NULL, *after = NULL;
 	struct output o = {.table = {.columns = columns}};
-	int rc = snapshot_place(&store, err);
+	int rc = snapshot_place(&store, false, err);
 
 	(void)argc;
 	if (rc == 0)

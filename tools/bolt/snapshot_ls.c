@@ -110,7 +110,7 @@ int snapshot_ls(int argc, char **argv, nvb_error **err)
 	_cleanup_snapshots_ struct nvb_snapshots store = {0};
 	struct nvb_snapshot_info *list = NULL;
 	size_t count = 0;
-	int rc = snapshot_place(&store, err);
+	int rc = snapshot_place(&store, false, err);
 
 	if (rc == 0)
 		rc = nvb_snapshots_list(&store, argc ? argv[0] : NULL, &list, &count, err);
@@ -133,7 +133,7 @@ int snapshot_inspect(int argc, char **argv, nvb_error **err)
 	_cleanup_strbuf_ struct nvb_strbuf out = {0};
 	struct nvb_snapshot_options options = {
 		.key_file = snapshot_key_file ?: NVB_SNAPSHOT_NO_KEY, .trust = snapshot_trust};
-	int rc = snapshot_place(&store, err);
+	int rc = snapshot_place(&store, false, err);
 
 	nvb_sb_addc(&out, '[');
 	for (int i = 0; rc == 0 && i < argc; i++) {

@@ -32,7 +32,7 @@ const struct nvb_option_group snapshot_prune_groups[] = {{"Options", prune_optio
 int snapshot_rm(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_snapshots_ struct nvb_snapshots store = {0};
-	int rc = snapshot_place(&store, err);
+	int rc = snapshot_place(&store, false, err);
 
 	for (int i = 0; rc == 0 && i < argc; i++) {
 		_cleanup_error_ nvb_error *why = NULL;
@@ -106,7 +106,7 @@ int snapshot_prune(int argc, char **argv, nvb_error **err)
 
 	if (!opt.keep_given)
 		return nvb_usage(err, "--keep says how many of each capsule stay");
-	rc = snapshot_place(&store, err);
+	rc = snapshot_place(&store, false, err);
 	if (rc == 0 && !argc)
 		rc = prune_one(&store, NULL, &removed, err);
 	for (int i = 0; rc == 0 && i < argc; i++)

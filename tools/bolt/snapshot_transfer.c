@@ -69,7 +69,7 @@ int snapshot_export(int argc, char **argv, nvb_error **err)
 	(void)argc;
 	if (to_stdout && isatty(STDOUT_FILENO))
 		return nvb_usage(err, "a snapshot is not written to a terminal; name a file or a pipe");
-	rc = snapshot_place(&store, err);
+	rc = snapshot_place(&store, false, err);
 	if (rc == 0)
 		rc = nvb_snapshot_open(&store, argv[0], &options, &snapshot, err);
 	if (rc < 0)
@@ -92,7 +92,7 @@ int snapshot_import(int argc, char **argv, nvb_error **err)
 	_cleanup_snapshots_ struct nvb_snapshots store = {0};
 	_cleanup_close_ int own = -1;
 	nvb_snapshot_id id;
-	int fd = STDIN_FILENO, rc = snapshot_place(&store, err);
+	int fd = STDIN_FILENO, rc = snapshot_place(&store, true, err);
 
 	(void)argc;
 	if (rc < 0)

@@ -21,8 +21,8 @@ int snapshot_diff(int argc, char **argv, nvb_error **err);
 int snapshot_export(int argc, char **argv, nvb_error **err);
 int snapshot_import(int argc, char **argv, nvb_error **err);
 
-/* The caller's own place of snapshots, or that of --store. */
-int snapshot_place(struct nvb_snapshots *store, nvb_error **err);
+/* The caller's own place of snapshots, or that of --store, which must be there unless `make` is set. */
+int snapshot_place(struct nvb_snapshots *store, bool make, nvb_error **err);
 
 /* Options that the verbs share. */
 extern const char *snapshot_key_file, *snapshot_store;

@@ -80,7 +80,7 @@ int snapshot_verify(int argc, char **argv, nvb_error **err)
 	_cleanup_snapshots_ struct nvb_snapshots store = {0};
 	_cleanup_strbuf_ struct nvb_strbuf json = {0};
 	bool any = false;
-	int rc = snapshot_place(&store, err);
+	int rc = snapshot_place(&store, false, err);
 
 	snapshot_catch_signals();
 	for (int i = 0; rc >= 0 && i < argc; i++) {
