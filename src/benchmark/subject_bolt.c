@@ -29,7 +29,7 @@ int nvb_bolt_prepare(struct nvb_subject *subject, struct nvb_benchmark *benchmar
 	int rc = nvb_first_line(benchmark, version_words, &version, err);
 
 	if (rc < 0)
-		return rc;
+		return nvb_hint(err, rc, "bolt has a package of its own, nvbind-bolt");
 	if (!add_words(&subject->argv, subject, benchmark))
 		return nvb_fail_oom(err);
 	subject->own_log = true;

@@ -155,6 +155,7 @@ interrupted() {
 
 # Programs stand in the place of NVIDIA's: what is tested is how it is called.
 nvidia_runtime() {
+	# shellcheck disable=SC2016 # for that shell
 	printf '#!/bin/sh\n[ "$1" != --version ] || { echo stand-in; exit 0; }\nexec "%s" "$@"\n' "$NVB_BUILD/bin/nvbind-runtime" \
 		>"$T/fakes/nvidia-container-runtime"
 	chmod 755 "$T/fakes/nvidia-container-runtime"
