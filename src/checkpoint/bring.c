@@ -283,6 +283,7 @@ static int start(struct bringing *b, nvb_error **err)
 	const struct nvb_restoring restoring = {
 		.directory = b->directory,
 		.criu = b->criu.path,
+		.lock = b->lock,
 		.tcp = b->details.tcp,
 		.gpus = b->processes,
 		.pairs = b->map.changes ? b->map.pairs : NULL,

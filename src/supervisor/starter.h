@@ -24,9 +24,10 @@ enum { NVB_TERMINAL_HELD = 3 }; /* the descriptor that it then is */
  * its own, an upper directory "upper" (checkpoint/install.h). */
 struct nvb_restoring {
 	const char *directory;
-	const char *criu;		  /* path of the program */
-	bool tcp;			  /* with the connections that it had */
-	bool gpus;			  /* its processes have a state of the GPU's in them */
+	const char *criu; /* path of the program */
+	int lock;	  /* what keeps the directory from being swept, -1: nothing; the start closes it */
+	bool tcp;	  /* with the connections that it had */
+	bool gpus;	  /* its processes have a state of the GPU's in them */
 	const struct nvb_gpu_pair *pairs; /* to other GPUs */
 	size_t pair_count;
 };

@@ -69,6 +69,8 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 	rc = nvb_pipes_record(&s->pipes, &s->entry, err);
 	if (rc == 0)
 		rc = nvb_starter_begin(&starter, &s->starter, &s->starter_report, err);
+	if (starter.restoring && starter.restoring->lock >= 0)
+		close(starter.restoring->lock);
 	if (rc == 0)
 		s->phase = NVB_PHASE_STARTING;
 	return rc;
