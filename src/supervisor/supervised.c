@@ -59,8 +59,13 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 		.image = &s->image,
 		.pipes = &s->pipes,
 	};
-	int rc = s->pipes.given[1] < 0 ? nvb_pipes_open(&s->pipes, s->definition.spec.interactive, err) : 0;
+	int rc = 0;
 
+	/* Of pipes that were found again only our ends are here: what comes gets others. */
+	if (s->pipes.given[1] < 0) {
+		rc = nvb_pipes_open(&s->pipes, s->definition.spec.interactive, err);
+		nvb_streams_close(NVB_TAKE_PTR(s->streams));
+	}
 	if (rc < 0)
 		return rc;
 	starter.error = s->pipes.error;
