@@ -209,6 +209,39 @@ static void test_little_that_changed(void **state)
 	nvb_snapshots_close(&store);
 }
 
+/* Of packs of which little is needed that little is copied, so they go with the snapshot that they were of.
+ */
+static void test_little_that_stayed(void **state)
+{
+	enum { SIZE = 24 << 20, KEPT = 1 << 20 };
+	uint8_t *data = malloc(SIZE);
+	struct nvb_snapshot_info *list = NULL;
+	nvb_snapshot_id first;
+	size_t count = 0;
+
+	(void)state;
+	open_store();
+	scratch_mkdir("in");
+	fill_random(data, SIZE, 21);
+	write_file("in/file", data, SIZE);
+	first = take("in");
+	write_file("in/file", data + (8 << 20), KEPT);
+	take("in");
+	assert_int_equal(nvb_snapshots_list(&store, "capsule", &list, &count, NULL), 0);
+	assert_int_equal(count, 2);
+	/* It shares nothing, and takes what it needs. */
+	assert_true(list[0].alone > SIZE);
+	assert_true(list[1].alone > KEPT && list[1].alone < 2 * KEPT);
+	nvb_snapshot_infos_free(list, count);
+	put_back("capsule@2", "out", NULL);
+	same_file("in/file", "out/file");
+	assert_int_equal(nvb_snapshot_remove(&store, &first, NULL), 0);
+	put_back("capsule@2", "again", NULL);
+	same_file("in/file", "again/file");
+	free(data);
+	nvb_snapshots_close(&store);
+}
+
 /* Somebody else writes the images while they are taken. */
 static void test_follow(void **state)
 {
@@ -331,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scratch_test(test_files_of_all_kinds),
 		scratch_test(test_little_that_changed),
+		scratch_test(test_little_that_stayed),
 		scratch_test(test_follow),
 		scratch_test(test_encrypted),
 		scratch_test(test_given_up),

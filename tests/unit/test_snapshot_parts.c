@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+#include "snapshot/codec.h"
+#include "snapshot/cut.h"
+#include "snapshot/hash.h"
+#include "snapshot/index.h"
+#include "snapshot/keys.h"
+#include "snapshot/known.h"
+#include "snapshot/manifest.h"
+#include "snapshot/pack.h"
+#include "snapshot/tar.h"
+
+/* What snapshots are made of, part by part. */
+
+static void fill_random(uint8_t *data, size_t size, uint64_t seed)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15 + 1;
+
+	for (size_t i = 0; i + 8 <= size; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(data + i, &x, 8);
+	}
+}
+
+/* Published values: RFC 3720 B.4 (CRC-32C), FIPS 180 (SHA-256 of "abc"), RFC 4231 case 2 by its key padded.
+ */
+static void test_hashes(void **state)
+{
+	uint8_t zeros[32] = {0}, hash[NVB_HASH];
+	char hex[2 * NVB_HASH + 1];
+
+	(void)state;
+	assert_int_equal(nvb_crc32c(0, zeros, sizeof(zeros)), 0x8a9136aa);
+	assert_int_equal(nvb_crc32c(0, "123456789", 9), 0xe3069283);
+	assert_int_equal(nvb_crc32c(nvb_crc32c(0, "1234", 4), "56789", 5), 0xe3069283);
+	nvb_sha256("abc", 3, hash);
+	nvb_put_hex(hex, hash, NVB_HASH);
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	memset(zeros, 0, sizeof(zeros));
+	memcpy(zeros, "Jefe", 4);
+	nvb_hmac(zeros, "what do ya want ", 16, "for nothing?", 12, hash);
+	nvb_put_hex(hex, hash, NVB_HASH);
+	assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+/* Pieces follow each other, none is too large, and what moved by pages is cut at the same places. */
+static void test_cuts(void **state)
+{
+	enum { SIZE = 4 << 20, MOVED = 5 * 4096 };
+	uint8_t *data = malloc(SIZE + MOVED);
+	static bool cuts[2][(SIZE + MOVED) / 4096 + 1];
+	size_t same = 0, all = 0;
+
+	(void)state;
+	fill_random(data, SIZE + MOVED, 11);
+	memset(data + MOVED + (1 << 20), 0, 1 << 20);
+	for (int moved = 0; moved < 2; moved++) {
+		const uint8_t *from = data + (moved ? 0 : MOVED);
+		size_t size = moved ? SIZE + MOVED : SIZE;
+		struct nvb_cut cut = {0};
+
+		while (nvb_cut_next(from, size, cut.offset + cut.size, &cut)) {
+			assert_true(cut.size > 0 && (cut.zero || cut.size <= NVB_CHUNK_MAX));
+			if (cut.offset + cut.size < size)
+				assert_int_equal(cut.size % NVB_PAGE, 0);
+			cuts[moved][(cut.offset + (moved ? 0 : MOVED)) / 4096] = true;
+		}
+		assert_int_equal(cut.offset + cut.size, size);
+	}
+	for (size_t i = MOVED / 4096; i < NVB_ELEMENTS(cuts[0]); i++) {
+		all += cuts[0][i];
+		same += cuts[0][i] && cuts[1][i];
+	}
+	assert_true(all > 50 && all - same < 8);
+	free(data);
+}
+
+static void test_zeros_and_ends(void **state)
+{
+	static uint8_t data[10 * 4096 + 100];
+	struct nvb_cut cut;
+
+	(void)state;
+	assert_false(nvb_cut_next(data, 0, 0, &cut));
+	assert_true(nvb_cut_next(data, sizeof(data), 0, &cut));
+	assert_true(cut.zero && cut.size == sizeof(data));
+	/* Three zero pages between others stay in the chunk. */
+	data[0] = data[4 * 4096] = data[sizeof(data) - 1] = 1;
+	assert_true(nvb_cut_next(data, sizeof(data), 0, &cut));
+	assert_true(!cut.zero && cut.size >= 3 * 4096);
+	data[10] = 1;
+	assert_true(nvb_cut_next(data, 11, 10, &cut));
+	assert_true(!cut.zero && cut.size == 1);
+}
+
+static void test_known(void **state)
+{
+	struct nvb_known known = {0};
+	uint8_t hash[NVB_HASH] = {0};
+	struct nvb_place place;
+
+	(void)state;
+	assert_false(nvb_known_find(&known, hash, &place));
+	for (uint32_t i = 0; i < 5000; i++) {
+		nvb_sha256(&i, sizeof(i), hash);
+		assert_true(nvb_known_add(&known, hash, (struct nvb_place){i, i + 1}));
+		assert_true(nvb_known_add(&known, hash, (struct nvb_place){0, 0}));
+	}
+	for (uint32_t i = 0; i < 5000; i++) {
+		nvb_sha256(&i, sizeof(i), hash);
+		assert_true(nvb_known_find(&known, hash, &place));
+		assert_int_equal(place.pack, i);
+		assert_int_equal(place.chunk, i + 1);
+	}
+	hash[0] ^= 1;
+	assert_false(nvb_known_find(&known, hash, &place));
+	nvb_known_release(&known);
+}
+
+/* Each kind of data gets the codec that is for it, and comes back. */
+static void test_codecs(void **state)
+{
+	static uint8_t data[65536], back[65536];
+	uint8_t *out = malloc(nvb_compressed_max());
+	struct nvb_compressor c;
+	struct nvb_decoder d;
+	const struct {
+		enum nvb_codec codec;
+	} wanted[] = {{NVB_CODEC_RAW}, {NVB_CODEC_LZ4}, {NVB_CODEC_ZSTD}};
+
+	(void)state;
+	assert_int_equal(nvb_compressor_init(&c, NULL), 0);
+	assert_int_equal(nvb_decoder_init(&d, NULL), 0);
+	for (size_t kind = 0; kind < NVB_ELEMENTS(wanted); kind++) {
+		enum nvb_codec codec;
+		size_t n;
+
+		fill_random(data, sizeof(data), 5);
+		/* Repeated as a whole; letters of few kinds, in no order. */
+		for (size_t i = 0; kind == 1 && i < sizeof(data); i++)
+			data[i] = data[i % 8192];
+		for (size_t i = 0; kind == 2 && i < sizeof(data); i++)
+			data[i] &= 3;
+		c.until_trial = 0;
+		n = nvb_compress(&c, data, sizeof(data), out, &codec);
+		assert_int_equal(codec, wanted[kind].codec);
+		assert_true(nvb_decompress(d.zstd, codec, out, n, back, sizeof(back)));
+		assert_memory_equal(data, back, sizeof(back));
+		/* Neither more nor less than was promised. */
+		assert_false(nvb_decompress(d.zstd, codec, out, n, back, sizeof(back) - 1));
+	}
+	nvb_compressor_release(&c);
+	nvb_decoder_release(&d);
+	free(out);
+}
+
+static void test_seals(void **state)
+{
+	struct nvb_keys keys = {.encrypted = true, .master = {1}};
+	uint8_t id[NVB_PACK_ID] = {2}, data[100 + NVB_SEAL], copy[sizeof(data)];
+	struct nvb_sealer sealer, other;
+	size_t size;
+
+	(void)state;
+	nvb_sealer_init(&sealer, &keys, "pack", id);
+	nvb_sealer_init(&other, &keys, "index", id);
+	memset(data, 7, sizeof(data));
+	assert_int_equal(nvb_seal(&sealer, 5, data, 100), 100 + NVB_SEAL);
+	for (size_t bit = 0; bit < 8 * sizeof(data); bit += 7) {
+		memcpy(copy, data, sizeof(data));
+		copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		size = sizeof(copy);
+		assert_false(nvb_unseal(&sealer, 5, copy, &size));
+	}
+	memcpy(copy, data, sizeof(data));
+	size = sizeof(copy);
+	assert_false(nvb_unseal(&sealer, 6, copy, &size));
+	memcpy(copy, data, sizeof(data));
+	size = sizeof(copy);
+	assert_false(nvb_unseal(&other, 5, copy, &size));
+	size = NVB_SEAL - 1;
+	assert_false(nvb_unseal(&sealer, 5, copy, &size));
+	size = sizeof(data);
+	assert_true(nvb_unseal(&sealer, 5, data, &size));
+	assert_int_equal(size, 100);
+	assert_int_equal(data[99], 7);
+}
+
+static void test_tar(void **state)
+{
+	uint8_t header[NVB_TAR_BLOCK];
+	char name[NVB_TAR_NAME];
+	uint64_t size = 0;
+
+	(void)state;
+	nvb_tar_header(header, "0123456789abcdef/index", 8589934591);
+	assert_true(nvb_tar_parse(header, name, &size));
+	assert_string_equal(name, "0123456789abcdef/index");
+	assert_true(size == 8589934591);
+	/* No byte of it is open to interpretation. */
+	for (size_t i = 0; i < sizeof(header); i++) {
+		header[i] ^= 1;
+		assert_false(
+			nvb_tar_parse(header, name, &size) && strcmp(name, "0123456789abcdef/index") == 0);
+		header[i] ^= 1;
+	}
+	assert_int_equal(nvb_tar_padding(0), 0);
+	assert_int_equal(nvb_tar_padding(1), 511);
+	assert_int_equal(nvb_tar_padding(512), 0);
+}
+
+/* An index that names what it may not. */
+static void refuses(const uint8_t *body, size_t size, const char *why)
+{
+	struct nvb_index index = {0};
+	nvb_error *err = NULL;
+
+	assert_int_equal(nvb_index_parse(&index, body, size, &err), -NVB_ERR_CORRUPT);
+	assert_non_null(strstr(nvb_error_message(err), why));
+	nvb_error_free(err);
+	nvb_index_release(&index);
+}
+
+static void test_hostile_index(void **state)
+{
+#define ROOT	 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define FRONT(n) 0, 0, 1, 1, 't', n
+	static const uint8_t nothing[] = {0},
+			     dots[] = {FRONT(2), ROOT, 1, 0, 2, '.', '.', 0, 0, 0, 0, 0, 0, 0, 0},
+			     slash[] = {FRONT(2), ROOT, 1, 0, 3, 'a', '/', 'b', 0, 0, 0, 0, 0, 0, 0, 0},
+			     later[] = {FRONT(2), ROOT, 1, 1, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0},
+			     link[] = {FRONT(2), ROOT, 4, 0, 1, 'a', 0},
+			     self[] = {FRONT(2), ROOT, 4, 0, 1, 'a', 1},
+			     in_file[] = {FRONT(3), ROOT, 7, 0, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 7, 1, 1, 'b',
+				     0, 0, 0, 0, 0, 0, 0, 0},
+			     pack[] = {FRONT(2), ROOT, 2, 0, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 9, 1, 1, 0, 9},
+			     zeros[] = {FRONT(2), ROOT, 2, 0, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 9, 1, 0, 10},
+			     many[] = {0, 0, 1, 1, 't', 0xff, 0xff, 0xff, 0xff, 1}, long_number[] = {0x80, 0},
+			     behind[] = {0, 0, 0, 0},
+			     file_root[] = {FRONT(1), 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
+	(void)state;
+	refuses(nothing, sizeof(nothing), "ends too early");
+	refuses(dots, sizeof(dots), "a file name that is none");
+	refuses(slash, sizeof(slash), "a file name that is none");
+	refuses(later, sizeof(later), "a directory that comes later");
+	refuses(link, sizeof(link), "a link to a directory");
+	refuses(self, sizeof(self), "a link to what comes later");
+	refuses(in_file, sizeof(in_file), "no directory");
+	refuses(pack, sizeof(pack), "a pack that is not in the list");
+	refuses(zeros, sizeof(zeros), "more zeros than the file has bytes");
+	refuses(many, sizeof(many), "");
+	refuses(long_number, sizeof(long_number), "zeros before it");
+	refuses(behind, sizeof(behind), "behind its end");
+	refuses(file_root, sizeof(file_root), "a file name that is none");
+}
+
+static void test_manifest(void **state)
+{
+	static const char *const bad[] = {"", "[]", "{\"version\": 2}", "{\"version\": -1}",
+		"{\"unknown\": 1}", "{\"name\": 1}", "{\"gpus\": [{\"uuid\": 1}]}", "{\"gpus\": {}}",
+		"{\"definition\": 1}", "{\"name\": \"a\", \"name\": \"b\"}", "{\"name\": \"\\u0000\"}"};
+	struct nvb_snapshot_manifest m = {0};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
+		nvb_error *err = NULL;
+
+		assert_true(nvb_snapshot_manifest_read(&m, bad[i], strlen(bad[i]), &err) < 0);
+		assert_non_null(err);
+		nvb_error_free(err);
+		nvb_snapshot_manifest_release(&m);
+	}
+	assert_int_equal(nvb_snapshot_manifest_read(&m, "{}", 2, NULL), 0);
+	nvb_snapshot_manifest_release(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hashes),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_zeros_and_ends),
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_seals),
+		cmocka_unit_test(test_tar),
+		cmocka_unit_test(test_hostile_index),
+		cmocka_unit_test(test_manifest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
