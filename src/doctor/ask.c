@@ -130,7 +130,7 @@ static int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int nvb_doctor_call(char *const *argv, size_t max, int limit_ms, char **output, nvb_error **err)
+int nvb_doctor_call(char *const *argv, bool errors, size_t max, int limit_ms, char **output, nvb_error **err)
 {
 	_cleanup_free_ char *buffer = calloc(1, max + 1);
 	_cleanup_close_ int from = -1;
@@ -141,7 +141,7 @@ int nvb_doctor_call(char *const *argv, size_t max, int limit_ms, char **output, 
 
 	if (!buffer)
 		return nvb_fail_oom(err);
-	rc = start(argv, true, &pid, &from);
+	rc = start(argv, errors, &pid, &from);
 	if (rc < 0)
 		return nvb_fail_errno(err, -rc, "%s", argv[0]);
 	in_time = read_all(from, buffer, max, &size, now_ms() + limit_ms);

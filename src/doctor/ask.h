@@ -52,10 +52,10 @@ char *nvb_doctor_find_program(const char *name);
 
 /*
  * Runs a program (argv[0] is a path) to its end with nothing to read. *output gets at most `max` bytes of its
- * standard output and error; malloc'd. Returns the exit status (128 + signal), or a negated code.
- * NVB_ERR_BUSY: it was ended when its time was up.
+ * standard output, of its error output too with `errors`; malloc'd. Returns the exit status (128 + signal),
+ * or a negated code. NVB_ERR_BUSY: it was ended when its time was up.
  */
-int nvb_doctor_call(char *const *argv, size_t max, int limit_ms, char **output, nvb_error **err);
+int nvb_doctor_call(char *const *argv, bool errors, size_t max, int limit_ms, char **output, nvb_error **err);
 
 /* Compares versions number by number, as far as both go: <0, 0, >0. */
 int nvb_doctor_compare_versions(const char *a, const char *b);

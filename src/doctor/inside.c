@@ -34,7 +34,7 @@ static pid_t ask_engine(const char *program, const char *name)
 	_cleanup_free_ char *output = NULL;
 	uint32_t pid;
 
-	if (nvb_doctor_call(argv, 256, LIMIT_MS, &output, NULL) != 0)
+	if (nvb_doctor_call(argv, false, 256, LIMIT_MS, &output, NULL) != 0)
 		return -1;
 	output[strcspn(output, "\n")] = '\0';
 	return nvb_parse_u32(output, &pid) && pid <= INT32_MAX ? (pid_t)pid : -1;
@@ -48,7 +48,7 @@ static pid_t ask_bolt(const char *bolt, const char *name)
 	_cleanup_free_ char *output = NULL;
 	const char *pid;
 
-	if (nvb_doctor_call(argv, 1 << 20, LIMIT_MS, &output, NULL) != 0)
+	if (nvb_doctor_call(argv, false, 1 << 20, LIMIT_MS, &output, NULL) != 0)
 		return -1;
 	pid = strstr(output, "\"pid\": ");
 	return pid ? (pid_t)strtol(pid + sizeof("\"pid\": ") - 1, NULL, 10) : -1;
@@ -103,7 +103,8 @@ static bool find_cgroup(pid_t pid, char *path, size_t size)
 			snprintf(unified, sizeof(unified), "%s", where + 1);
 		else if (nvb_after(controllers, ":devices:")) {
 			snprintf(path, size, "/sys/fs/cgroup/devices%s/cgroup.procs", where + 1);
-			return access(path, F_OK) == 0;
+			if (access(path, F_OK) == 0)
+				return true;
 		}
 	}
 	snprintf(path, size, "/sys/fs/cgroup%s/cgroup.procs", unified);

@@ -101,7 +101,7 @@ static int run_capsule(
 	ok = ok && nvb_strv_add(&argv, *gpus ? "gpu" : "nothing");
 	if (!ok)
 		return nvb_fail_oom(err);
-	return nvb_doctor_call(argv, MOST_OUTPUT, LIMIT_MS, said, err);
+	return nvb_doctor_call(argv, true, MOST_OUTPUT, LIMIT_MS, said, err);
 }
 
 static void remove_root(char **root)

@@ -71,6 +71,10 @@ container_life() {
 		bolt --root "$T/host" surge run --rm --gpu 2 --isolation exclusive "$T/rootfs" true
 	is "$WORLD: the lease has the life of the container" "$(docker inspect -f '{{.State.Pid}}' life)" \
 		"$(leases | jq -r '.[].process')"
+	is "$WORLD: doctor looks from inside of it, and finds nothing" "container.denied fine container.cuda fine" \
+		"$(nvbind doctor --root "$T/host" --container life --format json | jq -r '[.checks[] |
+			select(.status == "warning" or .status == "failure" or (.id | IN("container.denied", "container.cuda"))) |
+			.id + " " + .status] | join(" ")')"
 	docker restart -t 0 life >/dev/null
 	docker pause life >/dev/null && docker unpause life >/dev/null
 	# The engine writes the control group's values anew.

@@ -62,6 +62,14 @@ container_life() {
 	sees 'podman exec' 3 "$(engine exec "life$WORLD" probe)"
 	is "$WORLD: its GPU is leased to it" "shared 3 $id $(engine inspect -f '{{.State.Pid}}' "life$WORLD" 2>/dev/null)" \
 		"$(leases | jq -r '.[] | "\(.mode) \(.devices[].id) \(.container) \(.process)"')"
+	mkdir -p "$T/inspecting"
+	printf '#!/bin/sh\nexec %s --root %s --runroot %s --storage-driver vfs --events-backend file "$@"\n' "$(command -v podman)" \
+		"$T/store.$WORLD" "$T/run.$WORLD" >"$T/inspecting/podman"
+	chmod 755 "$T/inspecting/podman"
+	is "$WORLD: doctor looks from inside of it, and finds nothing" "container.denied fine container.cuda fine" \
+		"$(PATH=$T/inspecting:$PATH nvbind doctor --root "$T/host" --container "life$WORLD" --format json | jq -r '[.checks[] |
+			select(.status == "warning" or .status == "failure" or (.id | IN("container.denied", "container.cuda"))) |
+			.id + " " + .status] | join(" ")')"
 	engine rm -f -t 0 "life$WORLD" >/dev/null
 	eventually "$WORLD: and no longer" '[]' leases
 }
