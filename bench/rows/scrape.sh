@@ -6,7 +6,7 @@ row_scrape() {
 	local gpus url log=$T/scrape.log pid times
 	for gpus in 8 64; do
 		if [ "$gpus" = 8 ]; then sim h200x8; else sim big; fi
-		NVBIND_ROOT=$sim nvbind monitor --listen 127.0.0.1:0 --interval 300ms 2>"$log" &
+		NVBIND_ROOT=$sim nvbind monitor --listen 127.0.0.1:0 --interval 1s 2>"$log" &
 		pid=$!
 		defer eval "kill $pid 2>/dev/null"
 		url=
@@ -15,8 +15,8 @@ row_scrape() {
 			[ -n "$url" ] && [ "$(curl -s -o /dev/null -w '%{http_code}' "$url")" = 200 ] && break
 			sleep 0.05
 		done
-		times=$(for _ in $(seq $((rounds + 2))); do
-			sleep 0.31
+		times=$(for _ in $(seq $(((rounds < 20 ? rounds : 20) + 2))); do
+			sleep 1.03
 			curl -s -o "$T/scraped" -w '%{time_total}\n' "$url"
 		done | tail -n +3 | sort -n)
 		result "scrape, $gpus GPUs$([ "$gpus" = 64 ] && echo ' with 7 MIG devices each'), $(($(stat -c %s "$T/scraped") / 1024)) KiB: median" \

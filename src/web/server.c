@@ -177,16 +177,27 @@ void nvb_server_close(struct nvb_server *server)
 	free(server);
 }
 
+/* Whoever came in need not come in again, unless it was by a token that no longer holds. */
+static int renew_access(const struct nvb_server *server, struct nvb_access *access, nvb_error **err)
+{
+	int rc;
+
+	*access = server->access;
+	if (!server->options.token_file)
+		return 0;
+	rc = nvb_access_read_token(access, server->options.token_file, err);
+	if (rc == 0 && !nvb_access_is_token(&server->access, access->token))
+		memset(access->sessions, 0, sizeof(access->sessions));
+	return rc;
+}
+
 int nvb_server_reload(struct nvb_server *server, nvb_error **err)
 {
 	_cleanup_(pem_release) struct pem pem = {0};
-	struct nvb_access access = {0};
 	struct MHD_Daemon *before = server->daemon;
-	int rc = decide_access(server, &access, err);
+	struct nvb_access access;
+	int rc = renew_access(server, &access, err);
 
-	/* Whoever came in by a token that still holds need not come in again. */
-	if (rc == 0 && server->options.token_file && nvb_access_is_token(&server->access, access.token))
-		memcpy(access.sessions, server->access.sessions, sizeof(access.sessions));
 	if (rc == 0)
 		rc = read_pem(&server->options, &pem, err);
 	/* The new one first: both may have the socket, and neither runs meanwhile. */

@@ -47,6 +47,9 @@ else
 	echo '# left out: no promtool'
 fi
 
+is 'every name is documented' '' "$(comm -23 <(grep -oE '^nvbind_[a-z_]+' <<<"$text" | sort -u) \
+	<(grep -oE '`nvbind_[a-z_]+`' "$NVB_SOURCE/docs/exporter.md" | tr -d '`' | sort -u))"
+
 # --- GPUs that go ------------------------------------------------------------------------------------------------------
 nvbind-sim fail "$T/host" gpu 5 lost >/dev/null
 check 'a lost GPU is down' until_true in_metrics '^nvbind_gpu_up\{gpu="5".* 0$'

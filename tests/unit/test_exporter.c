@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cmocka_all.h"
 #include "exporter/exporter.h"
 #include "exporter/family.h"
@@ -350,6 +354,29 @@ static void families_are_well_formed(void **state)
 	}
 }
 
+/* docs/exporter.md has every name, as its samples have it. */
+static void names_are_documented(void **state)
+{
+	_cleanup_free_ char *path = NULL, *docs = NULL;
+	const char *source = getenv("NVB_TEST_SOURCE");
+	size_t size;
+
+	(void)state;
+	if (!source)
+		skip();
+	assert_true(asprintf(&path, "%s/docs/exporter.md", source) > 0);
+	assert_int_equal(nvb_file_read(AT_FDCWD, path, 1 << 20, &docs, &size, NULL), 0);
+	for (size_t i = 0; i < nvb_metric_family_count; i++) {
+		const struct nvb_metric_family *f = &nvb_metric_families[i];
+		char name[128];
+
+		snprintf(name, sizeof(name), "`%s%s`", f->gpu, f->type == NVB_FAMILY_COUNTER ? "_total" : "");
+		has(docs, name);
+		snprintf(name, sizeof(name), "`%s`", f->mig ? f->mig : "nvbind_mig_info");
+		has(docs, name);
+	}
+}
+
 static void dialects(void **state)
 {
 	static const struct {
@@ -399,6 +426,7 @@ int main(void)
 		cmocka_unit_test(xid_of_dcgm),
 		cmocka_unit_test(throttling),
 		cmocka_unit_test(families_are_well_formed),
+		cmocka_unit_test(names_are_documented),
 		cmocka_unit_test(dialects),
 	};
 

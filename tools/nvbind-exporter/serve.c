@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../monitor/names.h"
@@ -176,8 +177,18 @@ static void take_signal(struct serving *s)
 	}
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Every GPU's answer wakes the sampler; the server is left alone then, until it has something to do. */
 static int loop(struct serving *s, nvb_error **err)
 {
+	int64_t due = 0; /* when the server must run, whatever happens; negative: never */
 	int rc = 0;
 
 	while (rc == 0 && !s->quitting) {
@@ -186,13 +197,24 @@ static int loop(struct serving *s, nvb_error **err)
 			{nvb_server_fd(s->server), POLLIN, 0},
 			{s->signals, POLLIN, 0},
 		};
+		int64_t now = now_ms();
 
-		if (poll(fds, NVB_ELEMENTS(fds), nvb_server_timeout(s->server)) < 0 && errno != EINTR)
+		if (poll(fds, NVB_ELEMENTS(fds),
+			    due < 0	? -1
+			    : due > now ? (int)(due - now)
+					: 0) < 0 &&
+			errno != EINTR)
 			return nvb_fail_errno(err, errno, "poll");
 		if (fds[0].revents)
 			rc = take_sample(s, err);
-		if (rc == 0)
+		now = now_ms();
+		if (rc == 0 && (fds[1].revents || (due >= 0 && now >= due))) {
+			int timeout;
+
 			rc = nvb_server_run(s->server, err);
+			timeout = nvb_server_timeout(s->server);
+			due = timeout < 0 ? -1 : now + timeout;
+		}
 		if (fds[2].revents)
 			take_signal(s);
 		if (nvb_server_link_was_used(s->server))
