@@ -13,8 +13,11 @@
 #include "snapshot/writer.h"
 
 /*
- * Making a snapshot visible. Packs are flushed first, then index, manifest and signature, then the directory,
- * then it is renamed and the capsule's directory flushed: whoever sees the name after a crash sees all of it.
+ * Making a snapshot visible. All of its files are flushed, then the directory, then it is renamed and the
+ * capsule's directory flushed: whoever sees the name after a crash sees all of it.
+ *
+ * What a flush costs is the journal's commit. So the content of all files is brought to the disk first,
+ * without one; the first flush then commits for all, and those behind it find nothing to do.
  */
 
 static int fail_committing(nvb_error **err, int sys)
@@ -22,20 +25,49 @@ static int fail_committing(nvb_error **err, int sys)
 	return nvb_fail_errno(err, sys, "writing the snapshot");
 }
 
-static int flush_packs(nvb_snapshot_writer *w, nvb_error **err)
+/* What could not be written is said once: the flush behind this would not be told of it again. That a file
+ * system cannot do it is no failure. */
+static int push_content(int fd)
 {
-	for (size_t i = 0; i < w->index.pack_count; i++) {
-		_cleanup_close_ int fd = -1;
+	int rc = sync_file_range(
+		fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+
+	return rc < 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT) ? -1 : 0;
+}
+
+static int for_file(nvb_snapshot_writer *w, const char *name, int (*each)(int), nvb_error **err)
+{
+	_cleanup_close_ int fd = openat(w->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 || each(fd) < 0 ? fail_committing(err, errno) : 0;
+}
+
+static int for_packs(nvb_snapshot_writer *w, int (*each)(int), nvb_error **err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < w->index.pack_count; i++) {
 		char name[NVB_PACK_NAME + 1];
 
-		if (w->earlier[i].stored)
-			continue;
 		nvb_pack_name(w->index.packs[i].id, name);
-		fd = openat(w->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 || fsync(fd) < 0)
-			return fail_committing(err, errno);
+		if (!w->earlier[i].stored)
+			rc = for_file(w, name, each, err);
 	}
-	return 0;
+	return rc;
+}
+
+static int flush_all(nvb_snapshot_writer *w, nvb_error **err)
+{
+	static const char *const files[] = {NVB_INDEX_FILE, NVB_MANIFEST_FILE, NVB_SIGNATURE_FILE};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(files); i++)
+		rc = for_file(w, files[i], push_content, err);
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(files); i++)
+		rc = for_file(w, files[i], fsync, err);
+	if (rc == 0)
+		rc = for_packs(w, fsync, err);
+	return rc == 0 && fsync(w->fd) < 0 ? fail_committing(err, errno) : rc;
 }
 
 /* The number of the new one, and which one was before it. */
@@ -100,7 +132,7 @@ static int write_index(nvb_snapshot_writer *w, struct nvb_snapshot_manifest *m, 
 	m->index_hash = nvb_arena_strdup(&w->index.arena, hex);
 	if (!m->index_hash)
 		return nvb_fail_oom(err);
-	return nvb_file_write(w->fd, NVB_INDEX_FILE, file, size, 0600, err);
+	return nvb_file_write_unflushed(w->fd, NVB_INDEX_FILE, file, size, 0600, err);
 }
 
 /* It must be readable again before anybody relies on it: the caller's JSON is in it. */
@@ -126,9 +158,10 @@ static int write_manifest(nvb_snapshot_writer *w, const struct nvb_snapshot_mani
 	if (rc < 0)
 		return rc;
 	nvb_sign(&w->signer, &w->keys, text.s, text.len, signature);
-	rc = nvb_file_write(w->fd, NVB_MANIFEST_FILE, text.s, text.len, 0600, err);
+	rc = nvb_file_write_unflushed(w->fd, NVB_MANIFEST_FILE, text.s, text.len, 0600, err);
 	if (rc == 0)
-		rc = nvb_file_write(w->fd, NVB_SIGNATURE_FILE, signature, strlen(signature), 0600, err);
+		rc = nvb_file_write_unflushed(
+			w->fd, NVB_SIGNATURE_FILE, signature, strlen(signature), 0600, err);
 	return rc;
 }
 
@@ -161,14 +194,16 @@ static int publish(
 	m->parent = *parent ? parent : NULL;
 	if (rc == 0)
 		rc = write_manifest(w, m, err);
+	if (rc == 0)
+		rc = flush_all(w, err);
 	if (rc < 0)
 		return rc;
-	if (fsync(w->fd) < 0 ||
-		renameat2(w->capsule_fd, w->temporary, w->capsule_fd, id->text, RENAME_NOREPLACE) < 0)
+	if (renameat2(w->capsule_fd, w->temporary, w->capsule_fd, id->text, RENAME_NOREPLACE) < 0)
 		return fail_committing(err, errno);
-	/* It is there now: what fails from here on takes nothing away. */
+	/* It is there now: what fails from here on takes nothing away. The capsule's directory is new with
+	 * its first snapshot. */
 	free(NVB_TAKE_PTR(w->temporary));
-	if (fsync(w->capsule_fd) < 0 || fsync(w->store) < 0)
+	if (fsync(w->capsule_fd) < 0 || (m->number == 1 && fsync(w->store) < 0))
 		return fail_committing(err, errno);
 	return 0;
 }
@@ -200,7 +235,7 @@ static int settle(nvb_snapshot_writer *w, nvb_error **err)
 		rc = nvb_earlier_settle(w, err);
 	if (rc == 0)
 		rc = nvb_workers_end_packs(w, err);
-	return rc < 0 ? rc : flush_packs(w, err);
+	return rc < 0 ? rc : for_packs(w, push_content, err);
 }
 
 int nvb_snapshot_commit(nvb_snapshot_writer *w, const struct nvb_snapshot_manifest *manifest,
