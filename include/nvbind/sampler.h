@@ -35,7 +35,8 @@ extern "C" {
  * NVML's own time stamps.
  */
 
-/** A running measurement. One thread's at a time. */
+/** A running measurement. One thread's at a time; the child ends with the thread that started it (and is
+ * started again), so one that lives as long as the sampler shall open it. */
 typedef struct nvb_sampler nvb_sampler;
 
 /** What was measured for one deadline. Immutable: several threads may read it; counted by references. */
@@ -47,9 +48,9 @@ struct nvb_sampler_options {
 	uint64_t interval_ns;	      /* 10 ms to 1 h; 0: 1 s */
 	uint64_t process_interval_ns; /* how often who uses the GPUs is asked; 0: 500 ms; UINT64_MAX: never */
 	/**
-	 * How long a sample waits for GPUs that have not answered, from its deadline on; 0: half the interval,
-	 * but 250 ms at most. A GPU that takes longer keeps its last values, which grow old, its state is
-	 * NVB_SAMPLE_SLOW, and the next samples do not wait for it until it has answered in time.
+	 * How long a sample waits for GPUs that have not answered, from its deadline on; 0: half the
+	 * interval, but 250 ms at most. A GPU that takes longer keeps its last values, which grow old, its
+	 * state is NVB_SAMPLE_SLOW, and the next samples do not wait for it until it has answered in time.
 	 */
 	uint64_t patience_ns;
 	/**

@@ -109,6 +109,23 @@ const char *nvb_view_owner(const struct nvb_sample_process *p, char out[static N
 	return out;
 }
 
+const char *nvb_view_state(const nvb_sample *sample, size_t gpu)
+{
+	const struct nvb_sample_gpu *g = nvb_sample_gpu(sample, gpu);
+
+	return g->reason && !nvb_streq0(g->reason, nvb_sample_notice(sample))
+		       ? g->reason
+		       : nvb_sample_state_name(g->state);
+}
+
+bool nvb_view_knows_processes(const nvb_sample *sample)
+{
+	for (size_t g = 0; g < nvb_sample_gpu_count(sample); g++)
+		if (nvb_sample_process_age(sample, g) != UINT64_MAX)
+			return true;
+	return false;
+}
+
 /* Users of a GPU, summed up. */
 
 struct user {

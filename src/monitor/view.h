@@ -26,6 +26,11 @@ void nvb_view_throttle(struct nvb_value reasons, char *out, size_t size);
  * "slurm:123.0", "host". */
 const char *nvb_view_owner(const struct nvb_sample_process *process, char out[static NVB_VIEW_CELL]);
 
+/* How a GPU fares: its state, or why it is not fine, unless that is the notice of the whole sample. */
+const char *nvb_view_state(const nvb_sample *sample, size_t gpu);
+/* Whether the driver has told of any GPU who uses it. */
+bool nvb_view_knows_processes(const nvb_sample *sample);
+
 /* Who uses a GPU, or one of its MIG devices (NVB_NO_MIG: all of it), and how much: "trainer 40.2G,
  * host 1.0G", most memory first. "" for nobody, "n/a" where the driver does not tell. */
 void nvb_view_users(const nvb_sample *sample, size_t gpu, uint32_t mig, char *out, size_t size);

@@ -18,7 +18,7 @@ profiles=$NVB_SOURCE/profiles
 compile() {
 	cc -std=c11 -Wall -Wextra -Werror -I "$NVB_SOURCE/include" "$examples/c/$1.c" -L "$NVB_BUILD/src" -lnvbind -o "$T/$1"
 }
-for name in gpus gaming_cdi engine run start contexts low_latency; do
+for name in gpus gaming_cdi engine run start contexts low_latency watch; do
 	check "$name.c compiles without a warning" compile "$name"
 done
 
@@ -47,6 +47,11 @@ like 'engine: a GPU that is not there' '^engine: .*99' "$("$T/engine" 99 "$T/hos
 
 like 'contexts: a half of the multiprocessors each' '^GPU-.*: 72 multiprocessors$' \
 	"$("$T/contexts" "$T/host/usr/lib/x86_64-linux-gnu/libcuda.so.1")"
+
+nvbind-sim set "$T/host" vary=off gpu3.utilization=47
+like 'watch: what a GPU does' '^GPU 3: fine, 47% util, 0MiB used, [0-9]+C$' "$("$T/watch" 2 "$T/host")"
+is 'watch: a sample each' 16 "$("$T/watch" 2 "$T/host" | grep -c '^GPU')"
+like 'watch: no GPU' 'no NVIDIA GPU|not among' "$("$T/watch" 1 "$T/none")"
 
 # Low latency: what was done holds as long as the handle, and is put back, also for one that is killed.
 make_sim rtx4090x1 "$T/desk"

@@ -213,10 +213,11 @@ static void draw_gpu(const struct screen *s, const struct layout *l, int y, size
 	if (gpu->state == NVB_SAMPLE_FINE || gpu->state == NVB_SAMPLE_SLOW) {
 		draw_values(s, l, y, g);
 	} else {
+		const char *state = nvb_sample_state_name(gpu->state), *why = nvb_view_state(s->sample, g);
 		int x = l->x[C_UTILIZATION];
 
-		snprintf(text, sizeof(text), "%s: %s", nvb_sample_state_name(gpu->state),
-			gpu->reason ? gpu->reason : "");
+		snprintf(text, sizeof(text), "%s%s%s", state, why == state ? "" : ": ",
+			why == state ? "" : why);
 		draw_text(s, y, x, COLS - x - 1, gpu->state == NVB_SAMPLE_WAITING ? STYLE_WARN : STYLE_BAD,
 			text);
 	}

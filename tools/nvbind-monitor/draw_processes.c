@@ -148,8 +148,9 @@ void draw_processes(struct screen *s, int y, int rows)
 	draw_head(s, y);
 	if (!s->row_count)
 		draw_text(s, y + 1, 2, COLS - 3, STYLE_DIM,
-			*s->filter || s->one_gpu ? "No process that you chose uses a GPU."
-						 : "No process uses a GPU.");
+			!nvb_view_knows_processes(s->sample) ? "Who uses GPUs is not known."
+			: *s->filter || s->one_gpu	     ? "No process that you chose uses a GPU."
+							     : "No process uses a GPU.");
 	for (size_t i = 0; i < list->rows; i++) {
 		draw_process(s, y + 1 + (int)i, &s->rows[list->top + i]);
 		if (s->focus == FOCUS_PROCESSES && list->top + i == list->selected)

@@ -46,7 +46,7 @@ static void add_gpu(struct nvb_table *table, const nvb_sample *sample, size_t g)
 
 	nvb_table_cellf(table, "%u", gpu->index);
 	nvb_table_cell(table, gpu->name);
-	nvb_table_cell(table, gpu->reason ? gpu->reason : nvb_sample_state_name(gpu->state));
+	nvb_table_cell(table, nvb_view_state(sample, g));
 	nvb_table_style(table, gpu->state == NVB_SAMPLE_FINE ? NVB_STYLE_NONE : NVB_STYLE_RED);
 	cell(table, sample, g, NVB_METRIC_UTILIZATION);
 	memory_cell(table, nvb_sample_value(sample, g, NVB_METRIC_MEMORY_USED),
@@ -57,7 +57,7 @@ static void add_gpu(struct nvb_table *table, const nvb_sample *sample, size_t g)
 	cell(table, sample, g, NVB_METRIC_PCIE_RX_RATE);
 	cell(table, sample, g, NVB_METRIC_PCIE_TX_RATE);
 	nvb_view_throttle(nvb_sample_value(sample, g, NVB_METRIC_THROTTLE_REASONS), text, sizeof(text));
-	nvb_table_cell(table, text);
+	nvb_table_cell(table, *text ? text : "no");
 	nvb_view_users(sample, g, NVB_NO_MIG, text, sizeof(text));
 	nvb_table_cell(table, text);
 }
@@ -133,7 +133,8 @@ static int print_processes(const struct watch *w, const nvb_sample *sample, nvb_
 		if (watch_wants(w, sample, rows[i].gpu))
 			add_process(&table, sample, &rows[i]);
 	if (!table.cell_count) {
-		puts("No process uses them.");
+		puts(nvb_view_knows_processes(sample) ? "No process uses them."
+						      : "Who uses them is not known.");
 		return 0;
 	}
 	return nvb_table_print(&table, stdout, err);
