@@ -180,7 +180,8 @@ void nvb_pipes_find(struct nvb_pipes *pipes, const struct nvb_entry *entry, pid_
 		pipes->error = find_below(init, error, DEPTH);
 }
 
-int nvb_pipes_terminal(const struct nvb_entry *entry)
+/* A descriptor of the process that keeps the terminal. */
+static int held(const struct nvb_entry *entry, int number)
 {
 	_cleanup_free_ char *path = nvb_state_join(entry->run, "record"), *record = NULL, *holder = NULL;
 	_cleanup_close_ int pidfd = -1;
@@ -195,8 +196,30 @@ int nvb_pipes_terminal(const struct nvb_entry *entry)
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0 || !nvb_proc_is_alive(pid, started))
 		return -1;
-	fd = (int)syscall(SYS_pidfd_getfd, pidfd, NVB_TERMINAL_HELD, 0);
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 	if (fd >= 0)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return fd;
+}
+
+int nvb_pipes_terminal(const struct nvb_entry *entry)
+{
+	return held(entry, NVB_TERMINAL_HELD);
+}
+
+int nvb_relay_open(int relay[2], nvb_error **err)
+{
+	return pipe2(relay, O_CLOEXEC | O_NONBLOCK) < 0 ? nvb_fail_errno(err, errno, "pipe") : 0;
+}
+
+void nvb_relay_find(const struct nvb_entry *entry, int relay[2])
+{
+	for (int i = 0; i < 2; i++)
+		relay[i] = held(entry, NVB_RELAY_HELD + i);
+	if (relay[0] >= 0 && relay[1] >= 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		nvb_closep(&relay[i]);
+		relay[i] = -1;
+	}
 }

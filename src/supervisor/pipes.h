@@ -31,6 +31,10 @@ int nvb_pipes_record(const struct nvb_pipes *pipes, const struct nvb_entry *entr
 void nvb_pipes_find(struct nvb_pipes *pipes, const struct nvb_entry *entry, pid_t init);
 /* The terminal's master, from the process that keeps it (starter.h); -1: there is none. */
 int nvb_pipes_terminal(const struct nvb_entry *entry);
+/* A pipe for what a terminal shows, in both of whose ends nobody waits. */
+int nvb_relay_open(int relay[2], nvb_error **err);
+/* The one of a terminal that runs, from the same process; -1 both: there is none. */
+void nvb_relay_find(const struct nvb_entry *entry, int relay[2]);
 void nvb_pipes_close_given(struct nvb_pipes *pipes);
 void nvb_pipes_close(struct nvb_pipes *pipes);
 

@@ -51,6 +51,7 @@ struct nvb_supervisor {
 	size_t client_count;
 
 	struct nvb_pipes pipes;
+	int relay[2]; /* of a terminal (starter.h); -1: none */
 	struct nvb_log_writer *log;
 	struct nvb_streams *streams;
 	struct nvb_health_check check;

@@ -132,11 +132,19 @@ static void hold_terminal(pid_t init)
 }
 
 /* Whoever waits for the end of our output, or for a lock that the supervisor has, shall not wait for a
- * holder: all but the master goes. */
-static void close_all_but(int fd)
+ * holder: all but the master and what belongs to it goes. */
+static void close_all_but(int master, const int relay[2])
 {
-	if (dup2(fd, NVB_TERMINAL_HELD) == NVB_TERMINAL_HELD)
-		close_range(NVB_TERMINAL_HELD + 1, ~0U, 0);
+	enum { ABOVE = 16 };
+	const int kept[] = {master, relay[0], relay[1]};
+	int copies[NVB_ELEMENTS(kept)];
+
+	for (size_t i = 0; i < NVB_ELEMENTS(kept); i++)
+		copies[i] = kept[i] < 0 ? -1 : fcntl(kept[i], F_DUPFD, ABOVE);
+	for (int i = 0; i < (int)NVB_ELEMENTS(kept); i++)
+		if (copies[i] < 0 || dup2(copies[i], NVB_TERMINAL_HELD + i) < 0)
+			close(NVB_TERMINAL_HELD + i);
+	close_range(NVB_RELAY_HELD + 2, ~0U, 0);
 	close_range(0, NVB_TERMINAL_HELD - 1, 0);
 }
 
@@ -180,7 +188,7 @@ static _Noreturn void run(const struct nvb_starter *starter, int socket)
 		nvb_restore_done(starter->entry);
 	nvb_report_ok(socket, init, master);
 	if (master >= 0) {
-		close_all_but(master);
+		close_all_but(master, starter->relay);
 		hold_terminal(init);
 	}
 	_exit(0);

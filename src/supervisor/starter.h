@@ -18,7 +18,12 @@
  * orphans. With a terminal the child stays, asleep, for as long as the container: the terminal's master must
  * not go with a killed supervisor.
  */
-enum { NVB_TERMINAL_HELD = 3 }; /* the descriptor that it then is */
+enum {
+	NVB_TERMINAL_HELD = 3, /* the descriptor that it then is */
+	/* A pipe that what the terminal shows goes through, its reading and its writing end: what is in it
+	 * when the supervisor is killed is there for the next one. */
+	NVB_RELAY_HELD = 4,
+};
 
 /* A capsule goes on from what lies in the directory: CRIU's images in "processes" and, to take the place of
  * its own, an upper directory "upper" (checkpoint/install.h). */
@@ -40,6 +45,7 @@ struct nvb_starter {
 	const struct nvb_image *image; /* open */
 	const struct nvb_pipes *pipes;
 	const struct nvb_restoring *restoring; /* NULL: its program begins */
+	int relay[2];			       /* with a terminal; -1: none */
 	int error; /* our end of the container's standard error: says why a runtime failed */
 };
 

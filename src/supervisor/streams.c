@@ -27,6 +27,7 @@ struct nvb_streams {
 	int epoll;
 	int output, error, input; /* -1: closed */
 	bool terminal;
+	int relay[2];
 	struct nvb_log_writer *log;
 	struct nvb_attached *attached[MOST_ATTACHED]; /* NULL: free */
 	/* Typed by somebody and not taken by the program yet. Meanwhile nobody is listened to. */
@@ -73,35 +74,6 @@ static int begin_watching(struct nvb_streams *s, nvb_error **err)
 				watch(s, EPOLL_CTL_ADD, own[i].fd, own[i].events, own[i].which) < 0))
 			return nvb_fail_errno(err, errno, "the capsule's streams");
 	}
-	return 0;
-}
-
-int nvb_streams_open(const struct nvb_streams_options *options, struct nvb_streams **out, nvb_error **err)
-{
-	struct nvb_streams *s = calloc(1, sizeof(*s));
-	int rc;
-
-	if (!s) {
-		nvb_closep(&(int){options->output});
-		nvb_closep(&(int){options->error});
-		nvb_closep(&(int){options->input});
-		return nvb_fail_oom(err);
-	}
-	s->epoll = -1;
-	s->output = options->output;
-	s->error = options->error;
-	s->input = options->input;
-	s->terminal = options->terminal;
-	s->log = options->log;
-	/* A terminal is one file; what is typed is waited for apart from what is shown. */
-	if (s->terminal && s->input < 0)
-		s->input = fcntl(s->output, F_DUPFD_CLOEXEC, 3);
-	rc = begin_watching(s, err);
-	if (rc < 0) {
-		nvb_streams_close(s);
-		return rc;
-	}
-	*out = s;
 	return 0;
 }
 
@@ -181,11 +153,66 @@ static void publish(struct nvb_streams *s, bool error, const char *data, size_t 
 				s->attached[i], error ? NVB_ATTACH_STDERR : NVB_ATTACH_STDOUT, data, size);
 }
 
-/* What the program wrote goes to the log first: that is the one who must have it. Returns as nvb_log_take. */
-static ssize_t keep_output(struct nvb_streams *s, int fd, bool error)
+/* From the terminal into the relay and from there: -EINVAL where the kernel cannot. */
+static ssize_t take_by_relay(struct nvb_streams *s, int fd)
+{
+	ssize_t n = splice(fd, NULL, s->relay[1], NULL, NVB_LOG_PIECE, SPLICE_F_NONBLOCK);
+
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	return nvb_log_take(s->log, NVB_LOG_STDOUT, s->relay[0], s->piece);
+}
+
+/* What a killed supervisor had in it. */
+static void empty_relay(struct nvb_streams *s)
 {
 	ssize_t n;
 
+	while (s->terminal && s->log && s->relay[0] >= 0 &&
+		(n = nvb_log_take(s->log, NVB_LOG_STDOUT, s->relay[0], s->piece)) > 0)
+		publish(s, false, s->piece, (size_t)n);
+}
+
+int nvb_streams_open(const struct nvb_streams_options *options, struct nvb_streams **out, nvb_error **err)
+{
+	struct nvb_streams *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s) {
+		nvb_closep(&(int){options->output});
+		nvb_closep(&(int){options->error});
+		nvb_closep(&(int){options->input});
+		return nvb_fail_oom(err);
+	}
+	s->epoll = -1;
+	s->output = options->output;
+	s->error = options->error;
+	s->input = options->input;
+	s->terminal = options->terminal;
+	s->log = options->log;
+	memcpy(s->relay, options->relay, sizeof(s->relay));
+	/* A terminal is one file; what is typed is waited for apart from what is shown. */
+	if (s->terminal && s->input < 0)
+		s->input = fcntl(s->output, F_DUPFD_CLOEXEC, 3);
+	rc = begin_watching(s, err);
+	if (rc < 0) {
+		nvb_streams_close(s);
+		return rc;
+	}
+	empty_relay(s);
+	*out = s;
+	return 0;
+}
+
+/* What the program wrote goes to the log first: that is the one who must have it. Returns as nvb_log_take. */
+static ssize_t keep_output(struct nvb_streams *s, int fd, bool error)
+{
+	ssize_t n = -EINVAL;
+
+	if (s->log && s->terminal && s->relay[1] >= 0)
+		n = take_by_relay(s, fd);
+	if (n != -EINVAL)
+		return n;
 	if (s->log)
 		return nvb_log_take(s->log, error ? NVB_LOG_STDERR : NVB_LOG_STDOUT, fd, s->piece);
 	n = read(fd, s->piece, sizeof(s->piece));

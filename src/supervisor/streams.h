@@ -24,6 +24,10 @@ struct nvb_streams_options {
 	 * alone; FIFOs opened for both have none. */
 	int output, error, input;
 	bool terminal;
+	/* With `terminal` and a log: a pipe, borrowed, that what is shown goes through, so that it can be
+	 * moved without a moment in which it is in this process alone (spool.h). What is in it already is
+	 * taken first. -1: none. */
+	int relay[2];
 	struct nvb_log_writer *log; /* borrowed; NULL: nothing is kept */
 };
 

@@ -66,8 +66,11 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 		rc = nvb_pipes_open(&s->pipes, s->definition.spec.interactive, err);
 		nvb_streams_close(NVB_TAKE_PTR(s->streams));
 	}
+	if (rc == 0 && s->definition.spec.terminal && s->relay[0] < 0)
+		rc = nvb_relay_open(s->relay, err);
 	if (rc < 0)
 		return rc;
+	memcpy(starter.relay, s->relay, sizeof(starter.relay));
 	starter.error = s->pipes.error;
 	/* What follows by its restart policy begins anew. */
 	starter.restoring = NVB_TAKE_PTR(s->restoring);
@@ -115,13 +118,18 @@ static int open_streams(struct nvb_supervisor *s, int master, nvb_error **err)
 		.output = s->pipes.output,
 		.error = s->pipes.error,
 		.input = s->pipes.input,
+		.relay = {-1, -1},
 		.log = s->log,
 	};
 
 	if (master >= 0) {
 		nvb_streams_close(NVB_TAKE_PTR(s->streams));
-		options = (struct nvb_streams_options){
-			.output = master, .error = -1, .input = -1, .terminal = true, .log = s->log};
+		options = (struct nvb_streams_options){.output = master,
+			.error = -1,
+			.input = -1,
+			.terminal = true,
+			.relay = {s->relay[0], s->relay[1]},
+			.log = s->log};
 		nvb_pipes_close(&s->pipes);
 	} else if (s->streams) {
 		return 0;
@@ -301,6 +309,7 @@ void nvb_supervised_adopt(struct nvb_supervisor *s)
 		return;
 	}
 	nvb_pipes_find(&s->pipes, &s->entry, init);
+	nvb_relay_find(&s->entry, s->relay);
 	if (open_streams(s, nvb_pipes_terminal(&s->entry), &err) < 0 && s->log)
 		nvb_log_note(s->log, "its output is lost: %s", nvb_error_message(err));
 	if (s->log)

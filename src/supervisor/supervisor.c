@@ -237,6 +237,7 @@ static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, cons
 		.attached = -1,
 		.listener = -1,
 		.pipes = NVB_PIPES_INIT,
+		.relay = {-1, -1},
 		.starter_report = -1,
 		.init_gone = -1,
 		.keeper_gone = -1,

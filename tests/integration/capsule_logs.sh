@@ -98,6 +98,23 @@ killed_carrier() {
 	gone carried
 }
 
+# Nor what a terminal shows.
+killed_terminal() {
+	local i lines=60000
+	started shown -t -- sh -c "until [ -e /go ]; do sleep 0.02; done; seq 1 $lines; touch /done; until [ -e /end ]; do sleep 0.05; done"
+	bolt capsule exec shown touch /go
+	for ((i = 0; i < 12; i++)); do
+		sleep 0.0$((i * 7 % 10))
+		kill -9 "$(supervisor shown)"
+		bolt capsule kill -s CONT shown >/dev/null
+	done
+	until_true bolt capsule exec shown test -e /done
+	bolt capsule exec shown touch /end
+	bolt capsule wait shown >/dev/null
+	check "$WORLD: every line of a terminal once, its supervisor killed twelve times" cmp <(logs shown 2>/dev/null | tr -d '\r') <(seq 1 $lines)
+	gone shown
+}
+
 waiting() {
 	local i pids=()
 	started brief -- sleep 1
@@ -115,6 +132,7 @@ all() {
 	rotation
 	killed_supervisor
 	killed_carrier
+	killed_terminal
 	waiting
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }

@@ -29,7 +29,7 @@ static void make_pipe(int *reading, int *writing)
 static int setup(void **state)
 {
 	const struct nvb_log_options log = {.max_size = UINT64_MAX, .max_files = 1};
-	struct nvb_streams_options options = {0};
+	struct nvb_streams_options options = {.relay = {-1, -1}};
 
 	if (scratch_make(state) < 0)
 		return -1;
