@@ -102,6 +102,8 @@ refusals() {
 	refuses 'a picture of another kind' 2 'must end in .svg or .html' bolt benchmark --chart x.png
 	refuses 'a seed that is none' 2 "--seed 'x' is no number" bolt benchmark --seed x
 	refuses '--replay with what to measure' 2 'measures nothing' bolt benchmark --replay x --gpu
+	refuses 'nowhere to write, before anything is measured' 1 'writing .*/nowhere/x.json: No such file' \
+		bolt benchmark --runs 100000 --output "$T/nowhere/x.json"
 	refuses '--plain alone' 2 'goes with --gpu' bolt benchmark --plain
 	NVBIND_ROOT=$T/none refuses 'no GPU' 1 'no GPU here.*without --gpu' bench --gpu
 	refuses 'docker is not there' 1 'docker: there is no program docker' env PATH="$NVB_BUILD/bin:$T/empty" \
@@ -130,6 +132,24 @@ refusals() {
 		bench --compare docker --output "$T/none.json"
 	check 'none of them left a number' test ! -e "$T/none.json"
 	nothing_left 'what was refused'
+}
+
+# Without uinput no device can be made here: what reads one reads a FIFO of events in its place.
+input_reader() {
+	mkfifo "$T/events"
+	"$NVB_BUILD/tools/nvbind-benchmark-gpu" input "$T/events" >"$T/pressed" &
+	python3 - "$T/events" <<-'PY'
+		import struct, sys
+		with open(sys.argv[1], 'wb') as f:
+		    # A press, its report, a release; then another press. Axes and releases are none.
+		    for kind, code, value in ((1, 704, 1), (0, 0, 0), (1, 704, 0), (3, 0, 1), (1, 704, 1)):
+		        f.write(struct.pack('llHHi', 0, 0, kind, code, value))
+	PY
+	wait $!
+	is 'what reads an input device counts presses' 'ready 2' \
+		"$(head -n 1 "$T/pressed") $(tail -n +2 "$T/pressed" | grep -cE '^[0-9]+$')"
+	like 'input that cannot be measured has a reason' '^(|.*uinput.*|.*node.*)$' \
+		"$(jq -r '.not_measured[] | select(.what == "input").reason' "$T/raw.json")"
 }
 
 # interrupt SECONDS ARGUMENT...: as ^C does, also while something is made ready.
@@ -209,6 +229,7 @@ everything() {
 	with_docker
 	with_podman
 	interrupted
+	input_reader
 	refusals
 }
 

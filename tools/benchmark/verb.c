@@ -100,6 +100,27 @@ static int choose(const struct nvb_subject_kind **kinds, size_t *count, nvb_erro
 	return 0;
 }
 
+/* What takes minutes to measure shall not have nowhere to go. */
+static int check_place(const char *path, nvb_error **err)
+{
+	_cleanup_free_ char *directory = NULL;
+	char *slash;
+
+	if (!path || access(path, W_OK) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return nvb_fail_errno(err, errno, "writing %s", path);
+	directory = strdup(path);
+	if (!directory)
+		return nvb_fail_oom(err);
+	slash = strrchr(directory, '/');
+	if (slash)
+		slash[slash == directory] = '\0';
+	if (access(slash ? directory : ".", W_OK) < 0)
+		return nvb_fail_errno(err, errno, "writing %s", path);
+	return 0;
+}
+
 static int check_options(nvb_error **err)
 {
 	if (opt.chart && !nvb_ends_with(opt.chart, ".svg") && !nvb_ends_with(opt.chart, ".html"))
@@ -326,6 +347,10 @@ int verb_benchmark(int argc, char **argv, nvb_error **err)
 
 	(void)argc;
 	(void)argv;
+	if (rc == 0)
+		rc = check_place(opt.output, err);
+	if (rc == 0)
+		rc = check_place(opt.chart, err);
 	if (rc < 0)
 		return rc;
 	rc = opt.replay ? replay(err) : measure(err);
