@@ -39,6 +39,8 @@ struct nvb_criu_dump {
 	/* Called once everything is in the images, and before anything becomes of the processes. A negated
 	 * code makes the dump fail and the processes run on. NULL: nothing. */
 	int (*dumped)(void *data, nvb_error **err);
+	/* Called some times a second while CRIU works; or NULL. */
+	void (*working)(void *data);
 	void *data;
 };
 

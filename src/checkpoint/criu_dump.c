@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -101,6 +102,15 @@ static int explain(const struct nvb_criu_dump *dump, const struct nvb_criu_answe
 	return -NVB_ERR_UNSUPPORTED;
 }
 
+static void wait_for(const struct nvb_criu_dump *dump, int socket)
+{
+	enum { TICK_MS = 100 };
+	struct pollfd fds = {.fd = socket, .events = POLLIN};
+
+	while (dump->working && poll(&fds, 1, TICK_MS) == 0)
+		dump->working(dump->data);
+}
+
 /* What comes before its answer: notifications, each of which it waits for. */
 static int converse(
 	const struct nvb_criu_dump *dump, int socket, struct nvb_criu_answer *answer, nvb_error **err)
@@ -109,7 +119,10 @@ static int converse(
 	int why = 0;
 
 	for (;;) {
-		int rc = nvb_criu_read(socket, answer, err);
+		int rc;
+
+		wait_for(dump, socket);
+		rc = nvb_criu_read(socket, answer, err);
 
 		if (rc == 0 && answer->type == NVB_CRIU_NOTIFY) {
 			if (nvb_streq(answer->script, "post-dump") && dump->dumped)

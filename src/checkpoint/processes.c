@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -32,6 +33,24 @@ static int status_number(pid_t pid, const char *key)
 	while (n && line[n - 1] != '\t' && line[n - 1] != ' ')
 		n--;
 	return (int)strtol(line + n, NULL, 10);
+}
+
+/* Source: proc(5), /proc/PID/statm: the second number are pages. */
+uint64_t nvb_processes_memory(const int *pids, size_t count)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *text = NULL;
+		unsigned long long resident;
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/statm", pids[i]);
+		if (nvb_file_read(AT_FDCWD, path, 256, &text, NULL, NULL) == 0 &&
+			sscanf(text, "%*s %llu", &resident) == 1)
+			pages += resident;
+	}
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static bool is_in(int pid, const int *pids, size_t count)

@@ -14,6 +14,9 @@
  * that was started beside it ('bolt capsule exec'). */
 int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **err);
 
+/* Bytes that they have resident. */
+uint64_t nvb_processes_memory(const int *pids, size_t count);
+
 /* Its number in its innermost namespace; 0 unknown. */
 int nvb_process_inner(pid_t pid);
 /* Its name; at most 16 bytes, "" unknown. */

@@ -37,6 +37,7 @@ struct taking {
 	nvb_snapshot_writer *writer;
 	struct nvb_description description;
 	nvb_snapshot_id *id;
+	uint64_t memory; /* that the processes have, about */
 	bool captured, frozen, committed;
 };
 
@@ -181,6 +182,7 @@ static int freeze(struct taking *t, nvb_error **err)
 		rc = list_pids(t, err);
 	if (rc == 0)
 		rc = nvb_processes_check(t->c->init, t->pids, t->pid_count, err);
+	t->memory = nvb_processes_memory(t->pids, t->pid_count);
 	if (rc == 0)
 		rc = nvb_describe_details(&t->description, t->c, t->inventory, t->pids, t->pid_count, err);
 	return rc;
@@ -258,6 +260,15 @@ static int complete_within(void *data, nvb_error **err)
 	return complete(data, err);
 }
 
+/* It cannot be broken off in there: a CRIU that is killed may leave the processes in the middle. */
+static void working(void *data)
+{
+	struct taking *t = data;
+
+	if (t->c->progress)
+		t->c->progress(t->c->data, "processes", nvb_snapshot_written(t->writer), t->memory);
+}
+
 static int dump(struct taking *t, nvb_error **err)
 {
 	/* A connection that is ended by CRIU is kept silent until it is restored; ended by us it is closed.
@@ -273,6 +284,7 @@ static int dump(struct taking *t, nvb_error **err)
 		.freezer = t->freezer,
 		.externals = t->externals,
 		.dumped = within ? complete_within : NULL,
+		.working = working,
 		.data = t,
 	};
 	int rc = nvb_snapshot_follow(t->writer, NVB_CHECKPOINT_PROCESSES, t->images, err);
@@ -292,8 +304,9 @@ static const struct {
 	int (*take)(struct taking *t, nvb_error **err);
 } steps[] = {
 	{"look", look},
-	{"begin", begin_snapshot},
+	/* Before the writer has threads: the driver's helper may be a fork of this process. */
 	{"gpu", capture},
+	{"begin", begin_snapshot},
 	{"freeze", freeze},
 	{"processes", dump},
 };
@@ -351,12 +364,15 @@ int nvb_checkpoint_take(const struct nvb_checkpoint *checkpoint, nvb_snapshot_id
 	if (rc == 0)
 		rc = open_store(&t, err);
 	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(steps); i++) {
-		rc = tell(&t, steps[i].name, 0, 0, err);
+		if (steps[i].take != capture || t.inventory)
+			rc = tell(&t, steps[i].name, 0, 0, err);
 		if (rc == 0)
 			rc = steps[i].take(&t, err);
 	}
 	if (rc == 0 && !checkpoint->leave_running)
 		return 0;
+	nvb_snapshot_writer_free(NVB_TAKE_PTR(t.writer));
+	tell(&t, "resume", 0, 0, NULL);
 	rc = run_on(&t, rc, err);
 	forget_mark(checkpoint->entry);
 	return rc;
