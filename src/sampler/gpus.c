@@ -141,11 +141,14 @@ static int take_facts(struct nvb_sampled_gpus *gpus, uint32_t child, const struc
 	return 0;
 }
 
-static void take_values(
-	struct nvb_sampled_gpu *gpu, const struct nvb_said_values *said, uint64_t tick, uint64_t now)
+static void take_values(const struct nvb_sampled_gpus *gpus, struct nvb_sampled_gpu *gpu,
+	const struct nvb_said_values *said, uint64_t tick, uint64_t now)
 {
 	gpu->result = said->result;
 	gpu->answered = tick;
+	/* The sample may have been made without waiting for it: that says nothing of how fast it was. */
+	if (tick == gpus->asked && now - gpus->asked_at <= gpus->patience)
+		gpu->late = false;
 	for (uint32_t i = 0; i < said->count; i++) {
 		struct nvb_said_value *v = &gpu->values[said->values[i].metric];
 
@@ -218,7 +221,7 @@ int nvb_sampled_gpus_take(struct nvb_sampled_gpus *gpus, const struct nvb_said_h
 	gpu = &gpus->items[gpus->places[head->gpu]];
 	switch (head->type) {
 	case NVB_SAID_VALUES:
-		take_values(gpu, body, head->tick, now);
+		take_values(gpus, gpu, body, head->tick, now);
 		return 0;
 	case NVB_SAID_MIGS:
 		return take_migs(gpu, body, err);

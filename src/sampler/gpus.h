@@ -49,6 +49,8 @@ struct nvb_sampled_gpus {
 	size_t count, capacity;
 	uint32_t *places; /* of the running child's GPUs in `items`; UINT32_MAX: not told yet; malloc'd */
 	uint32_t place_count, told; /* how many it has, how many it has told of */
+	uint64_t asked, asked_at;   /* the last tick, and when it was asked for */
+	uint64_t patience;	    /* who answers within this is waited for again */
 	bool untold;		    /* a sample was made before all were told of: they are not waited for */
 	int32_t nameless;	    /* why one could not be named, nvmlReturn_t; 0: none */
 	char driver[NVB_SAID_TEXT];

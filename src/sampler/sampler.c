@@ -261,6 +261,9 @@ static void begin_tick(struct nvb_sampler *s, uint64_t now)
 	ask.groups |= due(&s->samples_at, now, SAMPLE_EVERY, NVB_ASK_UTILIZATION);
 	ask.groups |= due(&s->slow_at, now, SLOW_EVERY, NVB_ASK_SLOW);
 	ask.groups |= due(&s->processes_at, now, s->process_interval, NVB_ASK_PROCESSES);
+	s->gpus.asked = s->tick;
+	s->gpus.asked_at = now;
+	s->gpus.patience = s->patience;
 	s->collecting = true;
 	s->collect_until = now;
 	if (nvb_link_runs(&s->link) && nvb_link_ask(&s->link, &ask))

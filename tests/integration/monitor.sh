@@ -118,6 +118,10 @@ failures() {
 	check 'holds nobody up' until_last "$T/s" '.cost.collect_ns < 20000000 and .gpus[4].state == "fine"'
 	nvbind-sim set "$T/host" gpu2.call_delay_us=0
 	check 'and is fine again' until_last "$T/s" '.gpus[2].state == "fine"'
+	kill -STOP "$(pgrep -P "$stream")"
+	check 'a child that gets no time: all are slow' until_last "$T/s" '[.gpus[] | select(.state == "slow")] | length == 8'
+	kill -CONT "$(pgrep -P "$stream")"
+	check 'and fine when it does' until_last "$T/s" '[.gpus[] | select(.state == "fine")] | length == 8'
 	kill -KILL "$(pgrep -P "$stream")"
 	check 'NVML crashes: that is said' until_true grep -q '"notice":"NVML crashed' "$T/s"
 	check 'and it is there again' until_last "$T/s" '.notice == null and ([.gpus[] | select(.state == "fine")] | length == 8)'

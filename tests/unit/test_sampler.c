@@ -181,6 +181,31 @@ static void late_gpus_are_old_and_not_waited_for(void **state)
 	assert_int_equal(nvb_sample_value(s, 1, NVB_METRIC_POWER).age_ns, 200 * MS);
 	assert_int_equal(nvb_sample_gpu(s, 1)->since_ns, 100 * MS);
 	nvb_sample_unref(s);
+	/* It answers again, but too late for a sample that did not wait: it is waited for from now on. */
+	m.gpus.asked = 5;
+	m.gpus.asked_at = m.now;
+	m.gpus.patience = 50 * MS;
+	nvb_sample_unref(take(&m, 5));
+	say_power(&m, 0, 5, 103, NVML_OK);
+	say_power(&m, 1, 4, 203, NVML_OK);
+	m.now += 49 * MS;
+	say_power(&m, 1, 5, 204, NVML_OK);
+	assert_false(nvb_sampled_gpus_answered(&m.gpus, 6));
+	say_power(&m, 0, 6, 104, NVML_OK);
+	assert_false(nvb_sampled_gpus_answered(&m.gpus, 6));
+	say_power(&m, 1, 6, 205, NVML_OK);
+	s = take(&m, 6);
+	assert_int_equal(STATE_OF(s, 1), NVB_SAMPLE_FINE);
+	nvb_sample_unref(s);
+	/* One that takes longer than patience has, every time, is not. */
+	m.gpus.asked = 7;
+	m.gpus.asked_at = m.now;
+	say_power(&m, 0, 7, 105, NVML_OK);
+	nvb_sample_unref(take(&m, 7));
+	m.now += 51 * MS;
+	say_power(&m, 1, 7, 206, NVML_OK);
+	say_power(&m, 0, 8, 106, NVML_OK);
+	assert_true(nvb_sampled_gpus_answered(&m.gpus, 8));
 	end(&m);
 }
 
