@@ -97,9 +97,9 @@ static int enable_snapshot(
 	int rc = nvb_manager_missing_feature(start->manager, NVB_BOLT_GPU_SNAPSHOTS, &missing, err);
 
 	(void)config;
-	if (rc == 0)
-		nvb_warning(start->host->log, "capsule %s: the state of its GPUs is in no snapshot: %s",
-			capsule, missing ? missing : "this version of bolt takes none");
+	if (rc == 0 && missing)
+		nvb_warning(start->host->log,
+			"capsule %s: the state of its GPUs could be in no snapshot: %s", capsule, missing);
 	return rc;
 }
 
