@@ -64,6 +64,10 @@ const char *nvb_boltfile_type_name(const struct boltfile_key *key);
 const struct boltfile_key *nvb_boltfile_key(const char *path);
 /* Whether rows stand below it. */
 bool nvb_boltfile_has_below(const char *path);
+/* "gpu.isolation" for "isolaton" below "services.*": the first key of a table there that is like the word;
+ * NULL: none. */
+const char *nvb_boltfile_nearest_below(const char *path, const char *word);
+
 /* The names directly below a path ("" is the file itself), each once, in the arena; returns how many. */
 enum { NVB_BOLTFILE_MOST_BELOW = 96 };
 size_t nvb_boltfile_below(

@@ -87,6 +87,22 @@ size_t nvb_boltfile_below(
 	return count;
 }
 
+const char *nvb_boltfile_nearest_below(const char *path, const char *word)
+{
+	for (size_t i = 0; i < nvb_boltfile_table_size; i++) {
+		const char *rest = below(&nvb_boltfile_table[i], path),
+			   *last = rest ? strrchr(rest, '.') : NULL;
+
+		/* What a user names has no name to be shown. */
+		if (!last || strchr(rest, '*') || nvb_boltfile_table[i].without)
+			continue;
+		last++;
+		if (nvb_nearest(word, &last, 1))
+			return rest;
+	}
+	return NULL;
+}
+
 void nvb_boltfile_keys(void (*each)(const struct nvb_boltfile_key_info *key, void *data), void *data)
 {
 	for (size_t i = 0; i < nvb_boltfile_table_size; i++) {

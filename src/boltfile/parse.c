@@ -159,6 +159,28 @@ static int walk_member(struct boltfile_reader *r, const struct place *place, con
 	return rc < 0 ? rc : nvb_boltfile_read_value(r, key, v, place->base);
 }
 
+/* Of a key that is unknown here and like none of its neighbours: the table below in which there is one like
+ * it. */
+static int look_below(struct boltfile_reader *r, const struct place *place,
+	const struct nvb_toml_value *table, const char *const *names, size_t count, int rc)
+{
+	const char *unknown = NULL, *found;
+
+	if (!r->err || !*r->err || nvb_error_hint(*r->err))
+		return rc;
+	nvb_toml_foreach(member, table)
+	{
+		bool known = unknown != NULL;
+
+		for (size_t i = 0; i < count; i++)
+			known = known || nvb_streq(names[i], member->key);
+		if (!known)
+			unknown = member->key;
+	}
+	found = unknown ? nvb_boltfile_nearest_below(place->path, unknown) : NULL;
+	return found ? nvb_hint(r->err, rc, "did you mean '%s'?", found) : rc;
+}
+
 static int walk(struct boltfile_reader *r, const struct place *place, const struct nvb_toml_value *table)
 {
 	const char *names[NVB_BOLTFILE_MOST_BELOW];
@@ -170,6 +192,8 @@ static int walk(struct boltfile_reader *r, const struct place *place, const stru
 		((struct nvb_service *)place->base)->gpu_asked = true;
 	snprintf(where, sizeof(where), *place->shown ? "[%s]" : "a Boltfile", place->shown);
 	rc = nvb_toml_check_keys(&r->file->doc, table, where, names, count, r->err);
+	if (rc < 0)
+		return look_below(r, place, table, names, count, rc);
 	nvb_toml_foreach(member, table)
 	{
 		if (rc < 0)

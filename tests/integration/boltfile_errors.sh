@@ -19,7 +19,7 @@ wrong() {
 	is "$1, by up" "$line" "$said"
 }
 
-wrong 'unknown key' '[services.a]\nimage = "x"\nisolaton = 1\n' "3:1: there is no key 'isolaton' in [services.a]"
+wrong 'unknown key' '[services.a]\nimage = "x"\nisolaton = 1\n' "3:1: there is no key 'isolaton' in [services.a]" "did you mean 'gpu.isolation'?"
 wrong 'unknown key with a neighbour' '[services.a]\nimage = "x"\n[services.a.gpu]\nisolaton = "x"\n' \
 	"4:1: there is no key 'isolaton' in [services.a.gpu]" "did you mean 'isolation'?"
 wrong 'unknown table' '[service.a]\nimage = "x"\n' "1:2: there is no table 'service' in a Boltfile" "did you mean 'services'?"

@@ -172,7 +172,9 @@ static void refuses_keys_that_are_not_known(void **state)
 	(void)state;
 	refuses("projct = 'x'\n" IMAGE, "B:1:1: there is no key 'projct' in a Boltfile",
 		"did you mean 'project'?");
-	refuses(IMAGE "isolaton = 'x'\n", "B:3:1: there is no key 'isolaton' in [services.a]", NULL);
+	refuses(IMAGE "isolaton = 'x'\n", "B:3:1: there is no key 'isolaton' in [services.a]",
+		"did you mean 'gpu.isolation'?");
+	refuses(IMAGE "nonsense = 'x'\n", "B:3:1: there is no key 'nonsense' in [services.a]", NULL);
 	refuses(IMAGE "[services.a.gpu]\nisolaton = 'x'\n",
 		"B:4:1: there is no key 'isolaton' in [services.a.gpu]", "did you mean 'isolation'?");
 	refuses(IMAGE "[services.a.gaming.gpu.gaming]\ndlss = true\n",

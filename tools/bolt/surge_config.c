@@ -29,8 +29,9 @@ int surge_config(int argc, char **argv, nvb_error **err)
 	_cleanup_free_ char *text = NULL;
 	int rc = surge_file_read(&file, err);
 
-	if (rc == 0)
-		rc = nvb_boltfile_settle_networks(&file, nvb_boltfile_has_bridges(), err);
+	/* Names on the loopback are no part of a file that another host may get. */
+	if (rc == 0 && nvb_boltfile_has_bridges())
+		rc = nvb_boltfile_settle_networks(&file, true, err);
 
 	(void)argc;
 	(void)argv;
