@@ -76,7 +76,7 @@ static int number_it(nvb_snapshot_writer *w, const struct nvb_snapshots *store, 
 {
 	struct nvb_snapshot_info *list = NULL;
 	size_t count = 0;
-	int rc = nvb_snapshots_list(store, w->capsule, &list, &count, err);
+	int rc = nvb_snapshots_list_lean(store, w->capsule, &list, &count, err);
 
 	*number = 1;
 	for (size_t i = 0; rc == 0 && i < count; i++)

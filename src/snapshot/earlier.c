@@ -88,7 +88,7 @@ int nvb_earlier_load(nvb_snapshot_writer *w, nvb_error **err)
 	struct nvb_snapshots store = {.path = (char *)"snapshots", .fd = w->store};
 	struct nvb_snapshot_info *list = NULL;
 	size_t count = 0;
-	int rc = nvb_snapshots_list(&store, w->capsule, &list, &count, err);
+	int rc = nvb_snapshots_list_lean(&store, w->capsule, &list, &count, err);
 
 	for (size_t i = count; rc == 0 && i-- > 0;)
 		if (nvb_streq0(list[i].manifest.capsule, w->capsule) && list[i].is_signed)

@@ -110,7 +110,7 @@ int nvb_snapshot_find(
 {
 	struct nvb_snapshot_info *list = NULL;
 	struct names n = {.asked = name};
-	int rc = nvb_snapshots_list(store, NULL, &list, &n.count, err);
+	int rc = nvb_snapshots_list_lean(store, NULL, &list, &n.count, err);
 
 	if (rc < 0)
 		return rc;

@@ -50,6 +50,10 @@ int nvb_snapshot_load_manifest(int fd, const struct nvb_signer *signer,
 int nvb_snapshot_locate(const struct nvb_snapshots *store, const nvb_snapshot_id *id, int *capsule_fd,
 	char *capsule, nvb_error **err);
 
+/* A list without `alone`; of one capsule's directory, or of all (NULL). */
+int nvb_snapshots_list_lean(const struct nvb_snapshots *store, const char *directory,
+	struct nvb_snapshot_info **infos, size_t *count, nvb_error **err);
+
 bool nvb_is_snapshot_id(const char *text);
 
 /* Opens a directory below another one that is ours; -errno. */

@@ -148,6 +148,7 @@ struct listing {
 	struct nvb_snapshot_info *list;
 	size_t count, capacity;
 	const char *capsule;
+	bool lean; /* without what only lists show */
 	struct nvb_signer signer;
 };
 
@@ -184,7 +185,7 @@ static int list_one(void *data, int capsule_fd, const char *capsule, const char 
 	if (!NVB_GROW(l->list, l->count, l->capacity))
 		return nvb_fail_oom(err);
 	info = &l->list[l->count];
-	*info = (struct nvb_snapshot_info){.alone = bytes_alone(fd)};
+	*info = (struct nvb_snapshot_info){.alone = l->lean ? 0 : bytes_alone(fd)};
 	memcpy(info->id.text, id, NVB_SNAPSHOT_ID + 1);
 	rc = nvb_snapshot_load_manifest(fd, &l->signer, &info->manifest, &info->is_signed, &why);
 	if (rc == 0 && (!nvb_streq0(info->manifest.id, id) || !nvb_streq0(info->manifest.capsule, capsule)))
@@ -212,25 +213,40 @@ static int compare_infos(const void *a, const void *b)
 	return strcmp(x->id.text, y->id.text);
 }
 
-int nvb_snapshots_list(const struct nvb_snapshots *store, const char *capsule,
-	struct nvb_snapshot_info **list, size_t *count, nvb_error **err)
+static int list(struct listing *l, const struct nvb_snapshots *store, const char *directory,
+	struct nvb_snapshot_info **infos, size_t *count, nvb_error **err)
 {
-	struct listing l = {.capsule = capsule};
-	struct visit v = {store, list_one, &l};
-	int rc = nvb_signer_load(&l.signer, store->fd, false, err);
+	struct visit v = {store, list_one, l};
+	int rc = nvb_signer_load(&l->signer, store->fd, false, err);
 
 	if (rc == 0)
-		rc = visit_all(&v, err);
-	nvb_signer_release(&l.signer);
+		rc = directory ? visit_capsule(&v, directory, err) : visit_all(&v, err);
+	nvb_signer_release(&l->signer);
 	if (rc < 0) {
-		nvb_snapshot_infos_free(l.list, l.count);
+		nvb_snapshot_infos_free(l->list, l->count);
 		return rc;
 	}
-	if (l.count)
-		qsort(l.list, l.count, sizeof(*l.list), compare_infos);
-	*list = l.list;
-	*count = l.count;
+	if (l->count)
+		qsort(l->list, l->count, sizeof(*l->list), compare_infos);
+	*infos = l->list;
+	*count = l->count;
 	return 0;
+}
+
+int nvb_snapshots_list(const struct nvb_snapshots *store, const char *capsule,
+	struct nvb_snapshot_info **infos, size_t *count, nvb_error **err)
+{
+	struct listing l = {.capsule = capsule};
+
+	return list(&l, store, NULL, infos, count, err);
+}
+
+int nvb_snapshots_list_lean(const struct nvb_snapshots *store, const char *directory,
+	struct nvb_snapshot_info **infos, size_t *count, nvb_error **err)
+{
+	struct listing l = {.lean = true};
+
+	return list(&l, store, directory, infos, count, err);
 }
 
 void nvb_snapshot_infos_free(struct nvb_snapshot_info *list, size_t count)

@@ -123,7 +123,7 @@ says() { # WHAT EXPECTED COMMAND...: it fails, and with that.
 	output=$("$@" 2>&1) || status=$?
 	if [ "$status" -ne 0 ] && [[ $output == *$expected* ]]; then pass "$what"; else fail "$what" "status $status: $output"; fi
 }
-pack=$(cd "$S/small/$small" && ls | grep -m1 "pack$")
+pack=$(find "$S/small/$small" -name "*.pack" -printf '%f\n' | head -n 1)
 mv "$S/small/$small/$pack" "$T/pack"
 says 'a pack that is gone' "$pack: the pack is missing" snap verify "$small"
 ln -s "$T/pack" "$S/small/$small/$pack"
@@ -227,7 +227,7 @@ says 'no room to extract' 'are free' "$tool" extract "$S" "$large" upper "$T/ful
 is 'nothing was written' '' "$(ls -A "$T/full")"
 snap export "$large" "$T/large.tar"
 says 'no room to import' 'No space left on device' bolt snapshot import --store "$T/tiny" --trust "$T/large.tar"
-is 'nothing is left of that' "$few box key" "$(ls -A "$T/tiny/box" | xargs) $(ls -A "$T/tiny" | xargs)"
+is 'nothing is left of that' "$few box key" "$(echo "$(ls -A "$T/tiny/box")" $(ls -A "$T/tiny"))"
 says 'no room to export' 'No space left on device' snap export "$large" "$T/full/x.tar"
 is 'no half archive' '' "$(ls -A "$T/full")"
 rm "$T/small/large"
