@@ -36,7 +36,7 @@ NVB_LOOK(gpu_none)
 		return;
 	/* bolt runs capsules without GPUs as well: then it is worth no more than a warning. */
 	nvb_doctor_say(d, f, d->options.gpus_only ? NVB_DOCTOR_FAILURE : NVB_DOCTOR_WARNING,
-		"lspci -nn -d 10de:",
+		"sh -c 'echo 1 >/sys/bus/pci/rescan'",
 		"no NVIDIA GPU is on the PCI bus: none is built in, the firmware hides it, or a virtual "
 		"machine was "
 		"given none");
@@ -156,6 +156,7 @@ NVB_LOOK(gpu_silent)
 	}
 	nvb_health_ask(&d->health, d->inventory);
 	if (d->health.error)
-		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE, "nvidia-smi", "NVML does not answer: %s",
-			nvb_error_message(d->health.error));
+		nvb_doctor_say(d, f, NVB_DOCTOR_FAILURE,
+			"modprobe -r nvidia_drm nvidia_modeset nvidia_uvm nvidia && modprobe nvidia",
+			"NVML does not answer: %s", nvb_error_message(d->health.error));
 }

@@ -132,28 +132,51 @@ NVB_LOOK(driver_libraries)
 							    : "of NVIDIA");
 }
 
-/* The version that the file behind an entry of ld.so.cache has in its name, which links hide. */
-static void add_version(struct nvb_doctor *d, const char *path, char (*found)[32], size_t *count)
+/* A version of the driver that ld.so.cache leads to, and where. */
+struct found {
+	char version[32];
+	const char *directory;
+};
+enum { MOST_FOUND = 4 };
+
+/* The version is in the name of the file behind an entry, which links hide. */
+static void add_version(struct nvb_doctor *d, const char *path, struct found *found, size_t *count)
 {
 	_cleanup_free_ char *real = NULL;
 	const char *version;
+	char *slash;
 
 	if (*path != '/' || nvb_root_realpath(&d->inventory->roots.driver, path, &real, NULL) < 0)
 		return;
-	version = nvb_lib_version(strrchr(real, '/') + 1);
+	slash = strrchr(real, '/');
+	version = nvb_lib_version(slash + 1);
 	if (!version || !strchr(version, '.'))
 		return;
 	for (size_t i = 0; i < *count; i++)
-		if (nvb_streq(found[i], version))
+		if (nvb_streq(found[i].version, version))
 			return;
-	if (*count < 4)
-		snprintf(found[(*count)++], sizeof(found[0]), "%s", version);
+	if (*count == MOST_FOUND)
+		return;
+	snprintf(found[*count].version, sizeof(found[0].version), "%s", version);
+	*slash = '\0';
+	found[(*count)++].directory = nvb_doctor_text(d, "%s", real);
+}
+
+/* The one too many: that the kernel module does not have; where none is loaded, the older. */
+static const struct found *odd_one(const struct nvb_doctor *d, const struct found *found)
+{
+	const char *module = d->inventory->driver.module_version;
+
+	if (module)
+		return nvb_streq(found[0].version, module) ? &found[1] : &found[0];
+	return nvb_doctor_compare_versions(found[0].version, found[1].version) < 0 ? &found[0] : &found[1];
 }
 
 NVB_LOOK(driver_two_versions)
 {
 	const struct nvb_ldcache *cache = nvb_doctor_cache(d);
-	char found[4][32];
+	struct found found[MOST_FOUND];
+	const struct found *odd;
 	size_t count = 0;
 
 	(void)check;
@@ -161,15 +184,16 @@ NVB_LOOK(driver_two_versions)
 		if (nvb_streq(cache->entries[i].soname, "libcuda.so.1") ||
 			nvb_streq(cache->entries[i].soname, "libnvidia-ml.so.1"))
 			add_version(d, cache->entries[i].path, found, &count);
-	if (count > 1)
-		nvb_doctor_say(d, f, NVB_DOCTOR_WARNING,
-			"sh -c 'ldconfig -p | grep -e libcuda -e libnvidia-ml'",
-			"ld.so.cache leads to two versions of the driver, %s and %s: remove the one that the "
-			"kernel "
-			"module (%s) does not have, then run ldconfig",
-			found[0], found[1],
-			d->inventory->driver.module_version ? d->inventory->driver.module_version
-							    : "not loaded");
+	if (count < 2)
+		return;
+	odd = odd_one(d, found);
+	nvb_doctor_say(d, f, NVB_DOCTOR_WARNING,
+		nvb_doctor_text(d, "sh -c 'rm %s/lib*.so.%s && ldconfig'", odd->directory, odd->version),
+		"ld.so.cache leads to two versions of the driver, %s and %s; the kernel module is %s. If a "
+		"package or "
+		"nvidia-installer brought the other, remove it with that",
+		found[0].version, found[1].version,
+		d->inventory->driver.module_version ? d->inventory->driver.module_version : "not loaded");
 }
 
 /* GSP runs on open modules always, and since Turing; firmware is asked for by name. */

@@ -18,7 +18,8 @@
 
 const struct nvb_doctor_check nvb_doctor_checks[] = {
 	{"gpu.none", "a GPU of NVIDIA is on the bus", "/sys/bus/pci/devices/*/{vendor,class}",
-		"no NVIDIA GPU is on the PCI bus", "lspci -nn -d 10de:", NULL, 0, nvb_look_gpu_none, 0},
+		"no NVIDIA GPU is on the PCI bus", "sh -c 'echo 1 >/sys/bus/pci/rescan'", NULL, 0,
+		nvb_look_gpu_none, 0},
 	{"driver.nouveau", "no other driver of the kernel has a GPU", "/sys/bus/pci/devices/*/driver",
 		"nouveau or nova has the GPU, and NVIDIA's module cannot take it",
 		"sh -c 'echo blacklist nouveau >/etc/modprobe.d/no-nouveau.conf' && reboot", NULL, 0,
@@ -53,7 +54,7 @@ const struct nvb_doctor_check nvb_doctor_checks[] = {
 		0, nvb_look_driver_mismatch, 0},
 	{"driver.two-versions", "ld.so.cache leads to one version of the driver", "/etc/ld.so.cache",
 		"libraries of two drivers are installed: which is found depends on the order",
-		"sh -c 'ldconfig -p | grep -e libcuda -e libnvidia-ml'", "driver.mismatch", 0,
+		"sh -c 'rm DIRECTORY/lib*.so.VERSION && ldconfig'", "driver.mismatch", 0,
 		nvb_look_driver_two_versions, 0},
 	{"driver.firmware", "the firmware of the GPU's system processor is installed",
 		"/lib/firmware/nvidia/VERSION/gsp_*.bin, /dev/kmsg",
@@ -83,7 +84,8 @@ const struct nvb_doctor_check nvb_doctor_checks[] = {
 		"ln -sf ../nvidia0 /dev/char/195:0", NO_DRIVER " node.missing node.number", NVB_DOCTOR_SAFE,
 		nvb_look_node_char_links, 0},
 	{"gpu.silent", "NVML answers", "nvmlInit of libnvidia-ml.so.1", "the driver does not answer",
-		"nvidia-smi", BROKEN " node.missing node.number node.permission", 0, nvb_look_gpu_silent, 0},
+		"modprobe -r nvidia_drm nvidia_modeset nvidia_uvm nvidia && modprobe nvidia",
+		BROKEN " node.missing node.number node.permission", 0, nvb_look_gpu_silent, 0},
 	{"xid.79", "no Xid 79 since the boot", "/dev/kmsg", "the GPU has fallen off the bus", "reboot",
 		NO_DRIVER, 0, nvb_look_xid, 79},
 	{"gpu.lost", "every GPU answers", "nvmlDeviceGetTemperature of each GPU",

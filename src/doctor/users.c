@@ -80,7 +80,8 @@ NVB_LOOK(user_ids)
 		nvb_doctor_say(d, f, NVB_DOCTOR_WARNING,
 			nvb_doctor_text(d,
 				"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", user),
-			"%s has no subordinate ids in %s: rootless containers see one user alone, and most "
+			"the user %s has no subordinate ids in %s: rootless containers see one user alone, "
+			"and most "
 			"images "
 			"need more",
 			user,

@@ -69,8 +69,35 @@ static void add_finding(struct nvb_strbuf *out, const struct nvb_doctor_finding 
 
 static bool is_shown(enum nvb_doctor_status status, bool all)
 {
+	if (status == NVB_DOCTOR_BLIND)
+		return false; /* these come last, together */
 	return all || status == NVB_DOCTOR_NOTE || status == NVB_DOCTOR_WARNING ||
 	       status == NVB_DOCTOR_FAILURE;
+}
+
+/* What could not be looked at: the ids that have one reason stand together. */
+static void add_blind(struct nvb_strbuf *out, const struct nvb_doctor_finding *findings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool before = false;
+
+		if (findings[i].status != NVB_DOCTOR_BLIND)
+			continue;
+		for (size_t j = 0; j < i; j++)
+			before |= findings[j].status == NVB_DOCTOR_BLIND &&
+				  nvb_streq(findings[j].cause, findings[i].cause);
+		if (before)
+			continue;
+		nvb_sb_addf(out, "%s%s%s  %s", nvb_style_on(stdout, styles[NVB_DOCTOR_BLIND]),
+			nvb_doctor_status_name(NVB_DOCTOR_BLIND), nvb_style_off(stdout),
+			findings[i].check->id);
+		for (size_t j = i + 1; j < n; j++)
+			if (findings[j].status == NVB_DOCTOR_BLIND &&
+				nvb_streq(findings[j].cause, findings[i].cause))
+				nvb_sb_addf(out, ", %s", findings[j].check->id);
+		nvb_sb_addc(out, '\n');
+		line(out, "because:", findings[i].cause);
+	}
 }
 
 static const char *s(size_t n)
@@ -89,6 +116,7 @@ void doctor_print(struct nvb_strbuf *out, const struct nvb_doctor *doctor, bool 
 			add_finding(out, &findings[i]);
 		safe += findings[i].safe;
 	}
+	add_blind(out, findings, n);
 	nvb_sb_addf(out, "%zu check%s: %zu fine", n, s(n), by_status[NVB_DOCTOR_FINE]);
 	for (int i = NVB_DOCTOR_NOTE; i < STATUSES; i++)
 		if (by_status[i])
@@ -96,8 +124,6 @@ void doctor_print(struct nvb_strbuf *out, const struct nvb_doctor *doctor, bool 
 				nvb_doctor_status_name((enum nvb_doctor_status)i),
 				i <= NVB_DOCTOR_FAILURE ? s(by_status[i]) : "");
 	nvb_sb_addc(out, '\n');
-	if (by_status[NVB_DOCTOR_BLIND] && !all)
-		nvb_sb_add(out, "what could not be looked at, and why: --all\n");
 	if (safe)
 		nvb_sb_addf(out, "--fix mends %zu of these, after asking\n", safe);
 }
