@@ -125,6 +125,7 @@ int nvb_snapshot_follow(nvb_snapshot_writer *w, const char *tree, int dirfd, nvb
 	if (!f)
 		return nvb_fail_oom(err);
 	f->writer = w;
+	w->tree_from = atomic_load(&w->bytes);
 	f->tree = strdup(tree);
 	f->dirfd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!f->tree)

@@ -220,7 +220,7 @@ enum nvb_snapshot_change {
 	NVB_SNAPSHOT_ADDED,
 	NVB_SNAPSHOT_REMOVED,
 	NVB_SNAPSHOT_CHANGED,	 /* content, or what it is */
-	NVB_SNAPSHOT_ATTRIBUTES, /* owner, mode, attributes, time alone */
+	NVB_SNAPSHOT_ATTRIBUTES, /* owner, mode, extended attributes alone; times do not count */
 };
 struct nvb_snapshot_difference {
 	enum nvb_snapshot_change change;

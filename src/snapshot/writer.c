@@ -142,7 +142,6 @@ int nvb_snapshot_begin(const struct nvb_snapshots *store, const char *capsule,
 
 int nvb_snapshot_add_tree(nvb_snapshot_writer *w, const char *tree, int dirfd, nvb_error **err)
 {
-	uint64_t before = atomic_load(&w->bytes);
 	struct nvb_tree_index *added;
 	int rc;
 
@@ -151,6 +150,8 @@ int nvb_snapshot_add_tree(nvb_snapshot_writer *w, const char *tree, int dirfd, n
 	if (w->index.tree_count == NVB_TREES_MAX)
 		return nvb_fail(err, NVB_ERR_INVALID, "more than %d trees", NVB_TREES_MAX);
 	added = &w->index.trees[w->index.tree_count];
+	if (!w->followed)
+		w->tree_from = atomic_load(&w->bytes);
 	rc = nvb_walk_tree(w, tree, dirfd, err);
 	if (rc == 0)
 		rc = nvb_workers_drain(w, err);
@@ -159,7 +160,7 @@ int nvb_snapshot_add_tree(nvb_snapshot_writer *w, const char *tree, int dirfd, n
 	if (rc < 0)
 		return rc;
 	w->trees[w->index.tree_count - 1] = (struct nvb_snapshot_tree){
-		.name = added->name, .files = added->count, .bytes = atomic_load(&w->bytes) - before};
+		.name = added->name, .files = added->count, .bytes = atomic_load(&w->bytes) - w->tree_from};
 	return 0;
 }
 

@@ -96,6 +96,7 @@ struct nvb_snapshot_writer {
 	/* The tree at hand. */
 	struct nvb_taken *taken;
 	struct nvb_followed *followed;
+	uint64_t tree_from; /* `bytes` when it began */
 	char parent[NVB_SNAPSHOT_ID + 1];
 	struct nvb_snapshot_tree trees[NVB_TREES_MAX];
 };

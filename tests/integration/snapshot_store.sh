@@ -57,11 +57,12 @@ check 'verify' snap verify "$first"
 echo more >>"$T/in/text"
 printf XXXXXXXX | dd of="$T/in/random" bs=1 seek=1000000 conv=notrunc status=none
 rm "$T/in/node"
+chmod 700 "$T/in/opaque"
 second=$(take box upper="$T/in")
 is 'the second writes what changed' yes \
 	"$(snap ls --format json box | jq -r '.[1].manifest.new_stored < .[0].manifest.new_stored / 10 | if . then "yes" else . end')"
 is 'its parent' "$first" "$(snap inspect "$second" | jq -r '.[0].parent')"
-is 'diff' 'attributes:. changed:random changed:sub/hard changed:text removed:node' \
+is 'diff' 'attributes:opaque changed:random changed:sub/hard changed:text removed:node' \
 	"$(snap diff --format json box@1 box@2 | jq -r '.[] | "\(.change):\(.path)"' | sort | xargs)"
 check 'by names' snap verify box@1 box@latest box latest "${first:0:6}"
 snap rm box@1 >/dev/null

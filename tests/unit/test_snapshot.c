@@ -248,6 +248,7 @@ static void test_follow(void **state)
 	enum { SIZE = 40 << 20, STEP = 100 * 4096 };
 	uint8_t *data = malloc(SIZE);
 	nvb_snapshot_writer *writer = NULL;
+	nvb_snapshot *snapshot;
 	nvb_error *err = NULL;
 	struct stat st;
 	int images, fd, status;
@@ -282,6 +283,9 @@ static void test_follow(void **state)
 	assert_int_equal(fstatat(scratch.fd, "images/pages-1.img", &st, 0), 0);
 	assert_int_equal(st.st_size, SIZE);
 	assert_true(st.st_blocks * 512 < SIZE / 4);
+	snapshot = open_one("capsule", NULL);
+	assert_int_equal(manifest_of(snapshot)->trees[0].bytes, SIZE + 4);
+	nvb_snapshot_close(snapshot);
 	put_back("capsule", "out", NULL);
 	write_file("wanted", data, SIZE);
 	same_file("wanted", "out/pages-1.img");
