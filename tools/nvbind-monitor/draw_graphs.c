@@ -155,6 +155,18 @@ static void flow_errors(struct flow *f, size_t gpu)
 	}
 }
 
+/* The driver has news of utilisation a few times a second: how old what is shown is. */
+static void flow_age(struct flow *f, size_t gpu)
+{
+	struct nvb_value value = nvb_sample_value(f->s->sample, gpu, NVB_METRIC_UTILIZATION);
+	char text[NVB_VIEW_CELL];
+
+	if (value.state != NVB_VALUE_KNOWN)
+		return;
+	snprintf(text, sizeof(text), "%llums", (unsigned long long)(value.age_ns / 1000000));
+	flow_put(f, "util age", text, value.age_ns > UINT64_C(2000000000) ? STYLE_WARN : STYLE_NORMAL);
+}
+
 void draw_details(const struct screen *s, int y, int rows)
 {
 	size_t gpu = screen_gpu(s);
@@ -186,6 +198,7 @@ void draw_details(const struct screen *s, int y, int rows)
 	flow_value(&f, gpu, "enc", NVB_METRIC_ENCODER_UTILIZATION);
 	flow_value(&f, gpu, "dec", NVB_METRIC_DECODER_UTILIZATION);
 	flow_errors(&f, gpu);
+	flow_age(&f, gpu);
 	flow_value(&f, gpu, "energy", NVB_METRIC_ENERGY);
 	flow_put(&f, "", info->uuid ? info->uuid : "", STYLE_DIM);
 }
