@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,18 +105,41 @@ static int explain(const struct nvb_criu_dump *dump, const struct nvb_criu_answe
 	return -NVB_ERR_UNSUPPORTED;
 }
 
-static void wait_for(const struct nvb_criu_dump *dump, int socket)
+/*
+ * Waits until it says something or is dead. Processes that it had for a look at the kernel outlive it when it
+ * is killed, and keep its end of the socket: an end of file might never come.
+ */
+static void wait_for(const struct nvb_criu_dump *dump, int socket, int process)
 {
 	enum { TICK_MS = 100 };
-	struct pollfd fds = {.fd = socket, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = process, .events = POLLIN}};
+	int n;
 
-	while (dump->working && poll(&fds, 1, TICK_MS) == 0)
-		dump->working(dump->data);
+	do {
+		n = poll(fds, 2, dump->working ? TICK_MS : -1);
+		if (n == 0)
+			dump->working(dump->data);
+	} while (n == 0 || (n < 0 && errno == EINTR && !dump->working));
+	if (n > 0 && process >= 0 && fds[1].revents && !(fds[0].revents & POLLIN))
+		shutdown(socket, SHUT_RDWR);
+}
+
+/* Reaps it, and ends what is left of its session. */
+static void reap(pid_t pid)
+{
+	siginfo_t info;
+
+	/* As long as it is not reaped its number is no other's. */
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
+	kill(-pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* What comes before its answer: notifications, each of which it waits for. */
-static int converse(
-	const struct nvb_criu_dump *dump, int socket, struct nvb_criu_answer *answer, nvb_error **err)
+static int converse(const struct nvb_criu_dump *dump, int socket, int process, struct nvb_criu_answer *answer,
+	nvb_error **err)
 {
 	nvb_error *refused = NULL;
 	int why = 0;
@@ -121,9 +147,8 @@ static int converse(
 	for (;;) {
 		int rc;
 
-		wait_for(dump, socket);
+		wait_for(dump, socket, process);
 		rc = nvb_criu_read(socket, answer, err);
-
 		if (rc == 0 && answer->type == NVB_CRIU_NOTIFY) {
 			if (nvb_streq(answer->script, "post-dump") && dump->dumped)
 				why = dump->dumped(dump->data, &refused);
@@ -145,11 +170,11 @@ static int converse(
 int nvb_criu_dump(const struct nvb_criu_dump *dump, nvb_error **err)
 {
 	_cleanup_strbuf_ struct nvb_strbuf options = {0};
-	_cleanup_close_ int socket = -1;
+	_cleanup_close_ int socket = -1, process = -1;
 	struct nvb_criu_answer answer = {0};
 	char plugins[64];
-	int status, rc;
 	pid_t pid;
+	int rc;
 
 	snprintf(plugins, sizeof(plugins), "/proc/%d/fd/%d", getpid(), dump->images);
 	/* It opens the directories as /proc/<our number>/fd/<theirs>. */
@@ -159,12 +184,12 @@ int nvb_criu_dump(const struct nvb_criu_dump *dump, nvb_error **err)
 	rc = nvb_criu_start(dump->criu, plugins, &pid, &socket, err);
 	if (rc < 0)
 		return rc;
+	process = (int)syscall(SYS_pidfd_open, pid, 0);
 	rc = nvb_criu_ask(socket, NVB_CRIU_DUMP, &options, err);
 	if (rc == 0)
-		rc = converse(dump, socket, &answer, err);
+		rc = converse(dump, socket, process, &answer, err);
 	close(NVB_TAKE_FD(socket));
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	reap(pid);
 	if (rc < 0)
 		return rc;
 	return answer.success ? 0 : explain(dump, &answer, err);
