@@ -10,7 +10,7 @@
  */
 
 /* People see no more than that. */
-#define FRAME_PAUSE_NS UINT64_C(250000000)
+#define FRAME_PAUSE_NS UINT64_C(180000000)
 /* Proxies end connections that are silent for a minute or so, and the page wants to know that we are there.
  */
 #define SILENCE_NS UINT64_C(15000000000)

@@ -133,10 +133,12 @@ cp "$T/two.key" "$T/tls.key"
 kill -HUP "$server"
 renewed() { curl -s --max-time 5 -o /dev/null --cacert "$T/two.pem" -H "$bearer" "$url/metrics"; }
 check 'SIGHUP reads a renewed certificate' until_true renewed
+open_before=$(ls "/proc/$server/fd" | wc -l)
 echo broken >"$T/tls.pem"
 kill -HUP "$server"
 check 'one that cannot be read is said' until_true grep -q 'nvbind: TLS with' "$T/tls.log"
 check 'and the former stays' renewed
+is 'and nothing stays open of the attempt' yes "$([ "$(ls "/proc/$server/fd" | wc -l)" -le "$open_before" ] && echo yes)"
 cp "$T/two.pem" "$T/tls.pem"
 
 # --- a socket handed over ------------------------------------------------------------------------------------------------------

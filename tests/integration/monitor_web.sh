@@ -63,6 +63,8 @@ everything() {
 	is 'another site asks for what is read here' '403 403' \
 		"$(for p in /events /session; do code -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: cors' "$url$p"; done | sed 's/.../& /; s/ $//')"
 	is 'a link on another site leads here' 200 "$(code -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate' "$url/")"
+	timeout 3 curl -sN "$url/events" >"$T/events" || true
+	check 'samples are sent when they are there' test "$(grep -c '^event: sample' "$T/events")" -ge 6
 	page live "$url/" "$server" "$T/host" "$T/pictures"
 	stop_server web
 

@@ -138,6 +138,7 @@ static void say_page(const struct serving *s)
 		fprintf(stderr, "%s: page at %s%s (lets one browser in)\n", s->program, url, link);
 }
 
+/* 1: there was one. */
 static int take_sample(struct serving *s, nvb_error **err)
 {
 	nvb_sample *sample = NULL;
@@ -148,9 +149,11 @@ static int take_sample(struct serving *s, nvb_error **err)
 		*err = NULL;
 		return 0;
 	}
-	if (rc == 0 && sample)
+	if (rc == 0 && sample) {
 		rc = nvb_server_publish(s->server, sample, err);
-	nvb_sample_unref(sample);
+		nvb_sample_unref(sample);
+		return rc < 0 ? rc : 1;
+	}
 	return rc;
 }
 
@@ -185,13 +188,14 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Every GPU's answer wakes the sampler; the server is left alone then, until it has something to do. */
+/* Every GPU's answer wakes the sampler; the server is left alone until there is a whole sample, which pages
+ * wait for, or it has something else to do. */
 static int loop(struct serving *s, nvb_error **err)
 {
 	int64_t due = 0; /* when the server must run, whatever happens; negative: never */
 	int rc = 0;
 
-	while (rc == 0 && !s->quitting) {
+	while (rc >= 0 && !s->quitting) {
 		struct pollfd fds[] = {
 			{nvb_sampler_fd(s->sampler), POLLIN, 0},
 			{nvb_server_fd(s->server), POLLIN, 0},
@@ -199,6 +203,7 @@ static int loop(struct serving *s, nvb_error **err)
 		};
 		int64_t now = now_ms();
 
+		rc = 0;
 		if (poll(fds, NVB_ELEMENTS(fds),
 			    due < 0	? -1
 			    : due > now ? (int)(due - now)
@@ -208,7 +213,7 @@ static int loop(struct serving *s, nvb_error **err)
 		if (fds[0].revents)
 			rc = take_sample(s, err);
 		now = now_ms();
-		if (rc == 0 && (fds[1].revents || (due >= 0 && now >= due))) {
+		if (rc >= 0 && (rc > 0 || fds[1].revents || (due >= 0 && now >= due))) {
 			int timeout;
 
 			rc = nvb_server_run(s->server, err);
@@ -220,7 +225,7 @@ static int loop(struct serving *s, nvb_error **err)
 		if (nvb_server_link_was_used(s->server))
 			say_page(s);
 	}
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 int serve(const char *program, uint64_t interval_ns, nvb_error **err)
