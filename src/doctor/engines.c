@@ -66,32 +66,47 @@ static char *configured_file(const struct engine *engine)
 	return strdup(*files);
 }
 
+/* The first problem of an engine that was told of nvbind-runtime; false: there is none. */
+static bool find_problem(struct nvb_doctor *d, const struct engine *engine, const char *file,
+	const char **text, const char **hint)
+{
+	_cleanup_engine_report_ struct engine_report report = {0};
+	const struct engine_check look = {engine, file, "nvbind", &report};
+
+	if (engine_check(&look, NULL) < 0)
+		d->no_memory = true;
+	for (size_t i = 0; i < report.count; i++)
+		if (report.findings[i].status == ENGINE_PROBLEM) {
+			*text = nvb_doctor_text(d, "%s", report.findings[i].text);
+			*hint = nvb_doctor_text(
+				d, "%s", report.findings[i].hint ? report.findings[i].hint : "");
+			return true;
+		}
+	return false;
+}
+
 NVB_LOOK(engine_runtime)
 {
 	struct nvb_doctor_list list = {0};
-	const char *command = NULL;
+	const char *command = NULL, *text, *hint;
 	size_t here = 0;
 
 	(void)check;
 	for (size_t i = 0; i < engine_count; i++) {
-		_cleanup_engine_report_ struct engine_report report = {0};
 		_cleanup_free_ char *file = configured_file(&engines[i]);
-		const struct engine_check look = {&engines[i], file, "nvbind", &report};
 
 		if (!file)
 			continue;
 		here++;
-		if (engine_check(&look, NULL) < 0)
-			d->no_memory = true;
-		for (size_t n = 0; n < report.count; n++) {
-			if (report.findings[n].status != ENGINE_PROBLEM)
-				continue;
-			nvb_doctor_list_add(&list, "%s", report.findings[n].text);
-			if (!command)
-				command = nvb_doctor_text(
-					d, "nvbind runtime configure --runtime %s", engines[i].name);
-			break;
-		}
+		if (!find_problem(d, &engines[i], file, &text, &hint))
+			continue;
+		nvb_doctor_list_add(&list, "%s", text);
+		/* What is said to be done is a command, or tells why it must be configured again. */
+		if (!command)
+			command = nvb_after(hint, "systemctl ") || nvb_after(hint, "nvbind ")
+					  ? hint
+					  : nvb_doctor_text(d, "nvbind runtime configure --runtime %s",
+						    engines[i].name);
 	}
 	if (!here)
 		nvb_doctor_absent(f);
