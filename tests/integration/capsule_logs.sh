@@ -67,13 +67,14 @@ rotation() {
 # A killed supervisor costs nothing that its capsule prints.
 killed_supervisor() {
 	local i
-	started lives -- sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i + 1)); echo "line $i"; sleep 0.05; done'
+	started lives -- sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i + 1)); echo "line $i"; sleep 0.05; done; until [ -e /end ]; do sleep 0.05; done'
 	for ((i = 0; i < 3; i++)); do
 		sleep 0.3
 		kill -9 "$(supervisor lives)"
 		# The next command that asks for it brings another one.
 		bolt capsule kill -s CONT lives >/dev/null
 	done
+	bolt capsule exec lives touch /end
 	bolt capsule wait lives >/dev/null
 	is "$WORLD: all lines, supervisors killed three times" "$(for ((i = 1; i <= 40; i++)); do echo "line $i"; done | md5sum)" \
 		"$(logs lives 2>/dev/null | md5sum)"
