@@ -77,11 +77,22 @@ static int by_capsule(
 					n->list[i].trouble
 						?: "its manifest is not the one that was signed here"),
 				"name the one that is meant by its id, or remove that one");
-	for (size_t i = 0; i < n->count; i++)
-		if (nvb_streq0(n->list[i].manifest.capsule, which) &&
-			(wanted ? n->list[i].manifest.number == wanted
-				: !found || n->list[i].manifest.number > found->manifest.number))
-			found = &n->list[i];
+	for (size_t i = 0; i < n->count; i++) {
+		const struct nvb_snapshot_info *info = &n->list[i];
+
+		if (!nvb_streq0(info->manifest.capsule, which) ||
+			(wanted ? info->manifest.number != wanted
+				: found && info->manifest.number < found->manifest.number))
+			continue;
+		/* One of them was imported. */
+		if (found && info->manifest.number == found->manifest.number)
+			return nvb_hint(err,
+				nvb_fail(err, NVB_ERR_CONFLICT,
+					"%s and %s are both number %llu of that capsule", found->id.text,
+					info->id.text, (unsigned long long)info->manifest.number),
+				"name the one that is meant by its id");
+		found = info;
+	}
 	if (found)
 		*id = found->id;
 	return found != NULL;

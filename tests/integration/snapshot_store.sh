@@ -320,6 +320,15 @@ PYTHON
 )
 is 'hostile archives are refused in one line, nothing is left of them' 0 "$hostile"
 
+# The same number again: the last one was removed, the next one got its number, then it came back.
+third=$(take twice upper="$T/small")
+snap export "$third" "$T/third.tar"
+snap rm "$third" >/dev/null
+fourth=$(take twice upper="$T/small")
+snap import "$T/third.tar" >/dev/null
+says 'two of one number are not guessed between' 'are both number 1' snap verify twice@1
+check 'by their ids' snap verify "$third" "$fourth"
+
 # --- wrong use -------------------------------------------------------------------------------------------------------
 
 says 'no such snapshot' 'no such snapshot: nothing' snap verify nothing
