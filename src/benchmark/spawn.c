@@ -47,7 +47,7 @@ static void become(struct start *start)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (dup2(start->input, 0) >= 0 && dup2(start->output, 1) >= 0 && dup2(start->message, 2) >= 0 &&
 		(command->namespace_fd < 0 || setns(command->namespace_fd, CLONE_NEWNS) == 0))
 		execvp(command->argv[0], (char *const *)command->argv);

@@ -15,12 +15,14 @@ printf '[cache]\ndirectory = "%s"\n' "$T/cache" >"$T/config.toml"
 # bench ARGUMENT...: few runs, as no figure is wanted.
 bench() { TMPDIR=$T/tmp timeout 60 bolt --config "$T/config.toml" benchmark --runs 3 --warm-up 1 "$@"; }
 
+processes() { grep -lzsE '^/?nvbind-benchmark-(first|gpu)' /proc/[0-9]*/cmdline || true; }
+
 # nothing_left WHAT: of programs, capsules, containers, images, files and control groups.
 nothing_left() {
 	is "$1: no capsule is left" '[]' "$(bolt capsule ps -a --format json | tr -d ' \n')"
 	is "$1: no file is left" '' "$(ls "$T/tmp")"
 	is "$1: no control group is left" '' "$(find /sys/fs/cgroup -type d -name '*nvbind-benchmark*' 2>/dev/null)"
-	is "$1: no process is left" '' "$(grep -lzsE '^/?nvbind-benchmark-(first|gpu)' /proc/[0-9]*/cmdline || true)"
+	is "$1: no process is left" '' "$(processes)"
 }
 
 # What must hold of raw numbers whatever they are. consistent FILE SUBJECT...
@@ -171,6 +173,15 @@ interrupted() {
 		interrupt "$after" --gpu --compare bare --runs 2000
 	done
 	nothing_left 'interrupted ones'
+	# Killed, it cannot take away its directory; what it started ends all the same.
+	TMPDIR=$T/tmp bolt --config "$T/config.toml" benchmark --gpu --compare bare --runs 2000 >"$T/out" 2>&1 &
+	after=$!
+	sleep 1
+	kill -KILL "$after"
+	wait "$after" || true
+	eventually 'killed: no process is left' '' processes
+	rm -rf --one-file-system "$T"/tmp/nvbind-benchmark-*
+	nothing_left 'a killed one'
 }
 
 # Programs stand in the place of NVIDIA's: what is tested is how it is called.
