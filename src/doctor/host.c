@@ -67,24 +67,23 @@ void nvb_doctor_saw(struct nvb_doctor *d, struct nvb_doctor_finding *f, const ch
 	f->looked_at = nvb_doctor_text(d, "%s", text ? text : "");
 }
 
+enum { NAMED = 4, WIDEST = 120 }; /* as many as have room */
+
 void nvb_doctor_list_add(struct nvb_doctor_list *list, const char *fmt, ...)
 {
-	size_t used = strlen(list->text);
 	va_list ap;
 
-	list->count++;
-	if (list->count > 4) {
-		char *more = strstr(list->text, " and ");
-
-		snprintf(more ? more : list->text + used, sizeof(list->text) - used, " and %zu more",
-			list->count - 4);
+	if (++list->count > NAMED) {
+		snprintf(list->text + list->end, sizeof(list->text) - list->end, " and %zu more",
+			list->count - NAMED);
 		return;
 	}
-	if (used)
-		used += (size_t)snprintf(list->text + used, sizeof(list->text) - used, ", ");
+	if (list->end)
+		list->end += (size_t)snprintf(list->text + list->end, sizeof(list->text) - list->end, ", ");
 	va_start(ap, fmt);
-	vsnprintf(list->text + used, 120, fmt, ap);
+	vsnprintf(list->text + list->end, WIDEST, fmt, ap);
 	va_end(ap);
+	list->end += strlen(list->text + list->end);
 }
 
 const char *nvb_doctor_s(size_t count)

@@ -24,6 +24,7 @@ struct nvb_doctor_pci {
 struct nvb_doctor_list {
 	char text[512];
 	size_t count;
+	size_t end; /* of the things that are named */
 };
 void nvb_doctor_list_add(struct nvb_doctor_list *list, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
