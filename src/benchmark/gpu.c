@@ -205,6 +205,10 @@ int nvb_benchmark_gpu(struct nvb_benchmark *benchmark, const nvb_inventory *inve
 	nvb_error *why = NULL;
 	int rc;
 
+	rc = nvb_record_add_absent(
+		record, "headless Vulkan", "there is no program of ours that draws with it", err);
+	if (rc < 0)
+		return rc;
 	if (!library)
 		return nvb_record_add_absent(
 			record, "CUDA contexts, compute", "the driver's libcuda is not installed", err);
