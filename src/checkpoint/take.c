@@ -427,6 +427,7 @@ int nvb_checkpoint_repair(const struct nvb_checkpoint *checkpoint, nvb_error **e
 		rc = run_on(&t, 0, err);
 	else
 		run_on(&t, 0, NULL);
-	forget_mark(checkpoint->entry);
+	if (rc == 0)
+		forget_mark(checkpoint->entry);
 	return rc;
 }

@@ -74,6 +74,7 @@ struct nvb_supervisor {
 		int report, asker; /* its; who waits for it; -1: none */
 		bool leave_running, repairs;
 		bool quiet;	 /* who waits wanted it stopped and hears of that alone */
+		int tries;	 /* of undoing that failed */
 		int stop_signal; /* it is to end once that is done; 0: no */
 		uint64_t stop_seconds;
 	} snapshot;

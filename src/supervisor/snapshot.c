@@ -239,6 +239,17 @@ static void answer(struct nvb_supervisor *s, int rc, const char *id, const nvb_e
 	}
 }
 
+/* Who repairs may be killed as well; each part of it can be done again. */
+static bool try_again(struct nvb_supervisor *s)
+{
+	enum { TRIES = 5 };
+
+	if (++s->snapshot.tries >= TRIES)
+		return false;
+	nvb_supervised_repair(s);
+	return s->snapshot.worker > 0;
+}
+
 void nvb_supervised_worked(struct nvb_supervisor *s)
 {
 	_cleanup_error_ nvb_error *err = NULL;
@@ -251,8 +262,11 @@ void nvb_supervised_worked(struct nvb_supervisor *s)
 		;
 	s->snapshot.worker = 0;
 	if (repaired) {
+		if (rc < 0 && try_again(s))
+			return;
 		if (rc < 0 && s->log)
 			nvb_log_note(s->log, "a snapshot was broken off, and %s", nvb_error_message(err));
+		s->snapshot.tries = 0;
 		forget_mark(s);
 	} else {
 		if (rc == 0 && !s->snapshot.leave_running)
