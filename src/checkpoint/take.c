@@ -311,6 +311,25 @@ static const struct {
 	{"processes", dump},
 };
 
+/* The state of GPUs back into them. A helper that was killed is followed by another, which goes on. */
+static int give_back(struct taking *t, nvb_error **err)
+{
+	enum { TRIES = 4 };
+	int rc = list_pids(t, NULL);
+
+	/* Whose processes cannot be listed has none. */
+	if (rc < 0)
+		return 0;
+	for (int i = 0; i < TRIES; i++) {
+		if (err)
+			nvb_error_free(NVB_TAKE_PTR(*err));
+		rc = nvb_gpu_state_restore(t->gpu, t->pids, t->pid_count, NULL, 0, err);
+		if (rc != -NVB_ERR_SYSTEM && rc != -NVB_ERR_CORRUPT)
+			break;
+	}
+	return rc;
+}
+
 /* From behind. Returns `why`, or what could not be undone. */
 static int run_on(struct taking *t, int why, nvb_error **err)
 {
@@ -319,8 +338,8 @@ static int run_on(struct taking *t, int why, nvb_error **err)
 
 	if (t->frozen)
 		rc = nvb_freezer_thaw(t->freezer, &error);
-	if (rc == 0 && t->captured && list_pids(t, NULL) == 0)
-		rc = nvb_gpu_state_restore(t->gpu, t->pids, t->pid_count, NULL, 0, &error);
+	if (rc == 0 && t->captured)
+		rc = give_back(t, &error);
 	if (rc == 0)
 		return why;
 	if (why < 0)
