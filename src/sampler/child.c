@@ -16,7 +16,7 @@
 /* The child's threads: who reads questions, who answers them, who waits for events. Nothing here runs in the
  * caller's process. */
 
-enum { STACK = 256 * 1024, EVENT_WAIT_MS = 60 * 1000 };
+enum { STACK = 256 * 1024, EVENT_WAIT_MS = 5 * 1000 };
 
 static uint64_t clock_ns(clockid_t clock)
 {

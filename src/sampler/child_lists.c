@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "sampler/child.h"
@@ -118,34 +119,55 @@ static struct nvb_known_use *known_use(struct nvb_sampler_worker *w, uint32_t pi
 	return NULL;
 }
 
+enum { NEWS_MOST = 512 };
+
+/* The driver keeps some hundred samples of each process; who has asked for none yet, or not for long, asks
+ * for the last second's alone where all are too many. */
+static nvml_return ask_news(struct nvb_sampler_worker *w, nvml_process_utilization *news, uint32_t *count)
+{
+	nvml_return rc;
+	struct timespec t;
+
+	*count = NEWS_MOST;
+	rc = NVB_CALL(w, nvmlDeviceGetProcessUtilization, w->device, news, count, w->process_seen);
+	if (rc != NVML_INSUFFICIENT_SIZE)
+		return rc;
+	clock_gettime(CLOCK_REALTIME, &t);
+	w->process_seen = (uint64_t)(t.tv_sec - 1) * 1000000 + (uint64_t)t.tv_nsec / 1000;
+	*count = NEWS_MOST;
+	return NVB_CALL(w, nvmlDeviceGetProcessUtilization, w->device, news, count, w->process_seen);
+}
+
+static void take_news(struct nvb_sampler_worker *w, const nvml_process_utilization *news)
+{
+	struct nvb_known_use *use = known_use(w, news->pid);
+
+	if (news->pid == 0 || news->sm > 100 || news->memory > 100 || (use && use->time > news->time))
+		return;
+	if (!use && NVB_GROW(w->uses, w->use_count, w->use_capacity))
+		use = &w->uses[w->use_count++];
+	if (!use)
+		return;
+	*use = (struct nvb_known_use){.pid = news->pid,
+		.sm = news->sm,
+		.memory = news->memory,
+		.encoder = news->encoder,
+		.decoder = news->decoder,
+		.time = news->time};
+	if (news->time > w->process_seen)
+		w->process_seen = news->time;
+}
+
 /* Takes the news over; what is not known any more is dropped. False: this GPU has none. */
 static bool read_use(struct nvb_sampler_worker *w, const struct nvb_said_processes *said)
 {
-	enum { MOST = 512 };
-	static _Thread_local nvml_process_utilization news[MOST];
-	uint32_t count = MOST;
-	nvml_return rc =
-		NVB_CALL(w, nvmlDeviceGetProcessUtilization, w->device, news, &count, w->process_seen);
+	static _Thread_local nvml_process_utilization news[NEWS_MOST];
+	uint32_t count;
+	nvml_return rc = ask_news(w, news, &count);
 	size_t kept = 0;
 
-	for (uint32_t i = 0; rc == NVML_OK && i < count && i < MOST; i++) {
-		struct nvb_known_use *use = known_use(w, news[i].pid);
-
-		if (news[i].pid == 0 || news[i].sm > 100 || news[i].memory > 100)
-			continue;
-		if (!use && NVB_GROW(w->uses, w->use_count, w->use_capacity))
-			use = &w->uses[w->use_count++];
-		if (!use)
-			break;
-		*use = (struct nvb_known_use){.pid = news[i].pid,
-			.sm = news[i].sm,
-			.memory = news[i].memory,
-			.encoder = news[i].encoder,
-			.decoder = news[i].decoder,
-			.time = news[i].time};
-		if (news[i].time > w->process_seen)
-			w->process_seen = news[i].time;
-	}
+	for (uint32_t i = 0; rc == NVML_OK && i < count && i < NEWS_MOST; i++)
+		take_news(w, &news[i]);
 	for (uint32_t i = 0; i < said->count; i++) {
 		struct nvb_known_use *use = known_use(w, said->processes[i].pid);
 
@@ -158,7 +180,7 @@ static bool read_use(struct nvb_sampler_worker *w, const struct nvb_said_process
 			w->uses[kept++].seen = false;
 		}
 	w->use_count = kept;
-	return rc == NVML_OK || rc == NVML_NOT_FOUND;
+	return rc == NVML_OK || rc == NVML_NOT_FOUND || rc == NVML_INSUFFICIENT_SIZE;
 }
 
 static void put_use(const struct nvb_sampler_worker *w, struct nvb_said_process *p, bool has)
