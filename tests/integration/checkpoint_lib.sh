@@ -71,4 +71,4 @@ leaked() {
 	find "$BOLT_DATA/snapshots" \( -name '.new-*' -o -name '.gone-*' \) 2>/dev/null
 }
 remember() { id_of "$1" >>"$T/ids"; }
-end_capsules() { bolt capsule rm -f $(bolt capsule ps -aq) >/dev/null 2>&1 || true; }
+end_capsules() { timeout 60 bolt capsule rm -f $(bolt capsule ps -aq) >/dev/null 2>&1 || true; }

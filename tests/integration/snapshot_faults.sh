@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Snapshots of a capsule with GPU memory that are damaged, and disks that are full: refused with the reason, and the
+# capsule runs on. What the preflight finds of capsules.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/surge.sh"
+. "$(dirname "$0")/capsule.sh"
+. "$(dirname "$0")/checkpoint_lib.sh"
+need_root
+need bolt nvbind-sim jq runc python3
+need_criu
+export ROOT=$T/root
+make_counter_root "$ROOT"
+make_sim h200x8 "$T/host"
+export NVBIND_ROOT=$T/host
+
+# flip FILE: one bit in its middle; once more puts it back.
+flip() { python3 -c 'import os, sys
+f = open(sys.argv[1], "r+b"); n = os.path.getsize(sys.argv[1]) // 2; f.seek(n); b = f.read(1)[0]; f.seek(n); f.write(bytes([b ^ 16]))' "$1"; }
+refused() { ! "$@"; }
+
+flipped() {
+	local directory file bad=0 files=0 said
+	directory=$(echo "$BOLT_DATA"/snapshots/*/"$(bolt capsule snapshot one --leave-running)")
+	bolt capsule stop -t 0 one >/dev/null
+	for file in "$directory"/*; do
+		files=$((files + 1))
+		flip "$file"
+		said=$(bolt snapshot verify one@latest 2>&1) && bad=$((bad + 1)) && echo "verify took ${file##*/}: $said"
+		said=$(bolt capsule restore one@latest 2>&1) && bad=$((bad + 1)) && echo "restore took ${file##*/}"
+		case $file in
+		*.pack) grep -q "$(basename "$file" .pack)" <<<"$said" || { bad=$((bad + 1)) && echo "it does not name the pack: $said"; } ;;
+		esac
+		is_in one exited || { bad=$((bad + 1)) && bolt capsule stop -t 0 one >/dev/null; }
+		flip "$file"
+	done
+	is "$WORLD: one flipped bit in each of $files files is refused" 0 "$bad"
+	check "$WORLD: more than the manifest, its signature and the index" test "$files" -ge 4
+	check "$WORLD: once put right it is restored" bolt capsule restore one@latest
+	check "$WORLD: it counts on" goes_on one
+	check "$WORLD: with all of its memory" whole one
+}
+
+full() {
+	local before size said
+	before=$(find "$BOLT_DATA/snapshots" -type f | wc -l)
+	mount -t tmpfs -o size=3m none "$BOLT_DATA/snapshots"
+	for size in 1 3; do
+		mount -o remount,size=${size}m "$BOLT_DATA/snapshots"
+		said=$(bolt capsule snapshot one 2>&1) && fail "$WORLD: a disk of $size MiB was enough"
+		like "$WORLD: a disk of $size MiB is full: it says so" 'room|No space|MiB' "$said"
+		is "$WORLD: in one line" 1 "$(wc -l <<<"$said")"
+		check "$WORLD: the capsule runs on" goes_on one
+		check "$WORLD: with all of its memory" whole one
+		is "$WORLD: nothing of it is left" '' "$(find "$BOLT_DATA/snapshots" -name '*.pack' -o -name manifest.json)"
+	done
+	umount "$BOLT_DATA/snapshots"
+	is "$WORLD: others are as they were" "$before" "$(find "$BOLT_DATA/snapshots" -type f | wc -l)"
+}
+
+found() { bolt capsule snapshot "$1" --check --format json 2>/dev/null | jq -r '[.[].check] | unique | join(" ")'; }
+
+checks() {
+	local before
+	mkdir -p "$T/volume"
+	before=$(count_of one)
+	is "$WORLD: nothing is against a snapshot" '' "$(found one)"
+	check "$WORLD: the check touches nothing" beyond one "$((before - 1))"
+	bolt capsule create sock --image "$ROOT" --runtime "$RUNTIME" -v "$T/volume:/v" -- sh -c 'exec sleep 1000 3<>/v/file' >/dev/null
+	remember sock
+	bolt capsule start sock >/dev/null
+	sleep 0.3
+	is "$WORLD: a file of a volume is not against it" '' "$(found sock)"
+	check "$WORLD: snapshot of it" bolt capsule snapshot sock
+	echo longer >"$T/volume/file"
+	refuses "$WORLD: a file that a process has open and that changed its size" 1 'bytes now and had' bolt capsule restore sock@latest
+	mv "$T/volume" "$T/elsewhere"
+	refuses "$WORLD: a volume that is gone" 1 'No such file' bolt capsule restore sock@latest
+	mv "$T/elsewhere" "$T/volume"
+	: >"$T/volume/file"
+	check "$WORLD: as it was it is restored" bolt capsule restore sock@latest
+	bolt capsule rm -f sock >/dev/null
+}
+
+world() {
+	trap end_capsules EXIT
+	counter one 1 16
+	check "$WORLD: it counts" goes_on one
+	checks
+	flipped
+	full
+	bolt capsule rm -f one >/dev/null
+	is "$WORLD: nothing is left" '' "$(leaked)"
+}
+
+RUNTIME=runc
+if runtime_works runc v1; then WORLD='runc v1' version=v1; else WORLD='runc v2' version=v2; fi
+export RUNTIME WORLD
+"with_cgroup_$version" surge_state world
