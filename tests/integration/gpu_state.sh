@@ -206,17 +206,22 @@ else
 	fail 'the scenario has MIG devices'
 fi
 root=$T/host
-export CUDA_MPS_PIPE_DIRECTORY=$T/pipes CUDA_MPS_LOG_DIRECTORY=$T/logs
 mkdir "$T/logs"
 chmod 755 "$T"
-end_mps() { echo quit | LD_LIBRARY_PATH=$(libraries) "$root/usr/bin/nvidia-cuda-mps-control" >/dev/null 2>&1 || true; }
+mps_control() {
+	CUDA_MPS_PIPE_DIRECTORY=$T/pipes CUDA_MPS_LOG_DIRECTORY=$T/logs LD_LIBRARY_PATH=$(root=$T/host libraries) \
+		"$T/host/usr/bin/nvidia-cuda-mps-control" "$@"
+}
+end_mps() { echo quit | mps_control >/dev/null 2>&1 || true; }
 defer end_mps
-LD_LIBRARY_PATH=$(libraries) "$root/usr/bin/nvidia-cuda-mps-control" -d
+mps_control -d
+export CUDA_MPS_PIPE_DIRECTORY=$T/pipes CUDA_MPS_LOG_DIRECTORY=$T/logs
 start mps 0 8
 like 'a client of MPS is seen beforehand' 'client of MPS' "$(state check "$pid" || true)"
 refuses 'and refused' 1 'MPS' all capture "$pid"
 check 'it runs on' goes_on mps
 kill -9 "$pid"
+end_mps
 unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
 make_sim t4x1 "$T/t4"
 root=$T/t4
