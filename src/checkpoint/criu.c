@@ -188,7 +188,25 @@ int nvb_criu_require(const struct nvb_criu *criu, nvb_error **err)
 		"'%s check' says more; kernels from 6.9 on need CRIU 4 or later", criu->path);
 }
 
-char **nvb_criu_environment(const char *criu, const char *links)
+/* A file of ours for CRIU, beside the link. */
+static bool put_file(const char *links, const char *name, const char *text)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return asprintf(&path, "%s/%s", links, name) >= 0 &&
+	       nvb_file_write_unflushed(AT_FDCWD, path, text, strlen(text), 0644, NULL) == 0;
+}
+
+static bool map_params(const char *links, const char *params, char ***env)
+{
+	_cleanup_free_ char *config = NULL;
+
+	return asprintf(&config, "external mnt[" NVB_CRIU_PARAMS "]:%s/params\n", links) >= 0 &&
+	       put_file(links, "params", params) && put_file(links, "criu.conf", config) &&
+	       nvb_strv_addf(env, "CRIU_CONFIG_FILE=%s/criu.conf", links);
+}
+
+char **nvb_criu_environment(const char *criu, const char *links, const char *params)
 {
 	_cleanup_strv_ char **env = NULL;
 	_cleanup_free_ char *link = NULL;
@@ -205,6 +223,6 @@ char **nvb_criu_environment(const char *criu, const char *links)
 		if (!nvb_after(*e, "PATH=") && !nvb_after(*e, "CRIU_"))
 			ok = nvb_strv_add(&env, *e);
 	ok = ok && nvb_strv_addf(&env, "PATH=%s:%s", links, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin") &&
-	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links);
+	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links) && (!params || map_params(links, params, &env));
 	return ok ? NVB_TAKE_PTR(env) : NULL;
 }

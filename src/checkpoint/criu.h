@@ -51,7 +51,12 @@ int nvb_criu_dump(const struct nvb_criu_dump *dump, nvb_error **err);
 char *nvb_criu_reason(int directory, const char *log);
 
 /* Environment of a program that runs this CRIU: found first, without plugins. NULL-terminated, for
- * nvb_strv_free; NULL without memory. `links` is an own directory in which a link of that name is made. */
-char **nvb_criu_environment(const char *criu, const char *links);
+ * nvb_strv_free; NULL without memory or room. `links` is an own directory in which a link of that name is
+ * made. `params` is what the restored container sees in the place of the driver's parameters
+ * (container/params.h), NULL: nothing of its own. */
+char **nvb_criu_environment(const char *criu, const char *links, const char *params);
+
+/* The name under which CRIU knows that file, which no config.json names: nvbind-hook mounted it. */
+#define NVB_CRIU_PARAMS "nvbind-driver-params"
 
 #endif

@@ -11,7 +11,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/mountinfo.h"
+#include "base/root.h"
 #include "base/str.h"
+#include "checkpoint/criu.h"
+#include "container/container.h"
 
 /* Targets of the bind mounts in config.json, from process.json: *targets for nvb_strv_free. */
 static int read_binds(const char *run, char ***targets, nvb_error **err)
@@ -63,11 +66,29 @@ static bool is_hierarchy(const struct nvb_mountinfo *mount)
 	return nvb_streq(mount->type, "cgroup") && is_below(mount->point, "/sys/fs/cgroup");
 }
 
-static bool add_mount(char ***list, const struct nvb_mountinfo *mount, char *const *binds)
+/* Whether config.json mounts something of the host there, maybe by another path, where the image has links.
+ * Runtimes that restore resolve these first, and call the mount what they found. */
+static bool is_bind(const struct nvb_root *root, const char *point, char *const *binds)
 {
+	if (nvb_strv_contains(binds, point))
+		return true;
+	nvb_strv_foreach (bind, binds) {
+		_cleanup_free_ char *resolved = NULL;
+
+		if (nvb_root_realpath(root, *bind, &resolved, NULL) == 0 && nvb_streq(resolved, point))
+			return true;
+	}
+	return false;
+}
+
+static bool add_mount(
+	char ***list, const struct nvb_mountinfo *mount, const struct nvb_root *root, char *const *binds)
+{
+	if (nvb_streq(mount->point, NVB_DRIVER_PARAMS))
+		return nvb_strv_add(list, "mnt[" NVB_DRIVER_PARAMS "]:" NVB_CRIU_PARAMS);
 	if (is_mask(mount))
 		return nvb_strv_addf(list, "mnt[%s]:/dev/null", mount->point);
-	if (is_hierarchy(mount) || nvb_strv_contains(binds, mount->point))
+	if (is_hierarchy(mount) || is_bind(root, mount->point, binds))
 		return nvb_strv_addf(list, "mnt[%s]:%s", mount->point, mount->point);
 	return true;
 }
@@ -89,10 +110,14 @@ int nvb_externals_make(const char *run, pid_t init, bool netns, char ***external
 {
 	_cleanup_strv_ char **binds = NULL, **list = NULL;
 	_cleanup_free_ char *text = NULL;
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
 	struct nvb_mountinfo mount;
 	char path[64], *rest;
 	int rc = read_binds(run, &binds, err);
 
+	snprintf(path, sizeof(path), "/proc/%d/root", init);
+	if (rc == 0)
+		rc = nvb_root_open(&root, path, err);
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", init);
 	if (rc == 0)
 		rc = nvb_file_read(AT_FDCWD, path, NVB_MOUNTINFO_MAX, &text, NULL, err);
@@ -100,7 +125,7 @@ int nvb_externals_make(const char *run, pid_t init, bool netns, char ***external
 		return rc;
 	rest = text;
 	while (nvb_mountinfo_next(&rest, &mount))
-		if (!add_mount(&list, &mount, binds))
+		if (!add_mount(&list, &mount, &root, binds))
 			return nvb_fail_oom(err);
 	if (netns)
 		rc = add_network(&list, init, err);

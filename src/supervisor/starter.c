@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "capsule/record.h"
 #include "capsule/start.h"
@@ -19,6 +20,8 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/install.h"
+#include "container/container.h"
+#include "container/params.h"
 #include "supervisor/report.h"
 
 /* In the child. */
@@ -66,13 +69,17 @@ static int wait_for_runtime(struct starting *s, pid_t runtime, int *status, nvb_
 static int use_images(struct starting *s, char **images, char ***env, nvb_error **err)
 {
 	const struct nvb_restoring *restoring = s->starter->restoring;
-	_cleanup_free_ char *links = nvb_state_join(s->start.state.workspace, "criu-bin");
+	_cleanup_free_ char *links = nvb_state_join(s->start.state.workspace, "criu-bin"), *params = NULL;
 
 	*images =
 		nvb_state_join(s->starter->entry->data, NVB_CHECKPOINT_RESTORE "/" NVB_CHECKPOINT_PROCESSES);
-	*env = links ? nvb_criu_environment(restoring->criu, links) : NULL;
+	/* Where the mask is not wanted any more the mount is there all the same, with what the host has. */
+	if (nvb_params_read(NVB_DRIVER_PARAMS, &params, NULL) == 0 && !params)
+		nvb_file_read(AT_FDCWD, NVB_DRIVER_PARAMS, 1 << 16, &params, NULL, NULL);
+	*env = links ? nvb_criu_environment(restoring->criu, links, params) : NULL;
 	if (!*images || !*env)
-		return nvb_fail_oom(err);
+		return nvb_fail(err, NVB_ERR_SYSTEM, "what CRIU needs cannot be written to %s",
+			links ? links : "memory");
 	s->start.launch.images = *images;
 	s->start.launch.environment = *env;
 	s->start.launch.tcp = restoring->tcp;

@@ -14,7 +14,14 @@ need bolt busybox jq runc
 need_criu
 export T ROOT=$T/root
 make_busybox_root "$ROOT"
-mkdir -p "$T/volume/in"
+mkdir -p "$T/volume/in" "$ROOT/real"
+ln -s real "$ROOT/linked"
+cat >"$ROOT/bin/serve" <<'END'
+#!/bin/sh
+i=0
+while read -r line; do i=$((i+1)); echo "answer $i to $line"; done
+END
+chmod +x "$ROOT/bin/serve"
 echo kept >"$T/volume/file"
 # A count in memory, in a file and on standard output.
 export counting='i=0; while true; do i=$((i+1)); echo "n $i"; echo $i >/count.new; mv /count.new /count; sleep 0.05; done'
@@ -57,9 +64,42 @@ counts_on() {
 kinds() {
 	counts_on 'a pipe for input' snap-i -i
 	counts_on 'a terminal' snap-t -t
-	counts_on 'volumes, tmpfs' snap-v -v "$T/volume:/data" -v "$T/volume/file:/etc/one:ro" --tmpfs /scratch
+	counts_on 'volumes, tmpfs' snap-v -v "$T/volume:/data" -v "$T/volume/file:/etc/one:ro" -v "$T/volume:/linked/data" --tmpfs /scratch
 	counts_on 'no network' snap-n --network none
 	counts_on 'privileged' snap-p --privileged
+}
+
+# asked WORD: what the other end of the connection answers.
+asked() {
+	local answer=
+	echo "$1" >&"$PEER"
+	read -r -t 10 -u "$PEER" answer || true
+	echo "$answer"
+}
+
+# The other end is a program of the host, which waits while there is nobody.
+connection() {
+	command -v iptables-restore >/dev/null && iptables -S >/dev/null 2>&1 || {
+		echo '# left out: CRIU keeps connections silent by iptables'
+		return
+	}
+	local port=$((20000 + RANDOM % 20000))
+	create server -- nc -l -p "$port" -e /bin/serve >/dev/null
+	bolt capsule start server >/dev/null
+	eventually eval "exec {PEER}<>/dev/tcp/127.0.0.1/$port" || {
+		fail "$WORLD: a server to connect to"
+		return
+	}
+	is "$WORLD: a connection" 'answer 1 to one' "$(asked one)"
+	refuses "$WORLD: is refused without --tcp" 1 'TCP connection' bolt capsule snapshot server
+	check "$WORLD: kept with it" bolt capsule snapshot server --tcp --leave-running
+	is "$WORLD: it goes on" 'answer 2 to two' "$(asked two)"
+	check "$WORLD: and of one that is stopped" bolt capsule snapshot server --tcp
+	is "$WORLD: it is" exited "$(shown server | cut -d' ' -f2)"
+	check "$WORLD: restored" bolt capsule restore server
+	is "$WORLD: the other end has noticed nothing" 'answer 3 to three' "$(asked three)"
+	exec {PEER}>&-
+	bolt capsule rm -f server >/dev/null
 }
 
 # What was typed before and after.
@@ -219,6 +259,7 @@ world() {
 	case $WORLD in
 	'runc v1')
 		kinds
+		connection
 		input
 		supervised
 		going_on
