@@ -4,9 +4,10 @@
 # or the connection is lost; on a desktop and on a phone; who is let in when others reach it.
 # Pictures of it are kept in $NVB_TEST_SCREENS, where that names a directory: docs/screens is made so.
 
-# Capsules of its own: bolt's directories are empty in a mount namespace of the test's.
+# Capsules of its own: bolt's directories are empty in a mount namespace of the test's. Pictures show a host's name that
+# is nobody's.
 if [ "$(id -u)" = 0 ] && [ -z "${NVB_OWN_MOUNTS-}" ]; then
-	exec env NVB_OWN_MOUNTS=1 unshare -m --propagation private bash "$0" "$@"
+	exec env NVB_OWN_MOUNTS=1 unshare -m -u --propagation private bash "$0" "$@"
 fi
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/surge.sh"
@@ -17,6 +18,8 @@ need_exporter
 programs=$NVB_SOURCE/tests/integration/programs
 python3 -c "import sys; sys.path.insert(0, '$programs'); import browser; sys.exit(not browser.program())" ||
 	skip "needs chromium-headless-shell or another Chromium"
+
+echo gpu-host >/proc/sys/kernel/hostname
 
 make_sim h200x8 "$T/host"
 export NVBIND_ROOT=$T/host
