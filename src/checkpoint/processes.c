@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "checkpoint/processes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,6 +111,44 @@ int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **e
 		return nvb_hint(err, -NVB_ERR_BUSY, "let what 'bolt capsule exec' runs end first");
 	}
 	return 0;
+}
+
+static bool is_corpse(pid_t pid, const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64], own[17];
+	const char *end;
+
+	nvb_process_name(pid, own);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (!nvb_streq(own, name) || nvb_file_read(AT_FDCWD, path, 4096, &text, NULL, NULL) < 0)
+		return false;
+	end = strrchr(text, ')');
+	return end && nvb_after(end, ") Z");
+}
+
+/* Source: proc(5), /proc/PID/task/TID/children: each thread has those that it made. */
+bool nvb_process_has_corpse(pid_t pid, const char *name)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[NAME_MAX + 64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *children = NULL;
+
+		snprintf(path, sizeof(path), "%s/children", entry->d_name);
+		if (*entry->d_name == '.' ||
+			nvb_file_read(dirfd(dir), path, 1 << 16, &children, NULL, NULL) < 0)
+			continue;
+		for (char *save = NULL, *word = strtok_r(children, " ", &save); word;
+			word = strtok_r(NULL, " ", &save))
+			if (is_corpse((pid_t)strtol(word, NULL, 10), name))
+				return true;
+	}
+	return false;
 }
 
 enum { PAUSE_NS = 5 * 1000 * 1000 };

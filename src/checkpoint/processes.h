@@ -2,6 +2,7 @@
 #ifndef NVB_CHECKPOINT_PROCESSES_H
 #define NVB_CHECKPOINT_PROCESSES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,6 +22,9 @@ uint64_t nvb_processes_memory(const int *pids, size_t count);
 int nvb_process_inner(pid_t pid);
 /* Its name; at most 16 bytes, "" unknown. */
 void nvb_process_name(pid_t pid, char name[static 17]);
+
+/* Whether a child of it that has this name is dead and not waited for. */
+bool nvb_process_has_corpse(pid_t pid, const char *name);
 
 /* Asks it to end, which it may take a minute for, and ends it. */
 void nvb_processes_end(pid_t pid, uint64_t started);

@@ -20,6 +20,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/criu.h"
 #include "checkpoint/install.h"
+#include "checkpoint/processes.h"
 #include "container/container.h"
 #include "container/params.h"
 #include "supervisor/report.h"
@@ -49,12 +50,35 @@ static void read_said(int fd, char *text, size_t size)
 	text[used] = '\0';
 }
 
+/*
+ * A CRIU that is killed leaves processes that keep its end of the runtime's socket, on which that would wait
+ * for ever. The runtime reaps a CRIU that has ended within a moment; one that lies there for a second was
+ * killed.
+ */
+static void wait_for_restore(pid_t runtime)
+{
+	enum { A_SECOND = 1000 };
+	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, runtime, 0);
+	struct pollfd fds = {.fd = process, .events = POLLIN};
+	int seen = 0, n;
+
+	while (process >= 0 && (n = poll(&fds, 1, A_SECOND)) <= 0) {
+		if (n < 0 && errno != EINTR)
+			return;
+		seen = n == 0 && nvb_process_has_corpse(runtime, "criu") ? seen + 1 : 0;
+		if (seen > 1)
+			kill(runtime, SIGKILL);
+	}
+}
+
 static int wait_for_runtime(struct starting *s, pid_t runtime, int *status, nvb_error **err)
 {
 	struct nvb_start *start = &s->start;
 	int ended;
 	char said[2048];
 
+	if (start->launch.images)
+		wait_for_restore(runtime);
 	while (waitpid(runtime, &ended, 0) < 0)
 		if (errno != EINTR)
 			return nvb_fail_errno(err, errno, "waiting for %s", start->runtime);
