@@ -116,12 +116,32 @@ void nvb_restore_done(const struct nvb_entry *entry)
 	_exit(0);
 }
 
+/* What stands there was opened and looked at: its processes run already, and their root may put a link to a
+ * file of the host's, or anything else, in the place of what was made a moment before. */
+int nvb_restore_own_node(int parent, const char *name, const struct nvb_restored_node *node, nvb_error **err)
+{
+	_cleanup_close_ int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[64];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return nvb_fail_errno(err, errno, "%s", name);
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != node->number)
+		return nvb_fail(err, NVB_ERR_CONFLICT, "%s was replaced while it was made", name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fchownat(fd, "", node->uid, node->gid, AT_EMPTY_PATH) < 0 || chmod(path, node->mode) < 0)
+		return nvb_fail_errno(err, errno, "%s", name);
+	return 0;
+}
+
 /* Its /dev is as it was, so it lacks the nodes of GPUs that it did not have. */
 static int make_node(const struct nvb_root *root, const struct nvb_edit *edit, nvb_error **err)
 {
 	const char *path = edit->device.container, *name;
 	_cleanup_close_ int parent = -1;
+	struct nvb_restored_node node;
 	struct stat host, st;
+	int rc;
 
 	if (stat(edit->device.host, &host) < 0 || !S_ISCHR(host.st_mode))
 		return 0;
@@ -135,13 +155,16 @@ static int make_node(const struct nvb_root *root, const struct nvb_edit *edit, n
 	parent = nvb_root_open_parent(root, path, true, &name, err);
 	if (parent < 0)
 		return parent;
-	if (mknodat(parent, name, S_IFCHR | 0600, host.st_rdev) < 0 ||
-		fchownat(parent, name, edit->device.has_uid ? edit->device.uid : host.st_uid,
-			edit->device.has_gid ? edit->device.gid : host.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-		fchmodat(parent, name, (edit->device.has_mode ? edit->device.mode : host.st_mode) & 0777, 0) <
-			0)
+	node = (struct nvb_restored_node){
+		.number = host.st_rdev,
+		.uid = edit->device.has_uid ? edit->device.uid : host.st_uid,
+		.gid = edit->device.has_gid ? edit->device.gid : host.st_gid,
+		.mode = (edit->device.has_mode ? edit->device.mode : host.st_mode) & 0777,
+	};
+	if (mknodat(parent, name, S_IFCHR | 0600, node.number) < 0)
 		return nvb_fail_errno(err, errno, "%s", path);
-	return 0;
+	rc = nvb_restore_own_node(parent, name, &node, err);
+	return rc < 0 ? nvb_wrap(err, rc, "%s", path) : 0;
 }
 
 static int make_nodes(const struct nvb_plan *plan, pid_t init, nvb_error **err)

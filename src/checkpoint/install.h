@@ -2,6 +2,8 @@
 #ifndef NVB_CHECKPOINT_INSTALL_H
 #define NVB_CHECKPOINT_INSTALL_H
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "capsule/start.h"
 #include "supervisor/starter.h"
@@ -28,5 +30,15 @@ void nvb_restore_done(const struct nvb_entry *entry);
 /* Its processes are there: device nodes that its new GPUs need, and what was on the GPU. */
 int nvb_restore_finish(
 	const struct nvb_start *start, const struct nvb_restoring *restoring, pid_t init, nvb_error **err);
+
+struct nvb_restored_node {
+	dev_t number;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+/* Gives a device node in a directory of running processes its owner and mode: that device or nothing. */
+int nvb_restore_own_node(int parent, const char *name, const struct nvb_restored_node *node, nvb_error **err);
 
 #endif
