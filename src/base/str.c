@@ -152,6 +152,9 @@ void nvb_sb_add_json(struct nvb_strbuf *sb, const char *s)
 			nvb_sb_add(sb, "\\t");
 		} else if (*u < 0x20 || *u == 0x7f) {
 			nvb_sb_addf(sb, "\\u%04x", *u);
+		} else if (*u == 0xc2 && u[1] < 0xa0) {
+			/* The other control characters, which terminals obey as well. */
+			nvb_sb_addf(sb, "\\u%04x", u[1]);
 		} else {
 			nvb_sb_addn(sb, u, n);
 		}

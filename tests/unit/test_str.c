@@ -51,6 +51,10 @@ static void writes_json_strings(void **state)
 	(void)state;
 	nvb_sb_add_json(&sb, "a\"\\\n\x01\xff");
 	assert_string_equal(sb.s, "\"a\\\"\\\\\\n\\u0001\\ufffd\"");
+	/* Terminals take U+009B for the beginning of a command; U+00A0 is a space. */
+	nvb_sb_release(&sb);
+	nvb_sb_add_json(&sb, "\xc2\x9b\xc2\xa0\xc3\x9b");
+	assert_string_equal(sb.s, "\"\\u009b\xc2\xa0\xc3\x9b\"");
 }
 
 static void splits_without_empty_parts(void **state)
