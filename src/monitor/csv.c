@@ -8,25 +8,37 @@
 
 /* A sample as lines of CSV (RFC 4180): a unit in the name of each column that has one. */
 
+/* But the ends of lines, which are between quotes. */
+static bool is_control(char c)
+{
+	return ((unsigned char)c < 0x20 && c != '\n' && c != '\r') || c == 0x7f;
+}
+
 static void add_field(struct nvb_strbuf *sb, const char *text)
 {
+	bool quoted;
+
 	nvb_sb_addc(sb, ',');
 	if (!text)
 		return;
 	/* A spreadsheet takes these for a formula. */
 	if (*text && strchr("=+-@", *text))
 		nvb_sb_addc(sb, '\'');
-	if (!strpbrk(text, ",\"\n\r")) {
-		nvb_sb_add(sb, text);
-		return;
-	}
-	nvb_sb_addc(sb, '"');
+	quoted = strpbrk(text, ",\"\n\r");
+	if (quoted)
+		nvb_sb_addc(sb, '"');
 	for (; *text; text++) {
+		/* A log may say anything, and lines may be read in a terminal. */
+		bool pair = (unsigned char)*text == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+			    (unsigned char)text[1] < 0xa0;
+
 		if (*text == '"')
 			nvb_sb_addc(sb, '"');
-		nvb_sb_addc(sb, *text);
+		nvb_sb_addc(sb, pair || is_control(*text) ? ' ' : *text);
+		text += pair;
 	}
-	nvb_sb_addc(sb, '"');
+	if (quoted)
+		nvb_sb_addc(sb, '"');
 }
 
 static void add_value(struct nvb_strbuf *sb, struct nvb_value value)

@@ -133,6 +133,19 @@ static void what_is_not_known_is_not_zero(void **state)
 	nvb_sb_release(&text);
 }
 
+static void csv_says_nothing_to_terminals(void **state)
+{
+	_cleanup_sample_ nvb_sample *sample =
+		sample_of("{\"time_ns\":1,\"sequence\":2,\"gpus\":[{\"index\":0,\"state\":\"lost\","
+			  "\"reason\":\"a\\u001b[2J\\u009b1J\\u00e4\\tb\",\"values\":{}}]}");
+	const struct nvb_csv_choice csv = {.rows = NVB_CSV_GPUS};
+	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+
+	(void)state;
+	nvb_record_csv(&text, sample, &csv);
+	assert_non_null(strstr(text.s, ",lost,a [2J 1J\xc3\xa4 b,"));
+}
+
 static void history_has_gaps(void **state)
 {
 	_cleanup_sample_ nvb_sample *sample = sample_of(SAMPLE);
@@ -181,6 +194,7 @@ int main(void)
 		cmocka_unit_test(users_are_summed_up),
 		cmocka_unit_test(processes_are_sorted_and_chosen),
 		cmocka_unit_test(what_is_not_known_is_not_zero),
+		cmocka_unit_test(csv_says_nothing_to_terminals),
 		cmocka_unit_test(history_has_gaps),
 		cmocka_unit_test(bad_lines_are_refused),
 	};

@@ -144,15 +144,22 @@ int plain_print(const struct watch *w, const nvb_sample *sample, nvb_error **err
 {
 	time_t seconds = (time_t)(nvb_sample_time(sample) / 1000000000);
 	const char *driver = nvb_sample_driver_version(sample), *notice = nvb_sample_notice(sample);
+	_cleanup_strbuf_ struct nvb_strbuf head = {0};
 	struct tm tm = {0};
 	char when[64] = "";
 	int rc;
 
 	localtime_r(&seconds, &tm);
 	strftime(when, sizeof(when), "%F %T", &tm);
-	printf("%s  driver %s\n", when, driver ? driver : NVB_VIEW_NOTHING);
-	if (notice)
-		printf("%s\n", notice);
+	/* A log's may say anything. */
+	nvb_sb_add_visible(&head, driver ? driver : NVB_VIEW_NOTHING);
+	if (notice) {
+		nvb_sb_addc(&head, '\n');
+		nvb_sb_add_visible(&head, notice);
+	}
+	if (head.failed)
+		return nvb_fail_oom(err);
+	printf("%s  driver %s\n", when, head.s ? head.s : "");
 	rc = print_gpus(w, sample, err);
 	if (rc == 0)
 		putchar('\n');
