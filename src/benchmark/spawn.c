@@ -113,11 +113,11 @@ static void end_group(pid_t pid, int pidfd)
 	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
 
 	kill(-pid, SIGTERM);
-	if (poll(&ended, 1, GRACE) != 1)
-		kill(-pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	/* Who ignored it and was not its child. */
+	poll(&ended, 1, GRACE);
+	/* Also who ignored it and was not its child; before it is reaped, when its number may be another's.
+	 */
 	kill(-pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static int give_up(struct running *running, enum nvb_error_code code, nvb_error **err)
