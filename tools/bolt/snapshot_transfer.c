@@ -22,7 +22,8 @@ const struct nvb_option_group snapshot_export_groups[] = {{"Options", export_opt
 static const struct nvb_option import_options[] = {
 	SNAPSHOT_STORE_OPTION,
 	SNAPSHOT_KEY_OPTION,
-	{"trust", 0, NVB_OPTION_FLAG(&snapshot_trust), "also one that this host has not signed"},
+	{"trust", 0, NVB_OPTION_FLAG(&snapshot_trust),
+		"also one that this host has not signed: it decides what runs, as whom and with which files"},
 	{NULL},
 };
 const struct nvb_option_group snapshot_import_groups[] = {{"Options", import_options}, {NULL}};
