@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 enum { LINE = 1024 };
 
@@ -52,13 +53,15 @@ static void read_xid(struct nvb_kmsg *kmsg, const char *text, uint64_t usec)
 
 static void read_line(struct nvb_kmsg *kmsg, const char *line)
 {
-	const char *xid = strstr(line, "NVRM: Xid"), *semicolon = strchr(line, ';');
+	const char *semicolon = strchr(line, ';');
+	/* At the beginning: other messages hold names of control groups, which anybody chooses. */
+	const char *xid = nvb_after(semicolon ? semicolon + 1 : line, "NVRM: Xid");
 	unsigned long long usec = 0;
 
 	if (!semicolon || sscanf(line, "%*u,%*u,%llu,", &usec) != 1)
 		usec = 0;
 	if (xid)
-		read_xid(kmsg, xid + sizeof("NVRM: Xid") - 1, usec);
+		read_xid(kmsg, xid, usec);
 	if (strstr(line, "nvidia") && (strstr(line, "Key was rejected by service") ||
 					      strstr(line, "module verification failed: signature and/or "
 							   "required key missing - module rejected")))

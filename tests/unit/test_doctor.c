@@ -68,6 +68,11 @@ static void what_anybody_wrote_into_the_log_is_harmless(void **state)
 	assert_int_equal(kmsg->xid_count, NVB_KMSG_XIDS);
 	free(kmsg);
 	nvb_sb_release(&text);
+	/* Whoever has control groups names them as he likes, and dies in one. */
+	kmsg = parse("6,9,7,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/user.slice/NVRM: Xid "
+		     "(PCI:0000:3b:00): 79, GPU has fallen off the bus.,task=a,pid=7,uid=1000\n");
+	assert_int_equal(kmsg->xid_count, 0);
+	free(kmsg);
 }
 
 static void modules_and_firmware_are_noticed(void **state)
