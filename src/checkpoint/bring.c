@@ -139,7 +139,7 @@ static int map_gpus(struct bringing *b, nvb_error **err)
 {
 	int rc = 0;
 
-	if (b->details.gpus || b->manifest->gpu_count)
+	if (b->details.gpus || b->manifest->gpu_count || b->processes)
 		rc = nvb_inventory_load(b->host->inventory, &b->inventory, err);
 	if (rc == 0)
 		rc = nvb_gpu_map_make(&b->map, b->host, b->manifest, b->inventory, b->restore->gpu_map,
@@ -175,7 +175,7 @@ static int preflight(const struct bringing *b, const char *place, nvb_error **er
 			.target = b->map.changes ? b->map.pairs[i].to : NULL};
 	for (size_t i = 0; i < b->manifest->tree_count; i++) {
 		snapshot.disk += b->manifest->trees[i].bytes;
-		if (nvb_streq(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
+		if (nvb_streq0(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
 			snapshot.memory = b->manifest->trees[i].bytes;
 	}
 	rc = nvb_preflight_restore(&snapshot, &report, err);
