@@ -115,6 +115,16 @@ static int read_subject_member(
 	return read_text(js, record, fields[which], err);
 }
 
+/* As ours are: it stands in tables that are shown in a terminal. */
+static bool is_subject_name(const char *name)
+{
+	size_t n = 0;
+
+	while (name[n] >= ' ' && name[n] <= '~')
+		n++;
+	return n > 0 && !name[n];
+}
+
 static int read_subjects(struct nvb_jscan *js, struct nvb_record *record, nvb_error **err)
 {
 	static const char *const names[] = {"name", "what", "command", NULL};
@@ -126,6 +136,8 @@ static int read_subjects(struct nvb_jscan *js, struct nvb_record *record, nvb_er
 		rc = read_object(js, names, read_subject_member, record, &subject, err);
 		if (rc == 0 && record->subject_count == NVB_RECORD_SUBJECTS)
 			return nvb_jscan_fail(js, js->at, err, "more than %d of them", NVB_RECORD_SUBJECTS);
+		if (rc == 0 && !is_subject_name(subject.name))
+			return nvb_jscan_fail(js, js->at, err, "a name that no subject has");
 		for (size_t i = 0; rc == 0 && i < record->subject_count; i++)
 			if (nvb_streq(record->subjects[i].name, subject.name))
 				return nvb_jscan_fail(js, js->at, err, "a second one of this name");

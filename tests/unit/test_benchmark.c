@@ -233,6 +233,7 @@ static void test_record_refused(void **state)
 		{"\"order\": [0, 1,", "\"order\": [0, 9,", "no subject 9"},
 		{"\"seed\": \"18446744073709551615\"", "\"seed\": \"-\"", "64 bits"},
 		{"\"name\": \"docker\"", "\"name\": \"bolt\"", "a second one"},
+		{"\"name\": \"docker\"", "\"name\": \"doc\\u001b[2Jker\"", "a name that no subject has"},
 		{"\"gpu\": true", "\"gpu\": 1", "gpu"},
 	};
 	_cleanup_record_ struct nvb_record record = {.program = NULL};
