@@ -290,7 +290,7 @@ static const char *const members[] = {"schema", "version", "program", "date", "s
 
 static int read_version(struct nvb_jscan *js, nvb_error **err)
 {
-	uint32_t version;
+	uint32_t version = 0;
 	int rc = read_u32(js, UINT32_MAX, &version, err);
 
 	if (rc == 0 && version != NVB_RECORD_VERSION)

@@ -263,8 +263,8 @@ static int join(const char *base, const char *name, char **path, nvb_error **err
 	return 0;
 }
 
-int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities, const char *base,
-	char **path, const struct nvb_log *log, nvb_error **err)
+static int ensure(const struct nvb_inventory *inventory, unsigned capabilities, const char *base, char **path,
+	const struct nvb_log *log, nvb_error **err)
 {
 	_cleanup_(release) struct build b = {.inventory = inventory};
 	_cleanup_close_ int fd = -1;
@@ -281,6 +281,23 @@ int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities
 			return rc;
 	}
 	return join(base, b.name, path, err);
+}
+
+int nvb_tree_ensure(const struct nvb_inventory *inventory, unsigned capabilities, const char *base,
+	char **path, const struct nvb_log *log, nvb_error **err)
+{
+	/* A file that is touched once makes another tree; a driver that is being installed takes longer. */
+	for (int left = 3; left > 0; left--) {
+		_cleanup_error_ nvb_error *changed = NULL;
+		int rc = ensure(inventory, capabilities, base, path, log, left > 1 ? &changed : err);
+
+		if (rc != -NVB_ERR_STALE || left == 1) {
+			if (err && changed)
+				*err = NVB_TAKE_PTR(changed);
+			return rc;
+		}
+	}
+	return 0;
 }
 
 int nvb_tree_path(const struct nvb_inventory *inventory, unsigned capabilities, const char *base, char **path,
