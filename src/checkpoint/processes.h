@@ -29,7 +29,7 @@ bool nvb_process_has_corpse(pid_t pid, const char *name);
 /* Asks it to end, which it may take a minute for, and ends it. */
 void nvb_processes_end(pid_t pid, uint64_t started);
 
-/* Waits until nobody traces them; a tracer that does not let go in ten seconds is killed. */
+/* Waits until nobody traces them; a CRIU that does not let go in ten seconds is killed. */
 void nvb_processes_untrace(const int *pids, size_t count);
 
 #endif
