@@ -24,6 +24,7 @@ const char *nvb_view_bytes(double bytes, char out[static NVB_VIEW_CELL])
 const char *nvb_view_value(struct nvb_value value, enum nvb_metric metric, char out[static NVB_VIEW_CELL])
 {
 	const struct nvb_metric_info *info = nvb_metric_info(metric);
+	char amount[NVB_VIEW_CELL];
 
 	if (value.state != NVB_VALUE_KNOWN || !info) {
 		snprintf(out, NVB_VIEW_CELL, NVB_VIEW_NOTHING);
@@ -37,8 +38,8 @@ const char *nvb_view_value(struct nvb_value value, enum nvb_metric metric, char 
 		nvb_view_bytes(value.value, out);
 		break;
 	case NVB_UNIT_BYTES_PER_SECOND:
-		nvb_view_bytes(value.value, out);
-		strcat(out, "/s");
+		/* A log may say any number. */
+		snprintf(out, NVB_VIEW_CELL, "%.*s/s", NVB_VIEW_CELL - 3, nvb_view_bytes(value.value, amount));
 		break;
 	case NVB_UNIT_WATTS:
 		snprintf(out, NVB_VIEW_CELL, "%.0fW", value.value);
