@@ -39,7 +39,8 @@ const char *nvb_view_value(struct nvb_value value, enum nvb_metric metric, char 
 		break;
 	case NVB_UNIT_BYTES_PER_SECOND:
 		/* A log may say any number. */
-		snprintf(out, NVB_VIEW_CELL, "%.*s/s", NVB_VIEW_CELL - 3, nvb_view_bytes(value.value, amount));
+		snprintf(
+			out, NVB_VIEW_CELL, "%.*s/s", NVB_VIEW_CELL - 3, nvb_view_bytes(value.value, amount));
 		break;
 	case NVB_UNIT_WATTS:
 		snprintf(out, NVB_VIEW_CELL, "%.0fW", value.value);

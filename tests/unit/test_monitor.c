@@ -55,8 +55,8 @@ static void amounts_are_short(void **state)
 				    NVB_METRIC_POWER, text),
 		"0W");
 	/* Nor is a log that somebody wrote believed to fit. */
-	nvb_view_value((struct nvb_value){.value = 1e200, .state = NVB_VALUE_KNOWN}, NVB_METRIC_PCIE_RX_RATE,
-		text);
+	nvb_view_value(
+		(struct nvb_value){.value = 1e200, .state = NVB_VALUE_KNOWN}, NVB_METRIC_PCIE_RX_RATE, text);
 	assert_int_equal(strlen(text), NVB_VIEW_CELL - 1);
 	assert_string_equal(text + NVB_VIEW_CELL - 3, "/s");
 }
