@@ -14,6 +14,7 @@ serve() {
 	local name=$1
 	shift
 	stop_server "$name"
+	: >"$T/$name.log" # the shell that has it written to may come after who reads
 	nvbind monitor "$@" >"$T/$name.out" 2>"$T/$name.log" &
 	server=$!
 	SERVERS[$name]=$server
