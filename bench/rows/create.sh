@@ -4,7 +4,8 @@
 # file and as a tree, and by NVIDIA's nvidia-container-runtime, where NVB_BENCH_NVIDIA_RUNTIME names one (and
 # NVB_BENCH_NVIDIA_CTK the nvidia-ctk that lies beside its nvidia-cdi-hook). What the runtime does for each mount and node
 # is in it, and the hooks: that is what a user waits for. The container before is gone for 50 ms by then: what the kernel
-# still does for it would fall on the next one, and differently on each.
+# still does for it falls on the next one, for a container of 46 mounts more than for a bare one; so who is next is drawn anew
+# for each round.
 create_row() { # RUNTIME
 	local runtime=$1 dir=$T/create.$1 kind commands quarter=23.5 beside='NVB_BENCH_NVIDIA_RUNTIME names none'
 	mkdir -p "$dir"/{bare,files,tree,peer} "$dir/xdg/nvidia-container-runtime"
@@ -40,7 +41,7 @@ create_row() { # RUNTIME
 	[ -z "${NVB_BENCH_NVIDIA_RUNTIME:-}" ] ||
 		commands+=(-- peer env XDG_CONFIG_HOME="$dir/xdg" PATH="${NVB_BENCH_NVIDIA_RUNTIME%/*}:$PATH"
 			"$NVB_BENCH_NVIDIA_RUNTIME" "${arguments[@]}" "$dir/peer" bench)
-	if interleave --before "$dir/before" "${commands[@]}"; then
+	if interleave --shuffle --before "$dir/before" "${commands[@]}"; then
 		if [ -n "${median[peer]:-}" ]; then
 			quarter=$(awk -v p="${median[peer]}" -v b="${median[bare]}" 'BEGIN {printf "%.1f", (p - b) / 4}')
 			beside="nvidia-container-runtime +$(minus "${median[peer]}" "${median[bare]}") ms, ours at most a quarter"
