@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -15,7 +14,6 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "capsule/record.h"
-#include "supervisor/starter.h"
 
 void nvb_pipes_close_given(struct nvb_pipes *pipes)
 {
@@ -180,46 +178,7 @@ void nvb_pipes_find(struct nvb_pipes *pipes, const struct nvb_entry *entry, pid_
 		pipes->error = find_below(init, error, DEPTH);
 }
 
-/* A descriptor of the process that keeps the terminal. */
-static int held(const struct nvb_entry *entry, int number)
-{
-	_cleanup_free_ char *path = nvb_state_join(entry->run, "record"), *record = NULL, *holder = NULL;
-	_cleanup_close_ int pidfd = -1;
-	unsigned long long started;
-	int pid, fd;
-
-	if (!path || nvb_file_read(AT_FDCWD, path, NVB_RECORD_MOST, &record, NULL, NULL) < 0)
-		return -1;
-	holder = nvb_record_value(record, "holder");
-	if (!holder || sscanf(holder, "%d %llu", &pid, &started) != 2)
-		return -1;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0 || !nvb_proc_is_alive(pid, started))
-		return -1;
-	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-	if (fd >= 0)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-	return fd;
-}
-
-int nvb_pipes_terminal(const struct nvb_entry *entry)
-{
-	return held(entry, NVB_TERMINAL_HELD);
-}
-
 int nvb_relay_open(int relay[2], nvb_error **err)
 {
 	return pipe2(relay, O_CLOEXEC | O_NONBLOCK) < 0 ? nvb_fail_errno(err, errno, "pipe") : 0;
-}
-
-void nvb_relay_find(const struct nvb_entry *entry, int relay[2])
-{
-	for (int i = 0; i < 2; i++)
-		relay[i] = held(entry, NVB_RELAY_HELD + i);
-	if (relay[0] >= 0 && relay[1] >= 0)
-		return;
-	for (int i = 0; i < 2; i++) {
-		nvb_closep(&relay[i]);
-		relay[i] = -1;
-	}
 }

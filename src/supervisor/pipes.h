@@ -10,9 +10,9 @@
 
 /*
  * The streams of a detached container as descriptors. Its output pipes are open for reading, too, in the
- * container itself: so a killed supervisor is no broken pipe, and the one that follows takes up the same
- * pipes again, which it finds by their inode numbers among the container's descriptors. Pipes and not FIFOs,
- * which no checkpoint could carry.
+ * container itself: so a killed supervisor is no broken pipe, nor is one that is killed with its holder
+ * (holder.h): the next finds them by their inode numbers among the container's descriptors. Pipes and not
+ * FIFOs, which no checkpoint could carry.
  */
 struct nvb_pipes {
 	int given[3];		  /* the container's ends */
@@ -29,12 +29,8 @@ int nvb_pipes_open(struct nvb_pipes *pipes, bool interactive, nvb_error **err);
 int nvb_pipes_record(const struct nvb_pipes *pipes, const struct nvb_entry *entry, nvb_error **err);
 /* Our ends of the pipes of a container that runs; -1 where there is none any more. */
 void nvb_pipes_find(struct nvb_pipes *pipes, const struct nvb_entry *entry, pid_t init);
-/* The terminal's master, from the process that keeps it (starter.h); -1: there is none. */
-int nvb_pipes_terminal(const struct nvb_entry *entry);
 /* A pipe for what a terminal shows, in both of whose ends nobody waits. */
 int nvb_relay_open(int relay[2], nvb_error **err);
-/* The one of a terminal that runs, from the same process; -1 both: there is none. */
-void nvb_relay_find(const struct nvb_entry *entry, int relay[2]);
 void nvb_pipes_close_given(struct nvb_pipes *pipes);
 void nvb_pipes_close(struct nvb_pipes *pipes);
 

@@ -11,6 +11,7 @@
 #include "capsule/exec.h"
 #include "capsule/image.h"
 #include "supervisor/health.h"
+#include "supervisor/holder.h"
 #include "supervisor/log.h"
 #include "supervisor/pipes.h"
 #include "supervisor/snapshot.h"
@@ -51,7 +52,9 @@ struct nvb_supervisor {
 	size_t client_count;
 
 	struct nvb_pipes pipes;
-	int relay[2]; /* of a terminal (starter.h); -1: none */
+	int relay[2];  /* of a terminal (starter.h); -1: none */
+	int holder;    /* pidfd of who holds the streams for the next supervisor; -1: nobody */
+	uint64_t held; /* since when; nanoseconds */
 	struct nvb_log_writer *log;
 	struct nvb_streams *streams;
 	struct nvb_health_check check;
@@ -111,6 +114,20 @@ void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds)
 int nvb_supervised_freeze(struct nvb_supervisor *s, bool freeze, nvb_error **err);
 /* The definition is read anew and its limits applied. */
 int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err);
+/* output.c: its streams, and who holds them. */
+
+/* `master`: the terminal's, -1: it has pipes. They stay over restarts; a terminal is another one each time.
+ */
+int nvb_output_open(struct nvb_supervisor *s, int master, nvb_error **err);
+/* Somebody holds the pipes from now on, if nobody does yet. */
+void nvb_output_hold(struct nvb_supervisor *s);
+/* Who held them has died. */
+void nvb_output_unheld(struct nvb_supervisor *s);
+/* Nobody needs to hold them any more: what was in them has been taken. */
+void nvb_output_release(struct nvb_supervisor *s);
+/* The streams of a container that another supervisor started; `init`: its first process, 0: it has ended. */
+void nvb_output_take_up(struct nvb_supervisor *s, pid_t init);
+
 /* snapshot.c */
 
 /* Begins to take one; `asker` is taken over on success, -1: nobody waits. `quiet`: it hears no steps. */

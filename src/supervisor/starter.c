@@ -23,6 +23,7 @@
 #include "checkpoint/processes.h"
 #include "container/container.h"
 #include "container/params.h"
+#include "supervisor/holder.h"
 #include "supervisor/report.h"
 
 /* In the child. */
@@ -153,35 +154,10 @@ static int launch(struct starting *s, pid_t *init, int *master, int *status, nvb
 	return rc;
 }
 
-/* Asleep until the container has ended, so that somebody has its terminal. */
-static void hold_terminal(pid_t init)
-{
-	struct pollfd gone = {.fd = (int)syscall(SYS_pidfd_open, init, 0), .events = POLLIN};
-
-	while (gone.fd >= 0 && poll(&gone, 1, -1) < 0 && errno == EINTR)
-		;
-}
-
-/* Whoever waits for the end of our output, or for a lock that the supervisor has, shall not wait for a
- * holder: all but the master and what belongs to it goes. */
-static void close_all_but(int master, const int relay[2])
-{
-	enum { ABOVE = 16 };
-	const int kept[] = {master, relay[0], relay[1]};
-	int copies[NVB_ELEMENTS(kept)];
-
-	for (size_t i = 0; i < NVB_ELEMENTS(kept); i++)
-		copies[i] = kept[i] < 0 ? -1 : fcntl(kept[i], F_DUPFD, ABOVE);
-	for (int i = 0; i < (int)NVB_ELEMENTS(kept); i++)
-		if (copies[i] < 0 || dup2(copies[i], NVB_TERMINAL_HELD + i) < 0)
-			close(NVB_TERMINAL_HELD + i);
-	close_range(NVB_RELAY_HELD + 2, ~0U, 0);
-	close_range(0, NVB_TERMINAL_HELD - 1, 0);
-}
-
-static _Noreturn void run(const struct nvb_starter *starter, int socket)
+static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, int socket)
 {
 	struct starting s = {.starter = starter, .terminal = NVB_TERMINAL_INIT};
+	struct nvb_held held = {.terminal = true, .fds = {-1, starter->relay[0], starter->relay[1]}};
 	_cleanup_error_ nvb_error *err = NULL;
 	int status = 125, master = -1, rc;
 	pid_t init = 0;
@@ -202,6 +178,9 @@ static _Noreturn void run(const struct nvb_starter *starter, int socket)
 		rc = nvb_start_prepare(&s.start, &err);
 	if (rc == 0)
 		rc = launch(&s, &init, &master, &status, &err);
+	held.fds[0] = master;
+	if (rc == 0 && master >= 0)
+		rc = nvb_holder_name(starter->entry, &held, &err);
 	if (rc < 0) {
 		/* What came up half is the supervisor's to end; its files must not be in use then. */
 		if (starter->restoring) {
@@ -218,10 +197,8 @@ static _Noreturn void run(const struct nvb_starter *starter, int socket)
 	if (starter->restoring)
 		nvb_restore_done(starter->entry);
 	nvb_report_ok(socket, init, master);
-	if (master >= 0) {
-		close_all_but(master, starter->relay);
-		hold_terminal(init);
-	}
+	if (master >= 0)
+		nvb_holder_hold(starter->entry, &held, supervisor);
 	_exit(0);
 }
 
@@ -246,7 +223,7 @@ int nvb_starter_begin(const struct nvb_starter *starter, pid_t *pid, int *socket
 		if (getppid() != parent)
 			_exit(1);
 		close(pair[0]);
-		run(starter, pair[1]);
+		run(starter, parent, pair[1]);
 	}
 	close(pair[1]);
 	*socket = pair[0];

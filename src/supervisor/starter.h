@@ -15,15 +15,8 @@
 /*
  * One start of a supervised capsule is the work of a child of the supervisor: it changes its namespaces for
  * good, and whatever memory it takes goes with it. The container is left to the supervisor, which adopts
- * orphans. With a terminal the child stays, asleep, for as long as the container: the terminal's master must
- * not go with a killed supervisor.
+ * orphans. With a terminal the child stays and holds it (holder.h).
  */
-enum {
-	NVB_TERMINAL_HELD = 3, /* the descriptor that it then is */
-	/* A pipe that what the terminal shows goes through, its reading and its writing end: what is in it
-	 * when the supervisor is killed is there for the next one. */
-	NVB_RELAY_HELD = 4,
-};
 
 /* A capsule goes on from what lies in the directory: CRIU's images in "processes" and, to take the place of
  * its own, an upper directory "upper" (checkpoint/install.h). */
@@ -45,8 +38,8 @@ struct nvb_starter {
 	const struct nvb_image *image; /* open */
 	const struct nvb_pipes *pipes;
 	const struct nvb_restoring *restoring; /* NULL: its program begins */
-	int relay[2];			       /* with a terminal; -1: none */
-	int error; /* our end of the container's standard error: says why a runtime failed */
+	int relay[2]; /* with a terminal: a pipe that what it shows goes through; -1: none */
+	int error;    /* our end of the container's standard error: says why a runtime failed */
 };
 
 /* *socket gets the report (report.h): the container's first process and, of a terminal, its master. */

@@ -82,6 +82,14 @@ int nvb_streams_fd(const struct nvb_streams *s)
 	return s->epoll;
 }
 
+void nvb_streams_held(const struct nvb_streams *s, struct nvb_held *held)
+{
+	*held = (struct nvb_held){
+		.terminal = s->terminal,
+		.fds = {s->output, s->terminal ? s->relay[0] : s->error, s->terminal ? s->relay[1] : -1},
+	};
+}
+
 unsigned nvb_streams_attached(const struct nvb_streams *s)
 {
 	unsigned count = 0;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "supervisor/holder.h"
 #include "supervisor/log.h"
 
 /*
@@ -43,6 +44,10 @@ void nvb_streams_turn(struct nvb_streams *streams);
  * `request` is the packet that asked for it, "attach" and options.
  */
 void nvb_streams_attach(struct nvb_streams *streams, int connection, const char *request);
+
+/* What another process would have to have open, too, for nothing to be lost with this one; stays the
+ * streams'. */
+void nvb_streams_held(const struct nvb_streams *streams, struct nvb_held *held);
 
 /* How many are attached. */
 unsigned nvb_streams_attached(const struct nvb_streams *streams);

@@ -65,6 +65,7 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 	if (s->pipes.given[1] < 0) {
 		rc = nvb_pipes_open(&s->pipes, s->definition.spec.interactive, err);
 		nvb_streams_close(NVB_TAKE_PTR(s->streams));
+		nvb_output_release(s);
 	}
 	if (rc == 0 && s->definition.spec.terminal && s->relay[0] < 0)
 		rc = nvb_relay_open(s->relay, err);
@@ -79,9 +80,12 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 		rc = nvb_starter_begin(&starter, &s->starter, &s->starter_report, err);
 	if (starter.restoring && starter.restoring->lock >= 0)
 		close(starter.restoring->lock);
-	if (rc == 0)
-		s->phase = NVB_PHASE_STARTING;
-	return rc;
+	if (rc < 0)
+		return rc;
+	s->phase = NVB_PHASE_STARTING;
+	/* While that is at work: it takes long until there is any output. */
+	nvb_output_hold(s);
+	return 0;
 }
 
 static void health_changed(void *data, const struct nvb_health_report *report)
@@ -108,37 +112,6 @@ static void open_health(struct nvb_supervisor *s)
 		return;
 	if (nvb_health_open(&options, &s->health, &err) < 0 && s->log)
 		nvb_log_note(s->log, "its health is not checked: %s", nvb_error_message(err));
-}
-
-/* The pipes stay over restarts; a terminal is another one each time. */
-static int open_streams(struct nvb_supervisor *s, int master, nvb_error **err)
-{
-	int rc;
-	struct nvb_streams_options options = {
-		.output = s->pipes.output,
-		.error = s->pipes.error,
-		.input = s->pipes.input,
-		.relay = {-1, -1},
-		.log = s->log,
-	};
-
-	if (master >= 0) {
-		nvb_streams_close(NVB_TAKE_PTR(s->streams));
-		options = (struct nvb_streams_options){.output = master,
-			.error = -1,
-			.input = -1,
-			.terminal = true,
-			.relay = {s->relay[0], s->relay[1]},
-			.log = s->log};
-		nvb_pipes_close(&s->pipes);
-	} else if (s->streams) {
-		return 0;
-	}
-	s->pipes.output = s->pipes.error = s->pipes.input = -1;
-	rc = nvb_streams_open(&options, &s->streams, err);
-	if (rc == 0 && s->attached >= 0)
-		nvb_streams_attach(s->streams, NVB_TAKE_FD(s->attached), "attach input");
-	return rc;
 }
 
 static void watch(struct nvb_supervisor *s, pid_t init)
@@ -178,16 +151,6 @@ static void tell_failure(struct nvb_supervisor *s, int status, const nvb_error *
 	close(report);
 }
 
-/* Who keeps the terminal for the next supervisor. */
-static void note_holder(const struct nvb_supervisor *s)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%d %llu", s->starter,
-		(unsigned long long)nvb_proc_start_time(s->starter));
-	note(s, "holder", text);
-}
-
 void nvb_supervised_unkept(struct nvb_supervisor *s)
 {
 	close(NVB_TAKE_FD(s->keeper_gone));
@@ -207,11 +170,13 @@ void nvb_supervised_started(struct nvb_supervisor *s)
 	close(NVB_TAKE_FD(s->starter_report));
 	if (master < 0)
 		waitpid(s->starter, NULL, 0);
+	else
+		s->holder = (int)syscall(SYS_pidfd_open, s->starter, 0);
 	nvb_entry_refresh(&s->state, &s->entry);
 	if (rc == 0)
 		watch(s, init);
 	if (rc == 0)
-		rc = open_streams(s, master, &err);
+		rc = nvb_output_open(s, master, &err);
 	if (rc < 0) {
 		failed(s, status, err);
 		if (s->report >= 0)
@@ -219,8 +184,6 @@ void nvb_supervised_started(struct nvb_supervisor *s)
 		return;
 	}
 	s->child = s->entry.ran = true;
-	if (master >= 0)
-		note_holder(s);
 	free(NVB_TAKE_PTR(s->entry.error));
 	open_health(s);
 	note_state(s, "running");
@@ -263,6 +226,8 @@ void nvb_supervised_ended(struct nvb_supervisor *s)
 	nvb_health_close(NVB_TAKE_PTR(s->health));
 	if (s->streams)
 		nvb_streams_ended(s->streams, s->status, !again);
+	if (s->definition.spec.terminal)
+		nvb_output_release(s);
 	close(NVB_TAKE_FD(s->init_gone));
 	s->init = 0;
 	if (s->keeper_gone >= 0)
@@ -290,13 +255,14 @@ void nvb_supervised_ended(struct nvb_supervisor *s)
 
 void nvb_supervised_adopt(struct nvb_supervisor *s)
 {
-	_cleanup_error_ nvb_error *err = NULL;
 	uint64_t started;
 	pid_t init;
+	bool alive;
 
 	if (!nvb_entry_init(&s->entry, &init, &started)) {
 		/* Killed while it started: nobody was told that it runs. */
 		nvb_entry_kill(&s->entry, s->host->log);
+		nvb_output_take_up(s, 0);
 		s->entry.error = strdup("its start was interrupted");
 		s->status = -1;
 		nvb_supervised_ended(s);
@@ -304,14 +270,12 @@ void nvb_supervised_adopt(struct nvb_supervisor *s)
 	}
 	s->entry.ran = true;
 	watch(s, init);
-	if (s->init_gone < 0 || !nvb_proc_is_alive(init, started)) {
+	alive = s->init_gone >= 0 && nvb_proc_is_alive(init, started);
+	nvb_output_take_up(s, alive ? init : 0);
+	if (!alive) {
 		nvb_supervised_ended(s);
 		return;
 	}
-	nvb_pipes_find(&s->pipes, &s->entry, init);
-	nvb_relay_find(&s->entry, s->relay);
-	if (open_streams(s, nvb_pipes_terminal(&s->entry), &err) < 0 && s->log)
-		nvb_log_note(s->log, "its output is lost: %s", nvb_error_message(err));
 	if (s->log)
 		nvb_log_note(s->log, "the supervisor was killed; another one has taken over");
 	open_health(s);
@@ -426,6 +390,7 @@ void nvb_supervised_finish(struct nvb_supervisor *s)
 {
 	nvb_log_writer_close(NVB_TAKE_PTR(s->log));
 	nvb_pipes_close(&s->pipes);
+	nvb_output_release(s);
 	if (s->image_open)
 		nvb_image_close(&s->image);
 	s->image_open = false;

@@ -92,7 +92,7 @@ static int timeout_of(const struct nvb_supervisor *s)
 	return (at - now) / 1000000 < LONGEST ? (int)((at - now) / 1000000) + 1 : LONGEST;
 }
 
-enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, KEEPER, WORKER, ASKER, FIXED };
+enum { LISTENER, STARTER, INIT, STREAMS, HEALTH, KEEPER, WORKER, ASKER, HOLDER, FIXED };
 
 static void turn(struct nvb_supervisor *s)
 {
@@ -108,6 +108,7 @@ static void turn(struct nvb_supervisor *s)
 	n = add(fds, n, s->keeper_gone);
 	n = add(fds, n, s->snapshot.report);
 	n = add(fds, n, s->snapshot.asker);
+	n = add(fds, n, s->holder);
 	for (size_t i = 0; i < s->client_count; i++)
 		n = add(fds, n, s->clients[i].socket);
 	if (poll(fds, n, timeout_of(s)) < 0)
@@ -133,6 +134,8 @@ static void turn(struct nvb_supervisor *s)
 	/* With the container it goes of itself. */
 	if (fds[KEEPER].revents && s->phase == NVB_PHASE_RUNNING)
 		nvb_supervised_unkept(s);
+	if (fds[HOLDER].revents && s->holder >= 0 && s->phase != NVB_PHASE_ENDED)
+		nvb_output_unheld(s);
 	if (s->phase != NVB_PHASE_ENDED)
 		nvb_supervised_turn(s);
 }
@@ -238,6 +241,7 @@ static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, cons
 		.listener = -1,
 		.pipes = NVB_PIPES_INIT,
 		.relay = {-1, -1},
+		.holder = -1,
 		.starter_report = -1,
 		.init_gone = -1,
 		.keeper_gone = -1,
@@ -325,9 +329,10 @@ static _Noreturn void run_adopt(const struct nvb_run_host *host, const struct nv
 	open_log(&s, NULL);
 	if (nvb_control_open(&s, &err) < 0)
 		_exit(125);
+	/* Whoever waits finds what it printed in its log. */
+	nvb_supervised_adopt(&s);
 	nvb_report_ok(ready, 0, -1);
 	close(ready);
-	nvb_supervised_adopt(&s);
 	supervise(&s);
 }
 

@@ -116,6 +116,91 @@ killed_terminal() {
 	gone shown
 }
 
+# What is still in its pipes when its supervisor is killed outlives the capsule, too: ended by itself or killed, until
+# somebody comes. The pieces are as large as a pipe.
+killed_both() {
+	local how=$1 init size=65000 options=() pid
+	shift
+	options=("$@")
+	started both "${options[@]}" -- sh -c "until [ -e /go ]; do sleep 0.02; done
+		head -c $size /dev/zero | tr '\\0' o; [ -t 1 ] || head -c $size /dev/zero | tr '\\0' e >&2; touch /done
+		until [ -e /end ]; do sleep 0.02; done"
+	init=$(cut -d' ' -f1 "$BOLT_RUN"/capsules/*/init)
+	holder=$(cut -d' ' -f1 "$BOLT_RUN"/capsules/*/holder)
+	pid=$(supervisor both)
+	# Written only once nobody reads.
+	kill -STOP "$pid"
+	touch "/proc/$init/root/go"
+	[ "$how" = terminal ] || until_true test -e "/proc/$init/root/done"
+	kill -9 "$pid"
+	case $how in
+	ends) touch "/proc/$init/root/end" ;;
+	killed) kill -9 "$init" ;;
+	terminal)
+		# As much as a terminal takes before its program waits.
+		sleep 0.3
+		kill -9 "$init"
+		;;
+	holder) kill -9 "$holder" "$init" ;;
+	esac
+	until_true vanished "$init"
+}
+
+vanished() { [ ! -d "/proc/$1" ] || grep -q '^State:.*[ZX]' "/proc/$1/status"; }
+
+lost_nothing() {
+	local how id
+	for how in ends killed; do
+		killed_both "$how"
+		id=$(bolt capsule inspect both | jq -r '.[0].id')
+		like "$WORLD: both dead ($how): ps says so" dead "$(bolt capsule ps -a)"
+		is "$WORLD: both dead ($how): the next command shows all of its standard output" 65000 "$(logs both 2>/dev/null | tr -dc o | wc -c)"
+		is "$WORLD: both dead ($how): and of its standard error" 65000 "$(logs both 2>&1 >/dev/null | grep -v '^bolt: ' | tr -dc e | wc -c)"
+		check "$WORLD: both dead ($how): who held it has gone" until_true vanished "$holder"
+		gone both
+	done
+	killed_both terminal -t
+	like "$WORLD: both dead: what a terminal had shown" '^o{4000,}$' "$(logs both 2>/dev/null)"
+	check "$WORLD: both dead: who held the terminal has gone" until_true vanished "$holder"
+	gone both
+	# With its restart policy it runs again, with what it wrote before in its log.
+	killed_both killed --restart always
+	bolt capsule start both >/dev/null
+	is "$WORLD: both dead, restarted: its output is there" 65000 "$(logs both 2>/dev/null | tr -dc o | wc -c)"
+	gone both
+	# Nobody is left who could know: that is said.
+	killed_both holder
+	like "$WORLD: all three dead: it is said that something may be missing" 'its last output is missing here' "$(logs both 2>&1 >/dev/null)"
+	gone both
+}
+
+# One who holds is replaced, and does not stay when nobody knows of it any more.
+holders() {
+	local first run
+	started held -- sleep 1000
+	run=$BOLT_RUN/capsules/$(bolt capsule inspect held | jq -r '.[0].id')
+	first=$(cut -d' ' -f1 "$run/holder")
+	sleep 1.1
+	kill -9 "$first"
+	check "$WORLD: a killed holder is replaced" until_true another_holder "$run" "$first"
+	first=$(cut -d' ' -f1 "$run/holder")
+	kill -9 "$(supervisor held)"
+	bolt capsule kill -s CONT held >/dev/null
+	check "$WORLD: another supervisor has a holder of its own" another_holder "$run" "$first"
+	check "$WORLD: and ends the former one" until_true vanished "$first"
+	first=$(cut -d' ' -f1 "$run/holder")
+	bolt capsule stop -t 0 held >/dev/null
+	check "$WORLD: it ends with the capsule" vanished "$first"
+	bolt capsule start held >/dev/null
+	first=$(cut -d' ' -f1 "$run/holder")
+	rm "$run/holder"
+	kill -9 "$(supervisor held)"
+	check "$WORLD: it goes by itself when it is not named" until_true vanished "$first"
+	gone held
+}
+
+another_holder() { [ "$(cut -d' ' -f1 "$1/holder")" != "$2" ] && ! vanished "$(cut -d' ' -f1 "$1/holder")"; }
+
 waiting() {
 	local i pids=()
 	started brief -- sleep 1
@@ -134,6 +219,8 @@ all() {
 	killed_supervisor
 	killed_carrier
 	killed_terminal
+	lost_nothing
+	holders
 	waiting
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }

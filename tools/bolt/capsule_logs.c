@@ -13,7 +13,9 @@
 #include "base/str.h"
 #include "capsule/locate.h"
 #include "cli/output.h"
+#include "host.h"
 #include "supervisor/log.h"
+#include "supervisor/supervisor.h"
 #include "verbs.h"
 
 /* bolt capsule logs: what a detached capsule printed. */
@@ -234,6 +236,9 @@ int capsule_logs(int argc, char **argv, nvb_error **err)
 		rc = nvb_locate(&state, argv[0], &capsule, err);
 	if (rc == 0)
 		rc = nvb_log_reader_open(capsule.logs, &reader, err);
+	/* What a killed supervisor has not written down another one does. */
+	if (rc == 0 && nvb_supervisor_ensure(run_host(), &state, capsule.id, NULL) == 0)
+		nvb_located_refresh(&capsule);
 	if (rc == 0)
 		rc = read_options(&printer, reader, err);
 	if (rc == 0)
