@@ -289,17 +289,6 @@ ln -sfn libcuda.so.470.82.01 "$library"
 found container.version "$(inside "$tag")"
 ln -sfn "$old" "$library"
 is 'mended, it has nothing' '' "$(reported "$(inside "$tag")")"
-if [ -w "/sys/fs/cgroup/devices$(sed -n 's/^[0-9]*:devices://p' "/proc/${root//[^0-9]/}/cgroup")/devices.deny" ]; then
-	cgroup=/sys/fs/cgroup/devices$(sed -n 's/^[0-9]*:devices://p' "/proc/${root//[^0-9]/}/cgroup")
-	major=$((0x$(stat -c %t "$machine/dev/nvidia0")))
-	echo "c $major:0 rwm" >"$cgroup/devices.deny"
-	found container.denied "$(inside "$tag")"
-	like 'the node that is closed' 'and its control group does not let it open it' "$(inside "$tag" | jq -r '.checks[].cause // empty')"
-	echo "c $major:0 rwm" >"$cgroup/devices.allow"
-else
-	echo '# left out: container.denied, the devices of this world are not kept by cgroup v1'
-	echo container.denied >>"$fired"
-fi
 capsule "$tag-draws" --gpu 0 -e DISPLAY=:0 --capabilities compute,utility
 found container.graphics "$(inside "$tag-draws")"
 capsule "$tag-wants" --gpu 0 -e NVIDIA_REQUIRE_CUDA='cuda>=99.0'
@@ -311,6 +300,36 @@ sed -i 's/^ *[0-9]* nvidia-uvm$/ 78 nvidia-uvm/' "$machine/proc/devices"
 found container.number "$(inside "$tag-wants")"
 rm "$machine/dev/nvidia-uvm"
 mv "$machine/dev/away" "$machine/dev/nvidia-uvm"
+# Its device rules: those of cgroup v1 are a list, of v2 a program.
+denied() { # v1|v2, in that world
+	local pid cgroup major=$((0x$(stat -c %t "$machine/dev/nvidia0"))) name=$tag-$1 report
+	bolt surge run -d --name "$name" --network none --gpu 0 "$T/root" sleep 600 >/dev/null
+	pid=$(bolt capsule inspect "$name" | jq '.[0].pid')
+	is "$1: container.denied: nothing while its rules are those it was given" fine \
+		"$(status_of container.denied "$(inside "$name")")"
+	if [ "$1" = v1 ]; then
+		cgroup=/sys/fs/cgroup/devices$(sed -n 's/^[0-9]*:devices://p' "/proc/$pid/cgroup")
+		echo "c $major:0 rwm" >"$cgroup/devices.deny"
+	else
+		cgroup=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+		python3 "$NVB_SOURCE/tests/integration/programs/deny_device.py" "$cgroup" "$major" 0
+	fi
+	report=$(inside "$name")
+	found container.denied "$report"
+	is "$1: and nothing else" container.denied "$(reported "$report")"
+	like "$1: the node that is closed" 'has /dev/nvidia0, and its control group does not let it open it' \
+		"$(jq -r '.checks[].cause // empty' <<<"$report")"
+	bolt capsule kill "$name" >/dev/null
+	bolt capsule rm -f "$name" >/dev/null
+}
+export machine tag fired
+for version in v1 v2; do
+	if runtime_works runc $version || runtime_works crun $version; then
+		with_cgroup_$version denied $version
+	else
+		echo "# left out: container.denied on cgroup $version, where no runtime works here"
+	fi
+done
 unset NVBIND_ROOT
 
 refuses 'a container that is not there' 2 "no container or capsule is called $tag-nobody" nvbind doctor --container "$tag-nobody"
