@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/mountinfo.h"
 #include "base/str.h"
 
 enum { CONTAINER_ID = 64, BOLT_ID_LEAST = 8, POD_UID_LEAST = 32 };
@@ -22,13 +23,27 @@ static void copy(char out[static NVB_OWNER_TEXT], const char *s, size_t n)
 	out[n] = '\0';
 }
 
-/* systemd's scopes of containers: PREFIX-<64 hex>.scope; conmon's own ("libpod-conmon-...") have no id there.
+/*
+ * Who may make control groups may give them any name, so a name counts only where the one who is meant would
+ * have put it. Paths are read from the top, and not beyond a container's own group: what lies below is the
+ * container's to name. What lies below a user's or a service's group is theirs, and neither bolt, kubelet nor
+ * slurmd is there.
  */
+struct place {
+	const char *above; /* the group that holds this one; NULL at the top */
+	bool theirs;	   /* below a group that is given to a user or to a service */
+	bool kubelet;	   /* below the group of all pods */
+	bool slurm;	   /* below the group of all jobs */
+};
+
+/* systemd's scopes of containers: PREFIX-<64 hex>.scope; conmon's own ("libpod-conmon-...") have no id there.
+ * "libpod-payload-" is podman's with --cgroups=split, within the service that started it. */
 static const struct {
 	const char *prefix;
 	enum nvb_owner owner;
 } scopes[] = {
 	{"docker-", NVB_OWNER_DOCKER},
+	{"libpod-payload-", NVB_OWNER_PODMAN},
 	{"libpod-", NVB_OWNER_PODMAN},
 	{"cri-containerd-", NVB_OWNER_CONTAINERD},
 	{"containerd-", NVB_OWNER_CONTAINERD},
@@ -53,32 +68,46 @@ static bool read_scope(const char *part, struct nvb_owner_words *words)
 }
 
 /* A part that is only an id, below the part that says whose. */
-static bool read_id(const char *before, const char *part, struct nvb_owner_words *words)
+static bool read_id(const struct place *place, const char *part, struct nvb_owner_words *words)
 {
-	bool container = hex_length(part) == CONTAINER_ID && !part[CONTAINER_ID];
 	size_t n = hex_length(part);
 
-	if (before && nvb_streq(before, "bolt") && n >= BOLT_ID_LEAST && !part[n]) {
-		words->owner = NVB_OWNER_CAPSULE;
-		copy(words->id, part, n);
-		return true;
-	}
-	if (!container)
+	if (n != CONTAINER_ID || part[n])
 		return false;
 	words->owner = NVB_OWNER_CONTAINER;
-	if (before && nvb_streq(before, "docker"))
+	if (place->above && nvb_streq(place->above, "docker"))
 		words->owner = NVB_OWNER_DOCKER;
-	else if (before && (nvb_streq(before, "libpod_parent") || nvb_streq(before, "libpod")))
+	else if (place->above &&
+		 (nvb_streq(place->above, "libpod_parent") || nvb_streq(place->above, "libpod")))
 		words->owner = NVB_OWNER_PODMAN;
 	copy(words->id, part, CONTAINER_ID);
 	return true;
+}
+
+/* "/bolt/<id>": capsules are there and nowhere else (capsule/entry.c). */
+static bool read_capsule(const char *part, struct nvb_owner_words *words)
+{
+	size_t n = hex_length(part);
+
+	if (n < BOLT_ID_LEAST || part[n])
+		return false;
+	words->owner = NVB_OWNER_CAPSULE;
+	copy(words->id, part, n);
+	return true;
+}
+
+/* The group of all pods: "kubepods" or, under systemd, "kubepods.slice"; with kubelet's --cgroup-root
+ * "kubelet-kubepods.slice". */
+static bool is_kubelet(const char *part)
+{
+	return nvb_after(part, "kubepods") || strstr(part, "-kubepods");
 }
 
 /* "pod<uid>" (cgroupfs) or "kubepods-burstable-pod<uid with _>.slice" (systemd). */
 static void read_pod(const char *part, struct nvb_owner_words *words)
 {
 	const char *uid = nvb_after(part, "pod");
-	const char *inside = nvb_after(part, "kubepods") ? strstr(part, "-pod") : NULL;
+	const char *inside = strstr(part, "-pod");
 	size_t n;
 
 	if (!uid && inside)
@@ -97,43 +126,99 @@ static bool is_number(const char *s)
 	return *s && s[strspn(s, "0123456789")] == '\0' && strlen(s) <= 20;
 }
 
-/* "job_123" below something of Slurm's, then "step_0" (or "step_batch", "step_extern"). */
-static void read_slurm(const char *before, const char *part, bool *slurm, struct nvb_owner_words *words)
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && nvb_streq(s + n - m, end);
+}
+
+/* "/slurm" and "/slurm_NODE", or systemd's "slurmstepd.scope" and "NODE_slurmstepd.scope" in a slice. */
+static bool is_slurm(const struct place *place, const char *part)
+{
+	return place->above ? ends_with(place->above, ".slice") && ends_with(part, "slurmstepd.scope")
+			    : nvb_streq(part, "slurm") || nvb_after(part, "slurm_");
+}
+
+/* "job_123", then "step_0" (or "step_batch", "step_extern"). What a job runs in containers is the job's. True
+ * when the path has nothing more to say. */
+static bool read_slurm(const struct place *place, const char *part, struct nvb_owner_words *words)
 {
 	const char *job = nvb_after(part, "job_"), *step = nvb_after(part, "step_");
 
-	if (nvb_after(part, "slurm"))
-		*slurm = true;
-	if (!*slurm)
-		return;
-	if (job && is_number(job)) {
+	if (words->owner != NVB_OWNER_SLURM) {
+		if (!job || !is_number(job))
+			return false;
 		words->owner = NVB_OWNER_SLURM;
 		copy(words->id, job, strlen(job));
-	} else if (step && before && nvb_after(before, "job_") && words->owner == NVB_OWNER_SLURM &&
-		   strlen(words->id) + strlen(step) + 2 < NVB_OWNER_TEXT &&
-		   step[strspn(step, "0123456789abcdefghijklmnopqrstuvwxyz")] == '\0') {
+		return false;
+	}
+	if (step && place->above && nvb_after(place->above, "job_") &&
+		strlen(words->id) + strlen(step) + 2 < NVB_OWNER_TEXT &&
+		step[strspn(step, "0123456789abcdefghijklmnopqrstuvwxyz")] == '\0') {
 		strcat(words->id, ".");
 		strcat(words->id, step);
 	}
+	return true;
+}
+
+/* Groups of whole systems, whose root names what is below: lxc's and Incus', systemd-nspawn's. */
+static bool is_system(const struct place *place, const char *part)
+{
+	return nvb_after(part, "lxc.payload") || (place->above && nvb_streq(place->above, "lxc")) ||
+	       (nvb_after(part, "machine-") && ends_with(part, ".scope")) ||
+	       nvb_after(part, "systemd-nspawn@");
+}
+
+/* One name of the path. True when what follows does not count. */
+static bool read_part(struct place *place, const char *part, struct nvb_owner_words *words)
+{
+	if (place->slurm)
+		return read_slurm(place, part, words);
+	if (is_system(place, part) || read_scope(part, words) || read_id(place, part, words))
+		return true;
+	if (place->theirs)
+		return false;
+	place->slurm = is_slurm(place, part);
+	place->kubelet |= is_kubelet(part);
+	if (place->kubelet && !*words->pod)
+		read_pod(part, words);
+	place->theirs = ends_with(part, ".service");
+	return false;
 }
 
 static void read_path(char *path, struct nvb_owner_words *words)
 {
-	const char *before = NULL;
-	bool slurm = false;
+	struct place place = {0};
+	bool bolt = false, end = false;
+	char *save = NULL;
 
-	for (char *save = NULL, *part = strtok_r(path, "/", &save); part;
-		before = part, part = strtok_r(NULL, "/", &save)) {
-		read_pod(part, words);
-		if (!read_scope(part, words) && !read_id(before, part, words))
-			read_slurm(before, part, &slurm, words);
+	for (char *part = strtok_r(path, "/", &save); part && !end; part = strtok_r(NULL, "/", &save)) {
+		/* "/../x": above the root of our own namespace of control groups. */
+		if (nvb_streq(part, ".."))
+			continue;
+		end = bolt ? read_capsule(part, words) : read_part(&place, part, words);
+		bolt = !place.above && nvb_streq(part, "bolt");
+		place.above = part;
 	}
 	/* The engine below Kubernetes is nobody's concern. */
 	if (*words->pod && words->owner != NVB_OWNER_HOST)
 		words->owner = NVB_OWNER_POD;
 }
 
-void nvb_owner_read(const char *text, struct nvb_owner_words *words)
+/* Behind the root of a hierarchy as it is mounted here. */
+static char *below_root(char *path, char *const *roots)
+{
+	nvb_strv_foreach (root, roots) {
+		const char *rest = nvb_after(path, *root);
+
+		if (rest && (*rest == '/' || *rest == '\0'))
+			return path + (rest - path);
+	}
+	return path;
+}
+
+void nvb_owner_read(const char *text, char *const *roots, struct nvb_owner_words *words)
 {
 	_cleanup_free_ char *copied = strdup(text);
 	struct nvb_owner_words found = {.owner = NVB_OWNER_HOST};
@@ -147,10 +232,22 @@ void nvb_owner_read(const char *text, struct nvb_owner_words *words)
 		path = path ? strchr(path + 1, ':') : NULL;
 		if (path) {
 			found = (struct nvb_owner_words){.owner = NVB_OWNER_HOST};
-			read_path(path + 1, &found);
+			read_path(below_root(path + 1, roots), &found);
 		}
 	}
 	if (!copied)
 		found.owner = NVB_OWNER_UNKNOWN;
 	*words = found;
+}
+
+bool nvb_owner_roots(char *mountinfo, char ***roots)
+{
+	struct nvb_mountinfo mount;
+
+	while (nvb_mountinfo_next(&mountinfo, &mount))
+		if (nvb_after(mount.type, "cgroup") && nvb_after(mount.point, "/sys/fs/cgroup") &&
+			!nvb_streq(mount.root, "/") && !nvb_after(mount.root, "/..") &&
+			!nvb_strv_contains(*roots, mount.root) && !nvb_strv_add(roots, mount.root))
+			return false;
+	return true;
 }

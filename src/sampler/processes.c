@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/mountinfo.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "sampler/owner.h"
@@ -74,7 +75,7 @@ static void find_owner(const struct nvb_known_processes *known, struct nvb_known
 	struct nvb_owner_words words = {.owner = NVB_OWNER_UNKNOWN};
 
 	if (text)
-		nvb_owner_read(text, &words);
+		nvb_owner_read(text, known->roots, &words);
 	if (words.owner == NVB_OWNER_HOST && known->capsule_of) {
 		p->id = known->capsule_of(known->data, p->pid);
 		if (p->id)
@@ -169,6 +170,14 @@ bool nvb_known_process_fill(struct nvb_known_processes *known, uint64_t now, nvb
 	       copy(sample, p->pod, &process->pod);
 }
 
+void nvb_known_processes_begin(struct nvb_known_processes *known)
+{
+	_cleanup_free_ char *mounts = NULL;
+
+	if (nvb_file_read(AT_FDCWD, "/proc/self/mountinfo", NVB_MOUNTINFO_MAX, &mounts, NULL, NULL) == 0)
+		nvb_owner_roots(mounts, &known->roots);
+}
+
 void nvb_known_processes_sweep(struct nvb_known_processes *known, uint64_t now)
 {
 	size_t kept = 0;
@@ -186,6 +195,8 @@ void nvb_known_processes_release(struct nvb_known_processes *known)
 	for (size_t i = 0; i < known->count; i++)
 		forget(&known->items[i]);
 	free(known->items);
+	nvb_strv_free(known->roots);
+	known->roots = NULL;
 	known->items = NULL;
 	known->count = known->capacity = 0;
 }

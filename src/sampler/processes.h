@@ -22,12 +22,15 @@ struct nvb_known_process {
 struct nvb_known_processes {
 	struct nvb_known_process *items; /* by pid */
 	size_t count, capacity;
+	char **roots;	   /* nvb_owner_roots */
 	uint64_t patience; /* how long a look at /proc is believed */
 	char *(*capsule_name)(void *data, const char *id);
 	char *(*capsule_of)(void *data, uint32_t pid);
 	void *data;
 };
 
+/* Looks where the control groups of this host begin. */
+void nvb_known_processes_begin(struct nvb_known_processes *known);
 /* Fills in what is known of `process->pid`; the texts are copied into the sample. False without memory. */
 bool nvb_known_process_fill(struct nvb_known_processes *known, uint64_t now, nvb_sample *sample,
 	struct nvb_sample_process *process);

@@ -429,6 +429,7 @@ int nvb_sampler_open(const nvb_inventory *inventory, const struct nvb_sampler_op
 	if (rc == 0)
 		rc = nvb_sampled_gpus_begin(&s->gpus, inventory, now, error);
 	if (rc == 0) {
+		nvb_known_processes_begin(&s->known);
 		nvb_bus_read(&s->listing, inventory);
 		find_library(s);
 		if (s->library)

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/str.h"
 #include "cmocka_all.h"
 #include "inventory/nvml_abi.h"
 #include "sampler/child.h"
@@ -10,8 +11,9 @@
 
 /* What samples are made of: counters, owners, messages that come in, GPUs that come, go and fail. */
 
-#define MS 1000000u
-#define ID "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define MS    1000000u
+#define ID    "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define OTHER "b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2"
 
 static void rates_are_differences(void **state)
 {
@@ -60,10 +62,55 @@ static const struct {
 	{"0::/system.slice/slurmstepd.scope/job_77/step_batch/user/task_special\n", NVB_OWNER_SLURM,
 		"77.batch", ""},
 	{"0::/system.slice/slurmstepd.scope/system\n", NVB_OWNER_HOST, "", ""},
-	/* Whatever is innermost runs it. */
-	{"0::/slurm/uid_1/job_5/step_1/libpod-" ID ".scope\n", NVB_OWNER_PODMAN, ID, ""},
-	{"0::/docker/" ID "/bolt/0123456789abcdef0123456789abcdef\n", NVB_OWNER_CAPSULE,
+	{"5:devices:/slurm_node1/uid_1000/job_123/step_0\n", NVB_OWNER_SLURM, "123.0", ""},
+	{"0::/system.slice/node1_slurmstepd.scope/job_77/step_0/user/task_0\n", NVB_OWNER_SLURM, "77.0", ""},
+	{"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID ".scope/container\n",
+		NVB_OWNER_PODMAN, ID, ""},
+	{"0::/system.slice/web.service/libpod-payload-" ID "\n", NVB_OWNER_PODMAN, ID, ""},
+	{"0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/"
+	 "kubelet-kubepods-besteffort-pod12345678_1234_1234_1234_123456789abc.slice/crio-" ID ".scope\n",
+		NVB_OWNER_POD, ID, "12345678-1234-1234-1234-123456789abc"},
+	{"0::/../docker-" ID ".scope\n", NVB_OWNER_DOCKER, ID, ""},
+	{"0::/../../bolt/0123456789abcdef0123456789abcdef\n", NVB_OWNER_CAPSULE,
 		"0123456789abcdef0123456789abcdef", ""},
+	/* Below the group of a container, a job or a system the names are theirs to choose. */
+	{"0::/slurm/uid_1/job_5/step_1/libpod-" ID ".scope\n", NVB_OWNER_SLURM, "5.1", ""},
+	{"0::/slurm/uid_1/job_5/libpod-" ID ".scope\n", NVB_OWNER_SLURM, "5", ""},
+	{"0::/docker/" ID "/bolt/0123456789abcdef0123456789abcdef\n", NVB_OWNER_DOCKER, ID, ""},
+	{"0::/docker/" ID "/docker/" OTHER "\n", NVB_OWNER_DOCKER, ID, ""},
+	{"0::/system.slice/docker-" ID ".scope/system.slice/docker-" OTHER ".scope\n", NVB_OWNER_DOCKER, ID,
+		""},
+	{"0::/docker/" ID "/kubepods/burstable/pod12345678-1234-1234-1234-123456789abc/" OTHER "\n",
+		NVB_OWNER_DOCKER, ID, ""},
+	{"0::/kubepods/pod12345678-1234-1234-1234-123456789abc/" ID
+	 "/kubepods/pod99999999-1234-1234-1234-123456789abc/" OTHER "\n",
+		NVB_OWNER_POD, ID, "12345678-1234-1234-1234-123456789abc"},
+	{"0::/bolt/0123456789abcdef0123456789abcdef/bolt/fedcba9876543210fedcba9876543210\n",
+		NVB_OWNER_CAPSULE, "0123456789abcdef0123456789abcdef", ""},
+	{"0::/bolt/0123456789abcdef0123456789abcdef/docker/" ID "\n", NVB_OWNER_CAPSULE,
+		"0123456789abcdef0123456789abcdef", ""},
+	{"0::/docker/" ID "/slurm/uid_0/job_5/step_1\n", NVB_OWNER_DOCKER, ID, ""},
+	{"0::/lxc.payload.web/docker/" ID "\n", NVB_OWNER_HOST, "", ""},
+	{"0::/lxc/web/bolt/0123456789abcdef0123456789abcdef\n", NVB_OWNER_HOST, "", ""},
+	{"0::/machine.slice/machine-web.scope/payload/system.slice/docker-" ID ".scope\n", NVB_OWNER_HOST, "",
+		""},
+	{"0::/machine.slice/systemd-nspawn@web.service/payload/docker/" ID "\n", NVB_OWNER_HOST, "", ""},
+	/* Neither bolt nor kubelet nor slurmd is there. */
+	{"0::/mine/bolt/0123456789abcdef0123456789abcdef\n", NVB_OWNER_HOST, "", ""},
+	{"0::/user.slice/user-1000.slice/user@1000.service/bolt/0123456789abcdef0123456789abcdef\n",
+		NVB_OWNER_HOST, "", ""},
+	{"0::/user.slice/user-1000.slice/user@1000.service/slurm/uid_0/job_5/step_1\n", NVB_OWNER_HOST, "",
+		""},
+	{"0::/user.slice/user-1000.slice/user@1000.service/slurmstepd.scope/job_5/step_1\n", NVB_OWNER_HOST,
+		"", ""},
+	{"0::/user.slice/user-1000.slice/user@1000.service/kubepods/"
+	 "pod12345678-1234-1234-1234-123456789abc/" ID "\n",
+		NVB_OWNER_CONTAINER, ID, ""},
+	{"0::/system.slice/web.service/kubepods.slice/"
+	 "kubepods-pod12345678_1234_1234_1234_123456789abc.slice/cri-containerd-" ID ".scope\n",
+		NVB_OWNER_CONTAINERD, ID, ""},
+	{"0::/mine/pod12345678-1234-1234-1234-123456789abc/" ID "\n", NVB_OWNER_CONTAINER, ID, ""},
+	{"0::/mine/slurm/uid_0/job_5/step_1\n", NVB_OWNER_HOST, "", ""},
 	/* Names that only look like it. */
 	{"0::/bolt/xyz\n", NVB_OWNER_HOST, "", ""},
 	{"0::/job_5/step_1\n", NVB_OWNER_HOST, "", ""},
@@ -77,12 +124,41 @@ static void control_groups_tell_whose(void **state)
 	for (size_t i = 0; i < NVB_ELEMENTS(owners); i++) {
 		struct nvb_owner_words words;
 
-		nvb_owner_read(owners[i].text, &words);
+		nvb_owner_read(owners[i].text, NULL, &words);
 		if (words.owner != owners[i].owner)
 			fail_msg("%s: %s", owners[i].text, nvb_owner_name(words.owner));
 		assert_string_equal(words.id, owners[i].id);
 		assert_string_equal(words.pod, owners[i].pod);
 	}
+}
+
+/* In a container that sees the host's paths its own group is the top. */
+static void the_top_is_what_is_mounted(void **state)
+{
+	char mounts[] =
+		"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+		"36 31 0:33 /docker/" ID " /sys/fs/cgroup/devices rw master:4 - cgroup cgroup rw,devices\n"
+		"37 31 0:34 /docker/" ID " /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+		"38 31 0:35 /../.. /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+		"39 31 0:36 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+		"40 31 0:36 /docker/" OTHER " /mnt rw - cgroup2 cgroup2 rw\n";
+	_cleanup_strv_ char **roots = NULL;
+	struct nvb_owner_words words;
+
+	(void)state;
+	assert_true(nvb_owner_roots(mounts, &roots));
+	assert_int_equal(nvb_strv_length(roots), 1);
+	assert_string_equal(roots[0], "/docker/" ID);
+	nvb_owner_read("5:devices:/docker/" ID "/bolt/0123456789abcdef0123456789abcdef\n", roots, &words);
+	assert_int_equal(words.owner, NVB_OWNER_CAPSULE);
+	assert_string_equal(words.id, "0123456789abcdef0123456789abcdef");
+	nvb_owner_read("5:devices:/docker/" ID "/docker/" OTHER "\n", roots, &words);
+	assert_int_equal(words.owner, NVB_OWNER_DOCKER);
+	assert_string_equal(words.id, OTHER);
+	nvb_owner_read("5:devices:/docker/" ID "\n", roots, &words);
+	assert_int_equal(words.owner, NVB_OWNER_HOST);
+	nvb_owner_read("5:devices:/docker/" ID "ff/bolt/0123456789abcdef0123456789abcdef\n", roots, &words);
+	assert_int_equal(words.owner, NVB_OWNER_HOST);
 }
 
 /* A machine of two GPUs, without any. */
@@ -378,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_are_differences),
 		cmocka_unit_test(control_groups_tell_whose),
+		cmocka_unit_test(the_top_is_what_is_mounted),
 		cmocka_unit_test(late_gpus_are_old_and_not_waited_for),
 		cmocka_unit_test(dead_gpus_have_no_numbers),
 		cmocka_unit_test(numbers_stay_whatever_nvml_counts),
