@@ -17,6 +17,7 @@
 #include "capsule/record.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/freezer.h"
+#include "gpustate/gpustate.h"
 
 /* The directories that are moved. */
 struct places {
@@ -196,7 +197,7 @@ static int restore_gpus(const struct nvb_start *start, const struct nvb_restorin
 	if (rc == 0)
 		rc = nvb_gpu_state_open(start->gpu.inventory, NULL, &gpu, err);
 	if (rc == 0)
-		rc = nvb_gpu_state_restore(gpu, pids, count, restoring->pairs, restoring->pair_count, err);
+		rc = nvb_state_restore_surely(gpu, pids, count, restoring->pairs, restoring->pair_count, err);
 	nvb_gpu_state_close(gpu);
 	return rc;
 }

@@ -19,6 +19,7 @@
 #include "checkpoint/externals.h"
 #include "checkpoint/freezer.h"
 #include "checkpoint/processes.h"
+#include "gpustate/gpustate.h"
 #include "inventory/inventory.h"
 
 /* Taking a capsule into a snapshot: steps, and what undoes them. */
@@ -311,23 +312,13 @@ static const struct {
 	{"processes", dump},
 };
 
-/* The state of GPUs back into them. A helper that was killed is followed by another, which goes on. */
+/* The state of GPUs back into them. */
 static int give_back(struct taking *t, nvb_error **err)
 {
-	enum { TRIES = 4 };
-	int rc = list_pids(t, NULL);
-
 	/* Whose processes cannot be listed has none. */
-	if (rc < 0)
+	if (list_pids(t, NULL) < 0)
 		return 0;
-	for (int i = 0; i < TRIES; i++) {
-		if (err)
-			nvb_error_free(NVB_TAKE_PTR(*err));
-		rc = nvb_gpu_state_restore(t->gpu, t->pids, t->pid_count, NULL, 0, err);
-		if (rc != -NVB_ERR_SYSTEM && rc != -NVB_ERR_CORRUPT)
-			break;
-	}
-	return rc;
+	return nvb_state_restore_surely(t->gpu, t->pids, t->pid_count, NULL, 0, err);
 }
 
 /* From behind. Returns `why`, or what could not be undone. */

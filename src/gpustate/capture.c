@@ -162,3 +162,21 @@ int nvb_gpu_state_restore(nvb_gpu_state *state, const int *pids, size_t count,
 			rc = nvb_gpu_state_step(state, NVB_GPU_STEP_UNLOCK, list[i].pid, NULL, 0, err);
 	return rc < 0 ? nvb_wrap(err, rc, "not all were restored, and it can be tried again") : 0;
 }
+
+int nvb_state_restore_surely(struct nvb_gpu_state *state, const int *pids, size_t count,
+	const struct nvb_gpu_pair *pairs, size_t pair_count, nvb_error **err)
+{
+	enum { HELPERS = 4 };
+	int rc = 0;
+
+	for (int i = 0; i < HELPERS; i++) {
+		_cleanup_error_ nvb_error *why = NULL;
+
+		rc = nvb_gpu_state_restore(state, pids, count, pairs, pair_count, &why);
+		if ((rc != -NVB_ERR_SYSTEM && rc != -NVB_ERR_CORRUPT) || i == HELPERS - 1) {
+			nvb_error_move(err, NVB_TAKE_PTR(why));
+			break;
+		}
+	}
+	return rc;
+}

@@ -23,6 +23,11 @@ struct nvb_gpu_state {
  */
 int nvb_gpu_state_driver(const struct nvb_inventory *inventory, char **library, nvb_error **err);
 
+/* nvb_gpu_state_restore by as many helpers as it takes: one that is killed is followed by another, which goes
+ * on where it was. */
+int nvb_state_restore_surely(struct nvb_gpu_state *state, const int *pids, size_t count,
+	const struct nvb_gpu_pair *pairs, size_t pair_count, nvb_error **err);
+
 /* What of the driver's a process has open or mapped: a path below /dev/nvidia*, malloc'd; NULL: nothing. */
 int nvb_state_leftover(int pid, char **what, nvb_error **err);
 

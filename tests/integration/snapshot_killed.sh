@@ -71,6 +71,21 @@ strike() {
 	wait "$client" 2>/dev/null || true
 }
 
+# A bolt whose helper that has libcuda is killed with the Nth of its calls CALL, where "$T/helper" says "N CALL"; the next one
+# of it lives where that file says "once". Nothing of the environment reaches it.
+make_struck_helper() {
+	mkdir "$T/bin"
+	find "$NVB_BUILD/tools" -maxdepth 1 -type f -perm -100 ! -name nvbind-cuda -exec cp {} "$T/bin/" \;
+	cat >"$T/bin/nvbind-cuda" <<-END
+		#!/bin/sh
+		read -r n call how <"$T/helper" 2>/dev/null || exec "$NVB_BUILD/tools/nvbind-cuda" "\$@"
+		[ "\$how" != once ] || rm "$T/helper"
+		exec "$(command -v strace)" -D -qq -A -o "$T/helper.trace" -e "trace=\$call" -e "inject=\$call:signal=KILL:when=\$n" \\
+			"$NVB_BUILD/tools/nvbind-cuda" "\$@"
+	END
+	chmod 755 "$T/bin/nvbind-cuda"
+}
+
 # --- taking: whoever enters CALL for the Nth time --------------------------------------------------------------------
 # point CALL N HOW OPTION...: false when nobody was killed.
 point() {
@@ -143,6 +158,37 @@ restores() {
 	done
 }
 
+# helper_point N CALL HOW: the helper is killed while it gives the GPU's state to the restored processes: before a request is
+# written, when it is sent. HOW is once, and another helper goes on, or each: the restore fails, and the next one succeeds.
+helper_point() {
+	local point="nvbind-cuda at $2 $1, $3" done=
+	echo "$1 $2 $3" >"$T/helper"
+	: >"$T/helper.trace"
+	PATH=$T/bin:$PATH timeout 60 bolt capsule restore one@latest >"$T/out" 2>&1 </dev/null && done=1
+	rm -f "$T/helper"
+	like "$WORLD: restore, $point: it was killed" 'killed by SIGKILL' "$(cat "$T/helper.trace")"
+	echo "restore: $point" >>"$T/points"
+	if [ "$3" = once ]; then
+		is "$WORLD: restore, $point: another goes on" '1 one running' "$done $(shown one | cut -d' ' -f1,2)"
+	else
+		is "$WORLD: restore, $point: it fails, and nothing runs" ' one exited' "$done $(shown one | cut -d' ' -f1,2)"
+		like "$WORLD: restore, $point: and says why" 'crashed|cut off' "$(cat "$T/out")"
+		is "$WORLD: restore, $point: nothing is on the GPU" 0 "$(used 1)"
+	fi
+	lives "restore, $point" either
+	timeout 30 bolt capsule stop -t 0 one >/dev/null 2>&1 || true
+}
+
+helpers() {
+	local call
+	for call in process_vm_writev tgkill; do
+		helper_point 1 "$call" once
+		# Its second is the unlocking. Another helper has only that left, so each one meets the first alone.
+		helper_point 2 "$call" once
+		helper_point 1 "$call" each
+	done
+}
+
 remaining() {
 	local pid
 	for pid in $(pgrep -x 'bolt|criu|runc|nvbind-cuda|gpu-counter|bolt-.*'); do
@@ -155,6 +201,7 @@ world() {
 	trap end_capsules EXIT
 	: >"$T/points"
 	: >"$T/stood"
+	make_struck_helper
 	counter one 1 2
 	bolt capsule snapshot one --leave-running >/dev/null
 	takes
@@ -164,6 +211,7 @@ world() {
 	cat "$T/stood"
 	like "$WORLD: the helper, too" 'snapshot: nvbind-cuda' "$(cat "$T/points")"
 	restores
+	helpers
 	sed -n '/^restore/p' "$T/points"
 	check "$WORLD: at $(sort -u "$T/points" | wc -l) points" test "$(sort -u "$T/points" | wc -l)" -ge 25
 	# One that nobody disturbs sweeps what killed ones left.
