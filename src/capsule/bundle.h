@@ -20,7 +20,7 @@ struct nvb_bundle {
 	bool hosts_shared;	     /* others write /etc/hosts while it runs: it is only read inside */
 	const char *netns;	     /* path of its network namespace, or NULL: one as the spec says */
 	uint64_t capabilities;
-	bool restores;		      /* CRIU mounts: it follows no links in what is bound */
+	bool restores;		      /* CRIU mounts: binds are staged for it in hosts_directory (staged.h) */
 	bool rootless;		      /* we are in a user namespace: device nodes are mounted, not made */
 	const char *cpus;	      /* those near its GPUs, where the user names none; NULL: any */
 	const char *seccomp;	      /* linux.seccomp as JSON, NULL for none */
@@ -37,8 +37,8 @@ struct nvb_bundle {
 int nvb_bundle_write(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
 
 /* What a further program in the capsule must know of it (exec_record.h): {"process": as in config.json,
- * "groups": the plan's, "home": the user's, "bundle": where it was, "cgroup": whether it has its own, "binds":
- * the targets of what of the host's is mounted in it}. */
+ * "groups": the plan's, "home": the user's, "bundle": where it was, "cgroup": whether it has its own,
+ * "binds": the targets of what of the host's is mounted in it}. */
 int nvb_bundle_write_process(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err);
 
 #endif

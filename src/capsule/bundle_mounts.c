@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "capsule/bundle_parts.h"
+#include "capsule/staged.h"
 
 void nvb_bundle_add_mount(struct nvb_strbuf *out, const char *target, const char *type, const char *source,
 	const char *const *options)
@@ -188,48 +189,55 @@ static bool add_tmpfs(struct nvb_strbuf *out, const struct nvb_tmpfs *tmpfs)
 	return ok;
 }
 
-/* A bind of something on the host. */
-static void add_bind(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const char *target,
-	const char *source, const char *const *options)
+/* A bind of something on the host, by whoever makes the mounts: the runtime or CRIU. */
+static int add_bind(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra,
+	const char *source, const char *const *options, nvb_error **err)
 {
-	_cleanup_free_ char *real = bundle->restores ? realpath(source, NULL) : NULL;
+	_cleanup_free_ char *staged = NULL;
+	int rc = bundle->restores ? nvb_bind_stage(bundle->hosts_directory, extra->order, source, options,
+					    &staged, err)
+				  : 0;
 
-	nvb_bundle_add_mount(out, target, "bind", real ? real : source, options);
+	if (rc == 0)
+		nvb_bundle_add_mount(out, extra->target, "bind", staged ? staged : source, options);
+	return rc;
 }
 
-static bool add_hosts_file(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra)
+static int add_hosts_file(
+	const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra, nvb_error **err)
 {
 	bool shared = bundle->hosts_shared && nvb_streq(extra->file, "/hosts");
 	_cleanup_free_ char *source = NULL;
 
 	if (asprintf(&source, "%s%s", bundle->hosts_directory, extra->file) < 0)
-		return false;
+		return nvb_fail_oom(err);
 	/* One that is shared lies where nothing bounds it, and what the capsule wrote would not last. */
-	add_bind(bundle, out, extra->target, source,
+	return add_bind(bundle, out, extra, source,
 		shared			  ? OPTIONS("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
 		: bundle->spec->read_only ? OPTIONS("rbind", "rprivate", "ro")
-					  : OPTIONS("rbind", "rprivate"));
-	return true;
+					  : OPTIONS("rbind", "rprivate"),
+		err);
 }
 
-static bool add_extra(const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra)
+static int add_extra(
+	const struct nvb_bundle *bundle, struct nvb_strbuf *out, const struct extra *extra, nvb_error **err)
 {
 	const struct nvb_edit *edit = extra->edit;
 	const struct nvb_volume *volume = extra->volume;
 
 	if (extra->file)
-		return add_hosts_file(bundle, out, extra);
+		return add_hosts_file(bundle, out, extra, err);
 	if (extra->tmpfs)
-		return add_tmpfs(out, extra->tmpfs);
-	if (edit && edit->mount.type && !nvb_streq(edit->mount.type, "bind"))
-		nvb_bundle_add_mount(
-			out, edit->mount.container, edit->mount.type, edit->mount.host, edit->mount.options);
-	else if (edit)
-		add_bind(bundle, out, edit->mount.container, edit->mount.host, edit->mount.options);
-	else
-		add_bind(bundle, out, volume->target, volume->source,
-			OPTIONS("rbind", volume->propagation, volume->read_only ? "ro" : "rw"));
-	return true;
+		return add_tmpfs(out, extra->tmpfs) ? 0 : nvb_fail_oom(err);
+	if (volume)
+		return add_bind(bundle, out, extra, volume->source,
+			OPTIONS("rbind", volume->propagation, volume->read_only ? "ro" : "rw"), err);
+	if (!edit->mount.type || nvb_streq(edit->mount.type, "bind"))
+		return add_bind(
+			bundle, out, extra, edit->mount.host, (const char *const *)edit->mount.options, err);
+	nvb_bundle_add_mount(out, edit->mount.container, edit->mount.type, edit->mount.host,
+		(const char *const *)edit->mount.options);
+	return 0;
 }
 
 int nvb_bundle_add_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *out, nvb_error **err)
@@ -245,11 +253,10 @@ int nvb_bundle_add_mounts(const struct nvb_bundle *bundle, struct nvb_strbuf *ou
 		rc = nvb_bundle_add_device_mounts(bundle, out, err);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < list.count; i++)
-		if (!add_extra(bundle, out, &list.extras[i]))
-			return nvb_fail_oom(err);
+	for (size_t i = 0; rc == 0 && i < list.count; i++)
+		rc = add_extra(bundle, out, &list.extras[i], err);
 	nvb_sb_addc(out, ']');
-	return 0;
+	return rc;
 }
 
 static const char *bind_target(const struct extra *extra)

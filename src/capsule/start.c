@@ -29,6 +29,7 @@ static int make_plan(struct nvb_start *start, nvb_error **err)
 static int choose_restoring(struct nvb_start *start, char *const *candidates, nvb_error **err)
 {
 	_cleanup_strv_ char **able = NULL;
+	_cleanup_error_ nvb_error *why = NULL;
 	int rc;
 
 	if (!nvb_strv_add(&able, "runc"))
@@ -36,8 +37,15 @@ static int choose_restoring(struct nvb_start *start, char *const *candidates, nv
 	nvb_strv_foreach (name, candidates)
 		if (!nvb_streq(*name, "runc") && nvb_runtime_restores(*name) && !nvb_strv_add(&able, *name))
 			return nvb_fail_oom(err);
-	rc = nvb_runtime_choose(&start->state, able, &start->runtime, start->host->log, err);
-	return rc < 0 ? nvb_wrap(err, rc, "restoring takes runc, or a crun that was built with CRIU") : 0;
+	rc = nvb_runtime_choose(&start->state, able, &start->runtime, start->host->log, &why);
+	if (rc != -NVB_ERR_NOT_FOUND) {
+		nvb_error_move(err, NVB_TAKE_PTR(why));
+		return rc < 0 ? nvb_wrap(err, rc, "restoring") : 0;
+	}
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_NOT_FOUND,
+			"restoring takes runc, or a crun that was built with CRIU; neither is here"),
+		"install runc: what ran under another runtime is restored by it, too");
 }
 
 /* Once this is done, mounts are ours alone and signals wait for us. */

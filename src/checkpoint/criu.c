@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "checkpoint/criu.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,16 +199,66 @@ static bool put_file(const char *links, const char *name, const char *text)
 	       nvb_file_write_unflushed(AT_FDCWD, path, text, strlen(text), 0644, NULL) == 0;
 }
 
-static bool map_params(const char *links, const char *params, char ***env)
+/* What the capsule must not write to. Its mount forbids it (capsule/staged.h says why that one must). */
+static bool protect(const char *path)
 {
-	_cleanup_free_ char *config = NULL;
+	const unsigned long flags = MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-	return asprintf(&config, "external mnt[" NVB_CRIU_PARAMS "]:%s/params\n", links) >= 0 &&
-	       put_file(links, "params", params) && put_file(links, "criu.conf", config) &&
+	return mount(path, path, NULL, MS_BIND, NULL) == 0 &&
+	       mount(NULL, path, NULL, MS_REMOUNT | flags, NULL) == 0;
+}
+
+/* Masks directories. By that name it is known again, should the capsule be saved once more. */
+static bool map_empty(const char *links, struct nvb_strbuf *config)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/.empty-directory", links) < 0 || mkdir(path, 0555) < 0 || !protect(path))
+		return false;
+	nvb_sb_addf(config, "external mnt[" NVB_CRIU_EMPTY "]:%s\n", path);
+	return true;
+}
+
+static bool map_params(const char *links, const char *params, struct nvb_strbuf *config)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (!put_file(links, "params", params) || asprintf(&path, "%s/params", links) < 0 || !protect(path))
+		return false;
+	nvb_sb_addf(config, "external mnt[" NVB_CRIU_PARAMS "]:%s\n", path);
+	return true;
+}
+
+/* Of each hierarchy of v1 the capsule's own group, as it was before: runtimes give their own, and with it the
+ * host's. */
+static void map_hierarchies(const char *cgroup, struct nvb_strbuf *config)
+{
+	_cleanup_closedir_ DIR *top = opendir("/sys/fs/cgroup");
+	const struct dirent *entry;
+
+	while (top && cgroup && (entry = readdir(top)))
+		if (entry->d_type == DT_DIR && *entry->d_name != '.')
+			nvb_sb_addf(config, "external mnt[" NVB_CRIU_HIERARCHY "%s]:/sys/fs/cgroup/%s%s\n",
+				entry->d_name, entry->d_name, cgroup);
+}
+
+/*
+ * What stands in images for mounts that no config.json names, and for those which the runtime that restores
+ * may not call as they were called when they were taken: runc calls every masked file by the null device, as
+ * externals.c does, and crun each by its own path.
+ */
+static bool map_mounts(const char *links, const char *params, const char *cgroup, char ***env)
+{
+	_cleanup_strbuf_ struct nvb_strbuf config = {0};
+
+	nvb_sb_add(&config, "external mnt[/dev/null]:/dev/null\n");
+	map_hierarchies(cgroup, &config);
+	return map_empty(links, &config) && (!params || map_params(links, params, &config)) &&
+	       !config.failed && put_file(links, "criu.conf", config.s) &&
 	       nvb_strv_addf(env, "CRIU_CONFIG_FILE=%s/criu.conf", links);
 }
 
-char **nvb_criu_environment(const char *criu, const char *links, const char *params)
+char **nvb_criu_environment(const char *criu, const char *links, const char *params, const char *cgroup)
 {
 	_cleanup_strv_ char **env = NULL;
 	_cleanup_free_ char *link = NULL;
@@ -223,6 +275,6 @@ char **nvb_criu_environment(const char *criu, const char *links, const char *par
 		if (!nvb_after(*e, "PATH=") && !nvb_after(*e, "CRIU_"))
 			ok = nvb_strv_add(&env, *e);
 	ok = ok && nvb_strv_addf(&env, "PATH=%s:%s", links, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin") &&
-	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links) && (!params || map_params(links, params, &env));
+	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links) && map_mounts(links, params, cgroup, &env);
 	return ok ? NVB_TAKE_PTR(env) : NULL;
 }

@@ -52,11 +52,16 @@ char *nvb_criu_reason(int directory, const char *log);
 
 /* Environment of a program that runs this CRIU: found first, without plugins. NULL-terminated, for
  * nvb_strv_free; NULL without memory or room. `links` is an own directory in which a link of that name is
- * made. `params` is what the restored container sees in the place of the driver's parameters
- * (container/params.h), NULL: nothing of its own. */
-char **nvb_criu_environment(const char *criu, const char *links, const char *params);
+ * made, in a mount namespace of the caller's own. `params` is what the restored container sees in the place
+ * of the driver's parameters (container/params.h), NULL: nothing of its own; `cgroup` its control group,
+ * "/bolt/<id>", or NULL. */
+char **nvb_criu_environment(const char *criu, const char *links, const char *params, const char *cgroup);
 
 /* The name under which CRIU knows that file, which no config.json names: nvbind-hook mounted it. */
 #define NVB_CRIU_PARAMS "nvbind-driver-params"
+/* And the one of directories that the runtime has masked. */
+#define NVB_CRIU_EMPTY "nvbind-empty"
+/* Before the name of a hierarchy of control groups (v1), "cpu,cpuacct": the capsule's group in it. */
+#define NVB_CRIU_HIERARCHY "nvbind-cgroup-"
 
 #endif

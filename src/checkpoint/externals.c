@@ -60,6 +60,14 @@ static bool is_mask(const struct nvb_mountinfo *mount)
 	       nvb_ends_with(mount->root, "/null");
 }
 
+/* A masked directory: one of the host's that is empty, as crun has it from 1.24 on. What other runtimes mount
+ * there is a file system of its own, which CRIU keeps. */
+static bool is_masked_directory(const struct nvb_mountinfo *mount)
+{
+	return (is_below(mount->point, "/proc") || is_below(mount->point, "/sys")) &&
+	       nvb_ends_with(mount->root, "/.empty-directory");
+}
+
 /* Every hierarchy of v1 is a mount of its own, whose source is another for another container. */
 static bool is_hierarchy(const struct nvb_mountinfo *mount)
 {
@@ -88,7 +96,12 @@ static bool add_mount(
 		return nvb_strv_add(list, "mnt[" NVB_DRIVER_PARAMS "]:" NVB_CRIU_PARAMS);
 	if (is_mask(mount))
 		return nvb_strv_addf(list, "mnt[%s]:/dev/null", mount->point);
-	if (is_hierarchy(mount) || is_bind(root, mount->point, binds))
+	if (is_masked_directory(mount))
+		return nvb_strv_addf(list, "mnt[%s]:" NVB_CRIU_EMPTY, mount->point);
+	if (is_hierarchy(mount))
+		return nvb_strv_addf(list, "mnt[%s]:" NVB_CRIU_HIERARCHY "%s", mount->point,
+			strrchr(mount->point, '/') + 1);
+	if (is_bind(root, mount->point, binds))
 		return nvb_strv_addf(list, "mnt[%s]:%s", mount->point, mount->point);
 	return true;
 }

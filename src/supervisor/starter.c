@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -101,7 +102,7 @@ static int use_images(struct starting *s, char **images, char ***env, nvb_error 
 	/* Where the mask is not wanted any more the mount is there all the same, with what the host has. */
 	if (nvb_params_read(NVB_DRIVER_PARAMS, &params, NULL) == 0 && !params)
 		nvb_file_read(AT_FDCWD, NVB_DRIVER_PARAMS, 1 << 16, &params, NULL, NULL);
-	*env = links ? nvb_criu_environment(restoring->criu, links, params) : NULL;
+	*env = links ? nvb_criu_environment(restoring->criu, links, params, s->starter->entry->cgroup) : NULL;
 	if (!*images || !*env)
 		return nvb_fail(err, NVB_ERR_SYSTEM, "what CRIU needs cannot be written to %s",
 			links ? links : "memory");
@@ -111,6 +112,18 @@ static int use_images(struct starting *s, char **images, char ***env, nvb_error 
 	return 0;
 }
 
+/* That of crun which loads CRIU's library when it needs it. */
+static int explain_library(const struct starting *s, nvb_error **err)
+{
+	if (!*err || !strstr(nvb_error_message(*err), "libcriu"))
+		return -(int)nvb_error_code(*err);
+	nvb_error_free(NVB_TAKE_PTR(*err));
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_UNSUPPORTED, "%s restores by libcriu, which is not installed",
+			s->start.runtime),
+		"install libcriu (libcriu2), or runc, which needs CRIU alone");
+}
+
 /* What the runtime says of a restore is that CRIU failed; why, CRIU's log says. */
 static int explain(const struct starting *s, nvb_error **err)
 {
@@ -118,7 +131,7 @@ static int explain(const struct starting *s, nvb_error **err)
 	_cleanup_free_ char *reason = nvb_criu_reason(directory, "restore.log");
 
 	if (!reason)
-		return -(int)nvb_error_code(*err);
+		return explain_library(s, err);
 	nvb_error_free(NVB_TAKE_PTR(*err));
 	return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU cannot restore the processes: %s", reason);
 }

@@ -61,7 +61,29 @@ counts_on() {
 	bolt capsule rm "$name" >/dev/null
 }
 
+# mounts_of NAME: what is mounted in it, of which file system's directory, and how. Of masks the time of access may differ.
+mounts_of() { awk '$4 != "/null" {print $4, $5, $6}' "/proc/$(init_of "$1")/mountinfo" | sort; }
+
+# Of two mounts of one file system that are alike CRIU forbids writing to the first alone.
+mounted() {
+	local before twice
+	mkdir -p "$T/volume/a" "$T/volume/b"
+	create mounts -v "$T/volume:/data" -v "$T/volume/a:/a:ro" -v "$T/volume/b:/b:ro" -v "$T/volume/file:/file:ro" -- sleep 1000 >/dev/null
+	bolt capsule start mounts >/dev/null
+	before=$(mounts_of mounts)
+	for twice in once twice; do
+		bolt capsule snapshot mounts >/dev/null
+		bolt capsule restore mounts >/dev/null
+		is "$WORLD: $twice restored: mounts are what they were, and read-only where they were" "$before" "$(mounts_of mounts)"
+		bolt capsule exec mounts sh -c 'echo x >/a/x; echo x >/b/x; echo x >/file; echo x >/data/x' 2>/dev/null || true
+		is "$WORLD: $twice restored: nothing was written through them" 'kept ' "$(cat "$T/volume/file") $(ls "$T/volume/a" "$T/volume/b" | grep x || true)"
+		check "$WORLD: $twice restored: but to a volume that it may" rm "$T/volume/x"
+	done
+	bolt capsule rm -f mounts >/dev/null
+}
+
 kinds() {
+	mounted
 	counts_on 'a pipe for input' snap-i -i
 	counts_on 'a terminal' snap-t -t
 	counts_on 'volumes, tmpfs' snap-v -v "$T/volume:/data" -v "$T/volume/file:/etc/one:ro" -v "$T/volume:/linked/data" --tmpfs /scratch
