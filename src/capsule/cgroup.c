@@ -41,7 +41,8 @@ static int remove_group(const char *path)
 	while (dir && (entry = readdir(dir))) {
 		char child[PATH_MAX];
 
-		if (entry->d_type != DT_DIR || *entry->d_name == '.' ||
+		if (entry->d_type != DT_DIR || nvb_streq(entry->d_name, ".") ||
+			nvb_streq(entry->d_name, "..") ||
 			(size_t)snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) >= sizeof(child))
 			continue;
 		remove_group(child);
@@ -139,7 +140,8 @@ static void kill_below(const char *path)
 		return;
 	kill_processes(path);
 	while ((entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && *entry->d_name != '.' &&
+		if (entry->d_type == DT_DIR && !nvb_streq(entry->d_name, ".") &&
+			!nvb_streq(entry->d_name, "..") &&
 			(size_t)snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) < sizeof(child))
 			kill_below(child);
 }

@@ -294,7 +294,8 @@ static int walk(int parent, const char *name, int depth, struct pid_list *list, 
 	}
 	rc = read_procs(fd, name, list, err);
 	while (rc == 0 && depth < CGROUP_DEPTH && (entry = readdir(directory)))
-		if (entry->d_type == DT_DIR && *entry->d_name != '.')
+		if (entry->d_type == DT_DIR && !nvb_streq(entry->d_name, ".") &&
+			!nvb_streq(entry->d_name, ".."))
 			rc = walk(fd, entry->d_name, depth + 1, list, err);
 	return rc;
 }

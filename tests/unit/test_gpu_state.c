@@ -525,18 +525,20 @@ static void processes_of_a_cgroup(void **state)
 
 	(void)state;
 	scratch_mkdir("group/below/further");
+	scratch_mkdir("group/.hidden");
+	scratch_write("group/.hidden/cgroup.procs", "15\n");
 	scratch_write("group/cgroup.procs", "12\n13\n");
 	scratch_write("group/below/cgroup.procs", "");
 	scratch_write("group/below/further/cgroup.procs", "0\n-4\nx\n99999999999999999999\n4294967295\n14\n");
 	assert_int_equal(nvb_gpu_state_cgroup(scratch_path("group"), &pids, &count, NULL), 0);
-	assert_int_equal(count, 3);
-	assert_int_equal(pids[0] + pids[1] + pids[2], 39);
+	assert_int_equal(count, 4);
+	assert_int_equal(pids[0] + pids[1] + pids[2] + pids[3], 54);
 	expect_error(&err, nvb_gpu_state_cgroup(scratch_path("none"), &pids, &count, &err), NVB_ERR_NOT_FOUND,
 		"none");
 	scratch_mkdir("empty");
 	expect_error(&err, nvb_gpu_state_cgroup(scratch_path("empty"), &pids, &count, &err),
 		NVB_ERR_NOT_FOUND, "empty");
-	assert_int_equal(count, 3);
+	assert_int_equal(count, 4);
 }
 
 static void findings_without_a_process(void **state)
