@@ -204,12 +204,44 @@ static const struct nvb_toml_value *given(const struct nvb_boltfile_given *list,
 	return NULL;
 }
 
+static const char *text_of(const struct nvb_toml_value *v)
+{
+	if (v->type == NVB_TOML_BOOLEAN)
+		return v->boolean ? "true" : "false";
+	return v->type == NVB_TOML_STRING ? v->string.s : NULL;
+}
+
+static int add_service_notes(const struct nvb_boltfile *file, const struct nvb_service *service,
+	const struct nvb_define_host *host, char ***notes)
+{
+	static const struct {
+		size_t field;
+		const char *path, *key;
+	} fields[] = {
+		{offsetof(struct nvb_service, gpu.wsl2_optimized), "gpu", "wsl2_optimized"},
+		{offsetof(struct nvb_service, gpu.gaming.dlss), "gpu.gaming", "dlss_enabled"},
+		{offsetof(struct nvb_service, gpu.gaming.rt_cores), "gpu.gaming", "rt_cores_enabled"},
+		{offsetof(struct nvb_service, gpu.gaming.power_profile), "gpu.gaming", "power_profile"},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < NVB_ELEMENTS(fields); i++) {
+		const struct nvb_toml_value *v = given(service->given, service->given_count, fields[i].field);
+		const char *why = v ? nvb_wsl2_key_note(fields[i].key, text_of(v), host->wsl2) : NULL;
+
+		if (why)
+			rc = add_note(notes, file, v, "services.%s.%s.%s %s", service->name, fields[i].path,
+				fields[i].key, why);
+	}
+	return rc;
+}
+
 int nvb_boltfile_host_notes(
 	const struct nvb_boltfile *file, const struct nvb_define_host *host, char ***notes, nvb_error **err)
 {
 	static const size_t file_fields[] = {offsetof(struct nvb_boltfile, runtime.wsl2.enabled),
-		offsetof(struct nvb_boltfile, runtime.wsl2.low_latency),
-		offsetof(struct nvb_boltfile, runtime.wsl2.gpu_acceleration)};
+		offsetof(struct nvb_boltfile, runtime.wsl2.gpu_acceleration),
+		offsetof(struct nvb_boltfile, runtime.wsl2.low_latency)};
 	_cleanup_strv_ char **list = calloc(1, sizeof(*list));
 	const struct nvb_toml_value *v;
 	int rc = list ? 0 : -NVB_ERR_NO_MEMORY;
@@ -218,24 +250,12 @@ int nvb_boltfile_host_notes(
 		const char *why;
 
 		v = given(file->given, file->given_count, file_fields[i]);
-		why = v ? nvb_wsl2_key_note(v->key,
-				  v->type == NVB_TOML_BOOLEAN  ? v->boolean ? "true" : "false"
-				  : v->type == NVB_TOML_STRING ? v->string.s
-							       : NULL,
-				  host->wsl2)
-			: NULL;
+		why = v ? nvb_wsl2_key_note(v->key, text_of(v), host->wsl2) : NULL;
 		if (why)
 			rc = add_note(&list, file, v, "runtime.nvbind.wsl2.%s %s", v->key, why);
 	}
-	for (size_t i = 0; rc == 0 && i < file->service_count; i++) {
-		const struct nvb_service *service = &file->services[i];
-
-		v = given(service->given, service->given_count,
-			offsetof(struct nvb_service, gpu.wsl2_optimized));
-		if (v && v->boolean && !host->wsl2)
-			rc = add_note(&list, file, v, "services.%s.gpu.wsl2_optimized %s", service->name,
-				nvb_wsl2_key_note("wsl2_optimized", "true", false));
-	}
+	for (size_t i = 0; rc == 0 && i < file->service_count; i++)
+		rc = add_service_notes(file, &file->services[i], host, &list);
 	if (rc < 0)
 		return nvb_fail_oom(err);
 	*notes = NVB_TAKE_PTR(list);

@@ -20,6 +20,10 @@ static const struct {
 		"has no effect: this host is not WSL2"},
 	{"low_latency_mode", "false", NULL, NULL},
 	{"low_latency_mode", NULL, NULL, "has no effect: this host is not WSL2"},
+	{"power_profile", NULL, "reaches the CPUs alone: Windows owns the power and the clocks of the GPUs",
+		NULL},
+	{"dlss_enabled", "true", "has no effect: Windows' driver brings no DLSS to WSL2", NULL},
+	{"rt_cores_enabled", "true", "has no effect: Windows' driver brings no ray tracing to WSL2", NULL},
 };
 
 const char *nvb_wsl2_key_note(const char *key, const char *value, bool host_is_wsl2)

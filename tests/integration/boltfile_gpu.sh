@@ -10,6 +10,7 @@ export ROOT=$T/root
 make_busybox_root "$ROOT"
 make_sim h200x8 "$T/h200"
 make_sim rtx4090x1 "$T/rtx"
+make_sim wsl2 "$T/wsl2"
 cd "$T"
 
 # example NAME FILE: one of the examples, whose image is ours.
@@ -47,6 +48,16 @@ examples() {
 	sed -i s/nvidia-proprietary/auto/ competitive.toml
 	said=$(timeout 60 bolt surge up -d -p win -f competitive.toml 2>&1) || said="failed $said"
 	like 'and without it comes up' 'win-esports +created and started' "$said"
+	bolt surge down -t 0 -p win -f competitive.toml 2>/dev/null
+
+	# The host it was written for.
+	export NVBIND_ROOT=$T/wsl2
+	example competitive competitive.toml
+	said=$(timeout 60 bolt surge up -d -p win -f competitive.toml 2>&1) || said="failed $said"
+	like 'on WSL2 it comes up as it stands' 'win-esports +created and started' "$said"
+	unlike 'its keys for WSL2 have their effect' 'wsl2' "$said"
+	like 'what Windows keeps to itself is said' 'power_profile reaches the CPUs alone: Windows owns' "$said"
+	is 'Mesa does not wait for the display' 'vblank_mode=0' "$(bolt capsule exec win-esports env | grep vblank)"
 	bolt surge down -t 0 -p win -f competitive.toml 2>/dev/null
 	is 'nothing is left' '' "$(leftovers)"
 }

@@ -128,6 +128,28 @@ static void knows_wsl2(void **state)
 		notes[3], "B:5:1: services.a.gpu.wsl2_optimized has no effect: this host is not WSL2");
 }
 
+/* What Windows decides on is said where it does. */
+static void knows_whose_the_gpu_is_on_wsl2(void **state)
+{
+	_cleanup_boltfile_ struct nvb_boltfile file = {0};
+	_cleanup_strv_ char **notes = NULL, **none = NULL;
+	static const char text[] =
+		A "[services.a.gpu.gaming]\npower_profile = 'maximum'\ndlss_enabled = true\n"
+		  "rt_cores_enabled = false\n";
+
+	(void)state;
+	assert_int_equal(nvb_boltfile_parse(&file, text, strlen(text), "B", "/", NULL, NULL), 0);
+	assert_int_equal(nvb_boltfile_host_notes(&file, &native, &none, NULL), 0);
+	assert_int_equal(nvb_strv_length(none), 0);
+	assert_int_equal(nvb_boltfile_host_notes(&file, &wsl2, &notes, NULL), 0);
+	assert_int_equal(nvb_strv_length(notes), 2);
+	assert_string_equal(notes[0],
+		"B:6:1: services.a.gpu.gaming.dlss_enabled has no effect: Windows' driver "
+		"brings no DLSS to WSL2");
+	assert_string_equal(notes[1], "B:5:1: services.a.gpu.gaming.power_profile reaches the CPUs alone: "
+				      "Windows owns the power and the clocks of the GPUs");
+}
+
 static void joins_networks(void **state)
 {
 	_cleanup_free_ char *host = define(A, &native), *ports = define(A "ports = ['80:80']\n", &native),
@@ -238,6 +260,7 @@ int main(void)
 		cmocka_unit_test(tells_a_change),
 		cmocka_unit_test(puts_gpu_keys_into_words),
 		cmocka_unit_test(knows_wsl2),
+		cmocka_unit_test(knows_whose_the_gpu_is_on_wsl2),
 		cmocka_unit_test(joins_networks),
 		cmocka_unit_test(places_volumes),
 		cmocka_unit_test(joins_entry_point_and_command),
