@@ -131,6 +131,8 @@ like 'check prints what it adds' 'plugin fine is good; it adds 1 edit' \
 	"$(nvbind --config "$T/config.toml" --root "$T/host" plugin check fine --gpu 0)"
 refuses 'check says what is wrong' 1 'plugin crash: it crashed: Segmentation fault' \
 	nvbind --config "$T/config.toml" --root "$T/host" plugin check crash --gpu 0
+check 'check of a file of the working directory' \
+	env -C "$T/plugins" nvbind --config "$T/config.toml" --root "$T/host" plugin check fine.so --gpu 0
 refuses 'check of one that is not there' 1 'nosuch.so' nvbind --config "$T/config.toml" --root "$T/host" plugin check nosuch
 rm "$T/plugins"/*
 

@@ -148,7 +148,7 @@ static int verb_check(int argc, char **argv, nvb_error **err)
 	for (int i = 0; rc == 0 && i < argc; i++) {
 		_cleanup_free_ char *path = NULL;
 
-		if (strchr(argv[i], '/')
+		if (strchr(argv[i], '/') || nvb_ends_with(argv[i], ".so")
 				? asprintf(&path, "%s", argv[i]) < 0
 				: asprintf(&path, "%s/%s.so", nvb_common_plugin_directory(), argv[i]) < 0)
 			rc = nvb_fail_oom(err);
