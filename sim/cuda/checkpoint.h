@@ -45,8 +45,8 @@ void cuda_pass_gate(struct driver *driver);
 /* The lock for the restore thread, past the gate: false when the deadline (0: none) came first. */
 bool cuda_seize(struct driver **driver, int64_t deadline);
 
-/* Device memory into this process, all connections closed. Nothing has changed on failure. */
-CUresult cuda_move_out(struct driver *driver);
+/* Device memory into this process, all connections closed. Nothing has changed on failure, but for *failed. */
+CUresult cuda_move_out(struct driver *driver, bool *failed);
 /* And back, onto the GPUs that the pairs name. Nothing has changed on failure, but for *failed. */
 CUresult cuda_move_in(struct driver *driver, const CUcheckpointGpuPair *pairs, uint32_t count, bool *failed);
 

@@ -5,70 +5,34 @@
 #include <unistd.h>
 
 #include "sim/cuda/checkpoint.h"
+#include "sim/cuda/transfer.h"
 
 /*
  * Device memory into the process and back. Addresses stay: what the daemon's memory was mapped to is the
- * place of a private copy, which nobody can read until the memory is the device's again.
+ * place of a private copy, which nobody can read until the memory is the device's again (transfer.c).
  */
 
-static bool map_device(const struct memory *m, const struct allocation *a)
+/* Those that were moved before the one at [device][index] go back; the first that cannot is lost. */
+static void undo_out(struct driver *driver, int device, size_t index, bool *lost)
 {
-	return mmap(a->address, a->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
-		       m->fd, (off_t)a->offset) != MAP_FAILED;
-}
+	for (int d = 0; d <= device; d++) {
+		struct memory *m = &driver->device[d].memory;
 
-/* Stretches that were never written stay unwritten. */
-static bool read_written(int fd, const struct allocation *a, char *to)
-{
-	off_t at = (off_t)a->offset, end = at + (off_t)a->size;
-
-	while (at < end) {
-		off_t data = lseek(fd, at, SEEK_DATA), hole;
-
-		if (data < 0 || data >= end)
-			return true;
-		hole = lseek(fd, data, SEEK_HOLE);
-		for (at = data; at < end && at < hole;) {
-			off_t stop = hole < end ? hole : end;
-			ssize_t n = pread(fd, to + (at - (off_t)a->offset), (size_t)(stop - at), at);
-
-			if (n <= 0)
-				return false;
-			at += n;
-		}
+		for (size_t i = 0; i < (d < device ? m->count : index); i++)
+			*lost |= !cuda_transfer_in(m, &m->allocations[i], lost) ||
+				 !cuda_map_device(m, &m->allocations[i]);
 	}
-	return true;
 }
 
-static bool take(const struct memory *m, const struct allocation *a)
-{
-	char *copy = mmap(
-		NULL, a->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (copy == MAP_FAILED)
-		return false;
-	if (!read_written(m->fd, a, copy) || mprotect(copy, a->size, PROT_NONE) < 0 ||
-		mremap(copy, a->size, a->size, MREMAP_MAYMOVE | MREMAP_FIXED, a->address) == MAP_FAILED) {
-		munmap(copy, a->size);
-		return false;
-	}
-	return true;
-}
-
-CUresult cuda_move_out(struct driver *driver)
+CUresult cuda_move_out(struct driver *driver, bool *failed)
 {
 	for (int d = 0; d < driver->count; d++) {
 		struct memory *m = &driver->device[d].memory;
 
 		for (size_t i = 0; i < m->count; i++) {
-			if (take(m, &m->allocations[i]))
+			if (cuda_transfer_out(m, &m->allocations[i], failed))
 				continue;
-			for (int u = 0; u <= d; u++) {
-				struct memory *undone = &driver->device[u].memory;
-
-				for (size_t k = 0; k < (u < d ? undone->count : i); k++)
-					map_device(undone, &undone->allocations[k]);
-			}
+			undo_out(driver, d, i, failed);
 			return CUDA_ERROR_OUT_OF_MEMORY;
 		}
 	}
@@ -147,47 +111,48 @@ static CUresult find_targets(const struct driver *driver, const struct sim_clien
 	return CUDA_SUCCESS;
 }
 
-/* Zeros need not be written: the device's memory starts with them. */
-static bool give_back(const struct memory *m, const struct allocation *a)
-{
-	enum { BLOCK = 65536 };
-
-	if (mprotect(a->address, a->size, PROT_READ) < 0)
-		return false;
-	for (uint64_t at = 0; at < a->size;) {
-		uint64_t size = a->size - at < BLOCK ? a->size - at : BLOCK;
-		const char *from = a->address + at;
-		ssize_t n = (ssize_t)size;
-
-		if (*from || memcmp(from, from + 1, size - 1) != 0)
-			n = pwrite(m->fd, from, size, (off_t)(a->offset + at));
-		if (n <= 0)
-			return false;
-		at += (uint64_t)n;
-	}
-	return true;
-}
-
-/* Opens the devices and fills their memory; the process' copies stay. */
-static CUresult fill_devices(struct driver *driver)
+/* Opens the devices: what can be refused is refused before anything has moved. */
+static CUresult open_devices(struct driver *driver)
 {
 	for (int d = 0; d < driver->count; d++) {
 		struct device *device = &driver->device[d];
-		struct memory *m = &device->memory;
 		CUresult result;
 
 		if (!device->contexts)
 			continue;
 		result = cuda_device_health(driver, device);
 		if (result == CUDA_SUCCESS)
-			result = cuda_report_use(driver, device, m->allocated);
-		if (result == CUDA_SUCCESS && m->count)
+			result = cuda_report_use(driver, device, device->memory.allocated);
+		if (result == CUDA_SUCCESS && device->memory.count)
 			result = cuda_open_memory(driver, device);
-		for (size_t i = 0; result == CUDA_SUCCESS && i < m->count; i++)
-			if (!give_back(m, &m->allocations[i]))
-				result = CUDA_ERROR_OUT_OF_MEMORY;
 		if (result != CUDA_SUCCESS)
 			return result;
+	}
+	return CUDA_SUCCESS;
+}
+
+/* What had come to the devices before [device][index] comes back into the process. */
+static void undo_in(struct driver *driver, int device, size_t index, bool *lost)
+{
+	for (int d = 0; d <= device; d++) {
+		const struct memory *m = &driver->device[d].memory;
+
+		for (size_t i = 0; i < (d < device ? m->count : index); i++)
+			*lost |= !cuda_transfer_out(m, &m->allocations[i], lost);
+	}
+}
+
+static CUresult fill_devices(struct driver *driver, bool *lost)
+{
+	for (int d = 0; d < driver->count; d++) {
+		const struct memory *m = &driver->device[d].memory;
+
+		for (size_t i = 0; i < m->count; i++) {
+			if (cuda_transfer_in(m, &m->allocations[i], lost))
+				continue;
+			undo_in(driver, d, i, lost);
+			return CUDA_ERROR_OUT_OF_MEMORY;
+		}
 	}
 	return CUDA_SUCCESS;
 }
@@ -237,12 +202,14 @@ CUresult cuda_move_in(struct driver *driver, const CUcheckpointGpuPair *pairs, u
 	}
 	driver->client = client;
 	exchange(driver, targets);
-	result = fill_devices(driver);
+	result = open_devices(driver);
+	if (result == CUDA_SUCCESS)
+		result = fill_devices(driver, failed);
 	if (result != CUDA_SUCCESS)
 		return give_up(driver, targets, result);
 	for (int d = 0; d < driver->count; d++)
 		for (size_t i = 0; i < driver->device[d].memory.count; i++)
-			*failed |= !map_device(
+			*failed |= !cuda_map_device(
 				&driver->device[d].memory, &driver->device[d].memory.allocations[i]);
 	/* Only a context holds the device open. */
 	if (!driver->contexts)

@@ -96,6 +96,7 @@ static CUresult checkpoint_process(void)
 {
 	struct driver *driver;
 	CUresult result = CUDA_SUCCESS;
+	bool failed = false;
 
 	if (state() != CU_PROCESS_STATE_LOCKED)
 		return CUDA_ERROR_ILLEGAL_STATE;
@@ -110,8 +111,10 @@ static CUresult checkpoint_process(void)
 		enter_state(CU_PROCESS_STATE_FAILED);
 		return cuda_leave(result);
 	}
-	result = cuda_move_out(driver);
-	if (result == CUDA_SUCCESS)
+	result = cuda_move_out(driver, &failed);
+	if (failed)
+		enter_state(CU_PROCESS_STATE_FAILED);
+	else if (result == CUDA_SUCCESS)
 		enter_state(CU_PROCESS_STATE_CHECKPOINTED);
 	return cuda_leave(result);
 }
