@@ -31,6 +31,7 @@ void nvb_taken_free(struct nvb_taken *file)
 	for (struct nvb_region *region = file->first; region; region = next) {
 		next = region->next;
 		free(region->extents);
+		free(region->buffer);
 		free(region);
 	}
 	if (file->fd >= 0)

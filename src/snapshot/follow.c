@@ -7,14 +7,15 @@
 #include <time.h>
 
 #include "snapshot/cut.h"
+#include "snapshot/pipes.h"
 #include "snapshot/writer.h"
 
 /*
- * Takes the memory out of CRIU's images while CRIU writes them. Its pages-*.img have no header and only grow,
- * so what stands in one is final: a region that is full is queued, and punched out when it was taken. A few
- * milliseconds of polling cost less than an event for every write.
+ * Takes the memory out of CRIU's images while CRIU writes them. It comes through pipes (pipes.h); images
+ * beyond those are files. These pages-*.img have no header and only grow, so what stands in one is final: a
+ * region that is full is queued, and punched out when it was taken. Looking for files every few milliseconds
+ * costs less than an event for every write.
  */
-static const long poll_every = 4000000; /* ns */
 
 struct nvb_followed {
 	nvb_snapshot_writer *writer;
@@ -23,6 +24,7 @@ struct nvb_followed {
 	pthread_t thread;
 	bool running;
 	atomic_bool ends; /* nothing grows any more: take the rest */
+	struct nvb_pipes pipes;
 	struct nvb_taken *files;
 	int rc;
 	nvb_error *error;
@@ -41,8 +43,9 @@ static int open_file(struct nvb_followed *f, const char *name, nvb_error **err)
 	struct nvb_taken *file;
 	struct stat st;
 
+	/* ELOOP: one that is a pipe. */
 	if (fd < 0)
-		return errno == ENOENT ? 0 : nvb_fail_errno(err, errno, "%s", name);
+		return errno == ENOENT || errno == ELOOP ? 0 : nvb_fail_errno(err, errno, "%s", name);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || find_inode(f->files, &st)) {
 		close(fd);
 		return 0;
@@ -101,13 +104,16 @@ static void *follow(void *argument)
 	while (rc == 0 && !rest) {
 		/* Asked first: what was written before it was set is seen below. */
 		rest = atomic_load(&f->ends);
-		rc = look(f, &f->error);
+		rc = rest ? nvb_pipes_rest(&f->pipes, f->writer, &f->error)
+			  : nvb_pipes_follow(&f->pipes, f->writer, &f->error);
+		if (rc == 0)
+			rc = look(f, &f->error);
 		for (struct nvb_taken *file = f->files; file && rc == 0; file = file->next)
 			rc = follow_file(f, file, rest, &f->error);
-		if (!rest)
-			nanosleep(&(struct timespec){.tv_nsec = poll_every}, NULL);
 	}
 	f->rc = rc;
+	while (rc < 0 && !atomic_load(&f->ends))
+		nvb_pipes_discard(&f->pipes);
 	return NULL;
 }
 
@@ -132,6 +138,9 @@ int nvb_snapshot_follow(nvb_snapshot_writer *w, const char *tree, int dirfd, nvb
 		return nvb_fail_oom(err);
 	if (f->dirfd < 0)
 		return nvb_fail_errno(err, errno, "the directory of the images");
+	rc = nvb_pipes_make(&f->pipes, f->dirfd, err);
+	if (rc < 0)
+		return rc;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	rc = pthread_create(&f->thread, NULL, follow, f);
@@ -173,6 +182,8 @@ int nvb_snapshot_follow_end(nvb_snapshot_writer *w, nvb_error **err)
 		return nvb_fail(err, NVB_ERR_INVALID, "no directory is being followed");
 	rc = join(w, f, err);
 	if (rc == 0)
+		rc = nvb_pipes_settle(&f->pipes, f->dirfd, &f->files, err);
+	if (rc == 0)
 		rc = nvb_snapshot_add_tree(w, f->tree, f->dirfd, err);
 	nvb_followed_free(w);
 	return rc;
@@ -202,8 +213,8 @@ void nvb_followed_free(nvb_snapshot_writer *w)
 	if (f->running)
 		join(w, f, NULL);
 	/* A file that was removed again is left over, and somebody may still work at it. */
-	if (f->files)
-		nvb_workers_drain(w, NULL);
+	nvb_workers_rest(w);
+	nvb_pipes_release(&f->pipes, w);
 	while (f->files) {
 		struct nvb_taken *file = f->files;
 

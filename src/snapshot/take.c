@@ -151,6 +151,15 @@ static int read_region(struct nvb_worker *worker, const struct nvb_region *regio
 	return 0;
 }
 
+/* Nothing is copied; the worker's own goes where the region's would have gone. */
+static void swap_buffers(struct nvb_worker *worker, struct nvb_region *region)
+{
+	uint8_t *own = worker->buffer;
+
+	worker->buffer = region->buffer;
+	region->buffer = own;
+}
+
 int nvb_taken_leave(struct nvb_taken *file, nvb_error **err)
 {
 	struct stat st;
@@ -170,7 +179,12 @@ int nvb_worker_take(struct nvb_worker *worker, struct nvb_region *region, nvb_er
 {
 	nvb_snapshot_writer *w = worker->writer;
 	struct nvb_cut cut = {0};
-	int rc = read_region(worker, region, err);
+	int rc = 0;
+
+	if (region->buffer)
+		swap_buffers(worker, region);
+	else
+		rc = read_region(worker, region, err);
 
 	/* What the last one was like says nothing of this one. */
 	worker->compressor.until_trial = 0;
@@ -183,7 +197,7 @@ int nvb_worker_take(struct nvb_worker *worker, struct nvb_region *region, nvb_er
 		return rc;
 	atomic_fetch_add(&w->bytes, region->size);
 	/* Where it cannot be punched it lies there twice until the images are removed. */
-	if (region->file->grows)
+	if (region->file->grows && !region->file->piped)
 		(void)!fallocate(region->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			(off_t)region->offset, (off_t)region->size);
 	return nvb_taken_leave(region->file, err);

@@ -85,6 +85,8 @@ static void *work(void *argument)
 		pthread_mutex_lock(&w->lock);
 		if (rc < 0)
 			set_error(w, rc, why);
+		if (region->buffer)
+			w->spare[w->spare_count++] = NVB_TAKE_PTR(region->buffer);
 		w->busy--;
 		pthread_cond_broadcast(&w->room);
 	}
@@ -146,6 +148,8 @@ void nvb_workers_stop(nvb_snapshot_writer *w)
 		free(worker->buffer);
 	}
 	w->worker_count = 0;
+	while (w->spare_count)
+		free(w->spare[--w->spare_count]);
 	nvb_flusher_stop(&w->flusher);
 }
 
@@ -176,8 +180,8 @@ static int wait_for_room(nvb_snapshot_writer *w, size_t most, bool quietly, nvb_
 	return rc;
 }
 
-static int queue(nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset, size_t size, bool quietly,
-	nvb_error **err)
+static int queue(nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset, size_t size,
+	uint8_t **buffer, bool quietly, nvb_error **err)
 {
 	struct nvb_region *region;
 	int rc = nvb_writer_error(w, err);
@@ -190,6 +194,8 @@ static int queue(nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset
 	if (!region)
 		return nvb_fail_oom(err);
 	*region = (struct nvb_region){.file = file, .offset = offset, .size = size};
+	if (buffer)
+		region->buffer = NVB_TAKE_PTR(*buffer);
 	if (file->last)
 		file->last->next = region;
 	else
@@ -211,7 +217,7 @@ static int queue(nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset
 int nvb_workers_queue(
 	nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset, size_t size, nvb_error **err)
 {
-	int rc = queue(w, file, offset, size, false, err);
+	int rc = queue(w, file, offset, size, NULL, false, err);
 
 	return rc < 0 ? rc : nvb_writer_progress(w, err);
 }
@@ -219,7 +225,52 @@ int nvb_workers_queue(
 int nvb_workers_queue_quietly(
 	nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset, size_t size, nvb_error **err)
 {
-	return queue(w, file, offset, size, true, err);
+	return queue(w, file, offset, size, NULL, true, err);
+}
+
+int nvb_workers_queue_buffer(nvb_snapshot_writer *w, struct nvb_taken *file, uint64_t offset, size_t size,
+	uint8_t **buffer, nvb_error **err)
+{
+	return queue(w, file, offset, size, buffer, true, err);
+}
+
+int nvb_workers_lend(nvb_snapshot_writer *w, uint8_t **buffer, nvb_error **err)
+{
+	uint8_t *found = NULL;
+	bool wanted;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->spare_count && w->lent == w->worker_count + 2u)
+		pthread_cond_wait(&w->room, &w->lock);
+	wanted = !w->spare_count;
+	if (wanted)
+		w->lent++;
+	else
+		found = w->spare[--w->spare_count];
+	pthread_mutex_unlock(&w->lock);
+	if (wanted)
+		found = malloc(NVB_REGION);
+	if (found) {
+		*buffer = found;
+		return 0;
+	}
+	pthread_mutex_lock(&w->lock);
+	w->lent--;
+	pthread_mutex_unlock(&w->lock);
+	return nvb_fail_oom(err);
+}
+
+void nvb_workers_give_back(nvb_snapshot_writer *w, uint8_t *buffer)
+{
+	pthread_mutex_lock(&w->lock);
+	w->spare[w->spare_count++] = buffer;
+	pthread_cond_broadcast(&w->room);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void nvb_workers_rest(nvb_snapshot_writer *w)
+{
+	wait_for_room(w, 0, true, NULL);
 }
 
 int nvb_workers_drain(nvb_snapshot_writer *w, nvb_error **err)

@@ -25,6 +25,7 @@ struct nvb_taken {
 	char *name;	 /* for messages */
 	struct stat st;	 /* as it was when it was opened */
 	bool grows;	 /* it is followed: punched out behind, not held against `st` */
+	bool piped;	 /* its content comes with the regions */
 	uint64_t queued; /* of one that is followed: how much of it */
 	atomic_uint holders;
 	struct nvb_region *first, *last;
@@ -36,6 +37,7 @@ struct nvb_region {
 	struct nvb_taken *file;
 	uint64_t offset;
 	size_t size;
+	uint8_t *buffer;	    /* NVB_REGION bytes that it lies in; NULL: it is to be read */
 	struct nvb_extent *extents; /* what became of it */
 	size_t count, capacity;
 	struct nvb_region *next;   /* of the file */
@@ -60,7 +62,7 @@ struct nvb_earlier {
 	uint64_t used_bytes;
 };
 
-enum { NVB_WORKERS_MAX = 16, NVB_QUEUE_MAX = 64 };
+enum { NVB_WORKERS_MAX = 16, NVB_QUEUE_MAX = 64, NVB_BUFFERS_MAX = NVB_WORKERS_MAX + 2 };
 
 struct nvb_snapshot_writer {
 	/* Of the store: duplicated. */
@@ -82,6 +84,8 @@ struct nvb_snapshot_writer {
 	struct nvb_region *queue_first, *queue_last;
 	size_t queued, busy;
 	bool ends;
+	uint8_t *spare[NVB_BUFFERS_MAX]; /* for regions that are read before they are queued */
+	size_t spare_count, lent;
 	nvb_error *error; /* the first that failed in the background */
 	struct nvb_known known;
 	struct nvb_index index; /* packs; the trees belong to the caller's thread */
@@ -110,8 +114,16 @@ int nvb_workers_queue(
 /* The same from a thread that reports no progress. */
 int nvb_workers_queue_quietly(
 	nvb_snapshot_writer *writer, struct nvb_taken *file, uint64_t offset, size_t size, nvb_error **err);
+/* A buffer for a region that the caller reads: waits until one is free. It is queued or given back. */
+int nvb_workers_lend(nvb_snapshot_writer *writer, uint8_t **buffer, nvb_error **err);
+void nvb_workers_give_back(nvb_snapshot_writer *writer, uint8_t *buffer);
+/* Queues such a region, and takes over *buffer. */
+int nvb_workers_queue_buffer(nvb_snapshot_writer *writer, struct nvb_taken *file, uint64_t offset,
+	size_t size, uint8_t **buffer, nvb_error **err);
 /* Waits until all is done; reports what failed. */
 int nvb_workers_drain(nvb_snapshot_writer *writer, nvb_error **err);
+/* Waits for the same whatever becomes of it: nobody works at anything then. */
+void nvb_workers_rest(nvb_snapshot_writer *writer);
 /* What a worker does with a region (take.c). */
 int nvb_worker_take(struct nvb_worker *worker, struct nvb_region *region, nvb_error **err);
 /* Closes the packs that are open. */
