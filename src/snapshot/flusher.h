@@ -4,32 +4,54 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
 
 /*
- * Sets the disk to work on what was written, so that the flush at the end is short. A thread of its own does
- * it: where the disk is busy starting a write waits, and whoever compresses must not wait for that. It is
- * help and no promise: what does not fit into its queue is left to the flush at the end.
+ * Writes what is stored, behind those who compress: a thread that waits for the disk must not be one of
+ * theirs. Blocks go past the page cache where the file system can (the file was opened with O_DIRECT): nobody
+ * reads them soon, so they need no pages that the processes being saved want, no copy, and no flush at the
+ * end.
  */
-enum { NVB_FLUSHER_QUEUE = 64 };
-
-struct nvb_flusher {
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t work;
-	struct nvb_flush {
-		int fd;
-		off_t from, size;
-	} queue[NVB_FLUSHER_QUEUE];
-	unsigned first, count;
-	bool running, ends;
+enum {
+	NVB_FLUSH_BLOCK = 1 << 20,
+	NVB_FLUSH_ALIGN = 4096,
+	NVB_FLUSH_QUEUE = 32, /* blocks on their way; then those who compress wait */
+	NVB_FLUSH_THREADS = 4,
 };
 
-int nvb_flusher_start(struct nvb_flusher *flusher, nvb_error **err);
-/* The descriptor stays the caller's. */
-void nvb_flusher_push(struct nvb_flusher *flusher, int fd, off_t from, off_t size);
+struct nvb_flusher {
+	pthread_t threads[NVB_FLUSH_THREADS];
+	unsigned thread_count;
+	pthread_mutex_t lock;
+	pthread_cond_t work, done;
+	struct nvb_flush {
+		int fd;
+		off_t at;
+		size_t size;
+		uint8_t *block;
+		unsigned *pending;
+	} queue[NVB_FLUSH_QUEUE];
+	unsigned first, count;
+	uint8_t *spare[NVB_FLUSH_QUEUE];
+	unsigned spare_count;
+	size_t room;
+	int error; /* the first errno */
+	bool made, ends;
+};
+
+/* `room`: bytes of each block's memory. */
+int nvb_flusher_start(struct nvb_flusher *flusher, unsigned threads, size_t room, nvb_error **err);
+/* Memory for a block; NULL without. Given back by writing it, or freed. */
+uint8_t *nvb_flusher_block(struct nvb_flusher *flusher);
+/* Takes over the block, and later writes `size` bytes of it at an offset; both are aligned. *pending counts
+ * those of the caller that are on their way. Waits while too many are. 0, or -errno of what failed before. */
+int nvb_flusher_write(
+	struct nvb_flusher *flusher, int fd, off_t at, uint8_t *block, size_t size, unsigned *pending);
+/* Until none of the caller's is on its way; 0 or -errno. */
+int nvb_flusher_wait(struct nvb_flusher *flusher, const unsigned *pending);
 /* What is queued is forgotten. Also of one that was never started, but zeroed. */
 void nvb_flusher_stop(struct nvb_flusher *flusher);
 

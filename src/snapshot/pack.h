@@ -11,13 +11,17 @@ struct nvb_pack_writer {
 	int fd; /* -1: none is open */
 	struct nvb_pack pack;
 	struct nvb_sealer sealer;
-	uint8_t *buffer; /* what is not in the file yet, from `at` on */
+	uint8_t *buffer; /* what is not on its way into the file yet, from `at` on */
 	size_t filled;
-	uint64_t at, pushed;
+	uint64_t at;
+	unsigned pending; /* blocks that are; the flusher's */
 	uint8_t *table;
-	size_t capacity; /* of the table, in entries */
-	struct nvb_flusher *flusher;
+	size_t capacity;	     /* of the table, in entries */
+	struct nvb_flusher *flusher; /* never NULL */
 };
+
+/* Of memory that a block takes. */
+size_t nvb_pack_block(void);
 
 #define NVB_PACK_WRITER_INIT \
 	{                    \

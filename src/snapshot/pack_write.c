@@ -9,12 +9,6 @@
 #include "snapshot/hash.h"
 #include "snapshot/pack.h"
 
-enum {
-	BUFFER = 1 << 20,
-	PUSH = 8
-	       << 20, /* the disk is set to work after so many bytes, so that the flush at the end is short */
-};
-
 static int fail_writing(nvb_error **err, int sys)
 {
 	int rc = nvb_fail_errno(err, sys, "writing the snapshot");
@@ -24,20 +18,38 @@ static int fail_writing(nvb_error **err, int sys)
 		       : rc;
 }
 
+size_t nvb_pack_block(void)
+{
+	return NVB_FLUSH_BLOCK + nvb_compressed_max();
+}
+
+/* Whole pages go; what is left begins the next block. */
 static int flush(struct nvb_pack_writer *w, nvb_error **err)
 {
-	int rc = nvb_write_all(w->fd, w->buffer, w->filled);
+	size_t size = w->filled / NVB_FLUSH_ALIGN * NVB_FLUSH_ALIGN;
+	uint8_t *next = nvb_flusher_block(w->flusher), *full = w->buffer;
+	int rc;
 
-	if (rc < 0)
-		return fail_writing(err, -rc);
-	w->at += w->filled;
-	w->filled = 0;
-	if (w->at - w->pushed >= PUSH) {
-		if (w->flusher)
-			nvb_flusher_push(w->flusher, w->fd, (off_t)w->pushed, (off_t)(w->at - w->pushed));
-		w->pushed = w->at;
-	}
-	return 0;
+	if (!next)
+		return nvb_fail_oom(err);
+	w->filled -= size;
+	memcpy(next, full + size, w->filled);
+	w->buffer = next;
+	rc = nvb_flusher_write(w->flusher, w->fd, (off_t)w->at, full, size, &w->pending);
+	w->at += size;
+	return rc < 0 ? fail_writing(err, -rc) : 0;
+}
+
+/* Past the page cache where that is possible. */
+static int create(int dirfd, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(dirfd, name, flags, 0600), mode;
+
+	mode = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+	if (mode >= 0)
+		(void)!fcntl(fd, F_SETFL, mode | O_DIRECT);
+	return fd;
 }
 
 int nvb_pack_begin(struct nvb_pack_writer *w, int dirfd, const struct nvb_keys *keys, nvb_error **err)
@@ -46,13 +58,13 @@ int nvb_pack_begin(struct nvb_pack_writer *w, int dirfd, const struct nvb_keys *
 
 	w->pack = (struct nvb_pack){0};
 	if (!w->buffer)
-		w->buffer = malloc(BUFFER + nvb_compressed_max());
+		w->buffer = nvb_flusher_block(w->flusher);
 	if (!w->buffer)
 		return nvb_fail_oom(err);
 	if (getrandom(w->pack.id, NVB_PACK_ID, 0) != NVB_PACK_ID)
 		return nvb_fail_errno(err, errno, "random numbers");
 	nvb_pack_name(w->pack.id, name);
-	w->fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	w->fd = create(dirfd, name);
 	if (w->fd < 0)
 		return fail_writing(err, errno);
 	nvb_sealer_init(&w->sealer, keys, "pack", w->pack.id);
@@ -61,7 +73,7 @@ int nvb_pack_begin(struct nvb_pack_writer *w, int dirfd, const struct nvb_keys *
 	memcpy(w->buffer + 8, w->pack.id, NVB_PACK_ID);
 	nvb_put_u32(w->buffer + 24, keys->encrypted);
 	w->filled = NVB_PACK_HEADER;
-	w->at = w->pushed = 0;
+	w->at = 0;
 	return 0;
 }
 
@@ -100,7 +112,7 @@ int nvb_pack_add(struct nvb_pack_writer *w, const uint8_t hash[static NVB_HASH],
 	nvb_put_u32(row + 40, nvb_crc32c(0, stored, size));
 	w->pack.count++;
 	w->filled += size;
-	return w->filled >= BUFFER ? flush(w, err) : 0;
+	return w->filled >= NVB_FLUSH_BLOCK ? flush(w, err) : 0;
 }
 
 bool nvb_pack_is_full(const struct nvb_pack_writer *w)
@@ -108,21 +120,40 @@ bool nvb_pack_is_full(const struct nvb_pack_writer *w)
 	return w->at + w->filled >= NVB_PACK_TARGET || w->pack.count == NVB_PACK_CHUNKS_MAX;
 }
 
-int nvb_pack_end(struct nvb_pack_writer *w, nvb_error **err)
+/* What is less than a block, behind all of them. */
+static int write_end(struct nvb_pack_writer *w, size_t table)
 {
-	size_t size = (size_t)w->pack.count * NVB_PACK_ENTRY;
-	int rc = grow_table(w) ? flush(w, err) : nvb_fail_oom(err);
+	int flags, rc = nvb_flusher_wait(w->flusher, &w->pending);
 
 	if (rc < 0)
 		return rc;
+	flags = fcntl(w->fd, F_GETFL);
+	if (flags < 0 || fcntl(w->fd, F_SETFL, flags & ~O_DIRECT) < 0 ||
+		lseek(w->fd, (off_t)w->at, SEEK_SET) < 0)
+		return -errno;
+	rc = nvb_write_all(w->fd, w->buffer, w->filled);
+	if (rc == 0)
+		rc = nvb_write_all(w->fd, w->table, table);
+	/* Help for the flush at the end, and no promise. */
+	if (rc == 0)
+		(void)!sync_file_range(w->fd, (off_t)w->at, 0, SYNC_FILE_RANGE_WRITE);
+	w->at += w->filled + table;
+	return rc;
+}
+
+int nvb_pack_end(struct nvb_pack_writer *w, nvb_error **err)
+{
+	size_t size = (size_t)w->pack.count * NVB_PACK_ENTRY;
+	int rc;
+
+	if (!grow_table(w))
+		return nvb_fail_oom(err);
 	size = nvb_seal(&w->sealer, NVB_PIECE_TABLE, w->table, size);
 	nvb_sha256(w->table, size, w->pack.table_hash);
-	rc = nvb_write_all(w->fd, w->table, size);
+	rc = write_end(w, size);
 	if (rc < 0)
 		return fail_writing(err, -rc);
-	if (w->flusher)
-		nvb_flusher_push(w->flusher, w->fd, (off_t)w->pushed, 0);
-	w->pack.size = w->at + size;
+	w->pack.size = w->at;
 	/* Some file systems say only now that there was no room. */
 	rc = close(NVB_TAKE_FD(w->fd));
 	return rc < 0 ? fail_writing(err, errno) : 0;
@@ -130,8 +161,11 @@ int nvb_pack_end(struct nvb_pack_writer *w, nvb_error **err)
 
 void nvb_pack_writer_release(struct nvb_pack_writer *w)
 {
-	if (w->fd >= 0)
+	/* Whatever became of it: nobody may write to a descriptor that is another file's. */
+	if (w->fd >= 0) {
+		nvb_flusher_wait(w->flusher, &w->pending);
 		close(w->fd);
+	}
 	free(w->buffer);
 	free(w->table);
 	*w = (struct nvb_pack_writer)NVB_PACK_WRITER_INIT;

@@ -122,7 +122,7 @@ static int start_one(nvb_snapshot_writer *w, struct nvb_worker *worker, nvb_erro
 
 int nvb_workers_start(nvb_snapshot_writer *w, unsigned count, nvb_error **err)
 {
-	int rc = nvb_flusher_start(&w->flusher, err);
+	int rc = nvb_flusher_start(&w->flusher, count, nvb_pack_block(), err);
 
 	for (unsigned i = 0; rc == 0 && i < count; i++)
 		rc = start_one(w, &w->workers[i], err);
