@@ -82,11 +82,45 @@ checks() {
 	bolt capsule rm -f sock >/dev/null
 }
 
+# has_memory KB SWAP: what the host has free, where that file is mounted over its own.
+has_memory() { printf 'MemTotal: 4096000 kB\nMemAvailable: %s kB\nSwapTotal: 512000 kB\nSwapFree: %s kB\n' "$1" "$2" >"$T/meminfo"; }
+
+# What is on the GPU comes to lie in the process: what has no room for it, its control group or the host, is found before. The
+# simulated driver's context alone has 256 MiB.
+rooms() {
+	if has_controllers; then
+		counter small 2 4 --memory 128m
+		is "$WORLD: a memory limit that has no room" memory-cgroup "$(found small)"
+		refuses "$WORLD: it is refused" 1 "cgroup's memory limit leaves room for" bolt capsule snapshot small
+		check "$WORLD: and counts on" goes_on small
+		bolt capsule rm -f small >/dev/null
+		counter large 2 4 --memory 2g
+		is "$WORLD: one that has room is not against it" '' "$(found large)"
+		bolt capsule rm -f large >/dev/null
+	else
+		echo '# left out: no memory controller in this world'
+	fi
+	has_memory 128000 64000
+	counter host 2 4
+	mount --bind "$T/meminfo" /proc/meminfo
+	is "$WORLD: a host without the memory" memory-host "$(found host)"
+	has_memory 128000 512000
+	is "$WORLD: with swap it has" '' "$(found host)"
+	bolt capsule snapshot host >/dev/null
+	has_memory 1000 0
+	refuses "$WORLD: a restore for which the host has no memory" 1 'the host has 0 MiB available' bolt capsule restore host
+	umount /proc/meminfo
+	check "$WORLD: and one for which it has" bolt capsule restore host
+	check "$WORLD: which counts on" goes_on host
+	bolt capsule rm -f host >/dev/null
+}
+
 world() {
 	trap end_capsules EXIT
 	counter one 1 16
 	check "$WORLD: it counts" goes_on one
 	checks
+	rooms
 	flipped
 	full
 	bolt capsule rm -f one >/dev/null
