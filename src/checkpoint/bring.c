@@ -58,6 +58,8 @@ static int open_snapshot(struct bringing *b, const struct nvb_snapshots *store, 
 	const struct nvb_snapshot_options options = {
 		.key_file = b->restore->key_file,
 		.trust = b->restore->trust,
+		.judge = b->restore->judge,
+		.judge_data = b->restore->data,
 		.progress = unpacking,
 		.data = b,
 	};

@@ -74,6 +74,8 @@ struct nvb_restore {
 		gpu_map; /* "OLD=NEW", or "NEW" for the only one; NULL: the same, or as the definition says */
 	const char *key_file;
 	bool trust; /* also one that this host did not sign */
+	/* Asked about such a one before anything is done; a negated code refuses. NULL: whatever it is. */
+	int (*judge)(void *data, const struct nvb_snapshot_manifest *manifest, nvb_error **err);
 	bool keeps; /* whoever stops it then keeps a snapshot */
 	int (*progress)(void *data, const char *step, uint64_t done, uint64_t total);
 	void *data;

@@ -180,6 +180,21 @@ static int judge_index(struct importing *in)
 	return rc;
 }
 
+/* What is sealed stands in the index: with it the manifest says all that it says. */
+static int ask(struct importing *in)
+{
+	_cleanup_snapshot_manifest_ struct nvb_snapshot_manifest whole = {0};
+	int rc;
+
+	if (in->is_signed || !in->options->judge)
+		return 0;
+	rc = nvb_snapshot_manifest_read(&whole, in->manifest, in->manifest_size, in->err);
+	if (rc == 0 && in->listed.sealed)
+		rc = nvb_snapshot_manifest_read(
+			&whole, in->listed.sealed, strlen(in->listed.sealed), in->err);
+	return rc < 0 ? rc : in->options->judge(in->options->judge_data, &whole, in->err);
+}
+
 static int get_front(struct importing *in)
 {
 	int rc = get_whole(in, NVB_MANIFEST_FILE, NVB_MANIFEST_MAX, &in->manifest, &in->manifest_size);
@@ -191,7 +206,9 @@ static int get_front(struct importing *in)
 		rc = judge_manifest(in);
 	if (rc == 0)
 		rc = get_whole(in, NVB_INDEX_FILE, NVB_INDEX_MAX, (char **)&in->index, &in->index_size);
-	return rc < 0 ? rc : judge_index(in);
+	if (rc == 0)
+		rc = judge_index(in);
+	return rc < 0 ? rc : ask(in);
 }
 
 static int write_block(struct importing *in, int fd, size_t size)

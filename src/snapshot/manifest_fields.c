@@ -127,6 +127,21 @@ static bool is_said(const void *base, const struct field *field)
 	return false;
 }
 
+/* As it is, but for characters that terminals obey, which JSON lets stand in a string as they are. */
+static void add_json(struct nvb_strbuf *out, const char *text)
+{
+	const unsigned char *u = (const unsigned char *)text;
+
+	for (; *u; u++) {
+		if (*u == 0x7f)
+			nvb_sb_add(out, "\\u007f");
+		else if (*u == 0xc2 && u[1] >= 0x80 && u[1] < 0xa0)
+			nvb_sb_addf(out, "\\u%04x", *++u);
+		else
+			nvb_sb_addc(out, (char)*u);
+	}
+}
+
 static void write_object(
 	const void *base, const struct field *table, int part, unsigned indent, struct nvb_strbuf *out);
 
@@ -151,7 +166,7 @@ static void write_value(const void *base, const struct field *field, unsigned in
 		nvb_sb_add_json(out, VALUE(base, field, char *));
 		break;
 	case JSON:
-		nvb_sb_add(out, VALUE(base, field, char *));
+		add_json(out, VALUE(base, field, char *));
 		break;
 	case NUMBER:
 		nvb_sb_addf(out, "%llu", (unsigned long long)VALUE(base, field, uint64_t));
@@ -200,6 +215,7 @@ void nvb_snapshot_manifest_write(const struct nvb_snapshot_manifest *manifest, e
 
 struct reading {
 	struct nvb_jscan js;
+	bool sealed; /* the other half of one whose open half was read, which was held against much already */
 	struct nvb_arena *arena;
 };
 
@@ -307,6 +323,8 @@ static int read_object(struct reading *r, void *base, const struct field *table,
 			field++;
 		if (!field->key)
 			return nvb_jscan_fail(&r->js, r->js.at, err, "not a field of a snapshot's manifest");
+		if (r->sealed && table == fields && !field->sealed)
+			return nvb_jscan_fail(&r->js, r->js.at, err, "not a field that is sealed");
 		rc = read_value(r, base, field, err);
 		/* What a later version means by its other fields is not guessed. */
 		if (rc == 0 && table == fields && field == fields &&
@@ -321,7 +339,7 @@ static int read_object(struct reading *r, void *base, const struct field *table,
 int nvb_snapshot_manifest_read(
 	struct nvb_snapshot_manifest *manifest, const char *text, size_t size, nvb_error **err)
 {
-	struct reading r = {.arena = &manifest->arena};
+	struct reading r = {.arena = &manifest->arena, .sealed = manifest->version};
 	int rc;
 
 	if (size > NVB_MANIFEST_MAX)

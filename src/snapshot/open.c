@@ -230,8 +230,12 @@ int nvb_snapshot_open(const struct nvb_snapshots *store, const char *name,
 
 	if (rc == 0)
 		rc = open_id(store, &id, o, &s, err);
-	if (rc < 0)
+	if (rc == 0 && !s->is_signed && o->judge)
+		rc = o->judge(o->judge_data, &s->manifest, err);
+	if (rc < 0) {
+		nvb_snapshot_close(s);
 		return rc;
+	}
 	s->threads = threads_for(o->threads);
 	s->progress = o->progress;
 	s->progress_data = o->data;

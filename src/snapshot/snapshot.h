@@ -84,6 +84,10 @@ struct nvb_snapshot_options {
 	nvb_snapshot_progress progress;
 	void *data;
 	bool trust; /* reading: also one that this host did not sign */
+	/* Asked about such a one, whole as its manifest is, before anything of it is used or kept: a negated
+	 * code refuses it. NULL: whatever it is. */
+	int (*judge)(void *data, const struct nvb_snapshot_manifest *manifest, nvb_error **err);
+	void *judge_data;
 };
 
 /* Writing. */

@@ -309,6 +309,57 @@ from_elsewhere() {
 	bolt capsule rm -f foreign >/dev/null
 }
 
+# at_terminal ANSWER COMMAND...: what is shown; its status is in $T/status.
+at_terminal() {
+	local answer=$1
+	shift
+	(sleep 0.3; printf '%s\n' "$answer"; sleep 0.3) | timeout 60 script -qec "$(printf '%q ' "$@"); echo \$? >$T/status" /dev/null | tr -d '\r' || true
+}
+
+# What one takes on trust is shown, and asked about where there is a terminal.
+trusted() {
+	local id shown
+	create asked -v "$T/volume:/data" -v "$T/volume/file:/f:ro" --cap-add SYS_ADMIN --privileged --device /dev/full -- sh -c "$counting" >/dev/null
+	bolt capsule start asked >/dev/null
+	on asked
+	id=$(bolt capsule snapshot asked)
+	bolt snapshot export "$id" "$T/asked.tar"
+	bolt snapshot rm "$id" >/dev/null
+	rm "$BOLT_DATA/snapshots/key"
+	shown=$(at_terminal n bolt snapshot import --trust "$T/asked.tar")
+	is "$WORLD: not trusted, not imported" '1 0' "$(cat "$T/status") $(bolt snapshot ls -q | grep -c "$id")"
+	like "$WORLD: trust: which one" "Snapshot $id of 'asked' is not signed by this host" "$shown"
+	like "$WORLD: trust: the image" "image +$ROOT" "$shown"
+	like "$WORLD: trust: what runs, as whom" "runs +sh -c i=0.*, as the image's user" "$shown"
+	like "$WORLD: trust: privileges" 'PRIVILEGED +yes' "$shown"
+	like "$WORLD: trust: capabilities" 'capabilities +CAP_SYS_ADMIN' "$shown"
+	like "$WORLD: trust: what of the host's" "host's files +$T/volume at /data \(WRITABLE\), $T/volume/file at /f \(read-only\)" "$shown"
+	like "$WORLD: trust: devices" 'devices +/dev/full \(rwm\)' "$shown"
+	like "$WORLD: trust: the network" "network +the host's own" "$shown"
+	like "$WORLD: trust: the question" 'Do you trust it\? \[y/N\]' "$shown"
+	like "$WORLD: trust: the answer" 'it was not trusted' "$shown"
+	shown=$(at_terminal y bolt snapshot import --trust "$T/asked.tar")
+	is "$WORLD: trusted, imported" '0 1' "$(cat "$T/status") $(bolt snapshot ls -q | grep -c "$id")"
+	bolt snapshot rm "$id" >/dev/null
+	shown=$(at_terminal n bolt snapshot import --trust --yes "$T/asked.tar")
+	unlike "$WORLD: --yes: no question" 'Do you trust' "$shown"
+	like "$WORLD: --yes: but what it is" 'PRIVILEGED' "$shown"
+	# Signed by the import, and by nobody again.
+	rm "$BOLT_DATA/snapshots/key"
+	refuses "$WORLD: a restore of one that nobody signed" 1 '--trust' bolt capsule restore "$id"
+	shown=$(at_terminal n bolt capsule restore --trust "$id" --name other)
+	is "$WORLD: not trusted, not restored" '1 ' "$(cat "$T/status") $(shown other)"
+	like "$WORLD: a restore shows it" 'PRIVILEGED +yes' "$shown"
+	shown=$(at_terminal y bolt capsule restore --trust "$id")
+	like "$WORLD: into its capsule: whose settings count" 'settings +those of the capsule as it is here' "$shown"
+	check "$WORLD: trusted, it counts on" on asked
+	bolt capsule stop -t 0 asked >/dev/null
+	bolt capsule restore --trust "$id" >"$T/out" 2>"$T/shown" || fail "$WORLD: without a terminal --trust says it all"
+	like "$WORLD: without a terminal it is shown, too" 'is not signed by this host' "$(cat "$T/shown")"
+	bolt snapshot rm "$id" >/dev/null
+	bolt capsule rm -f asked >/dev/null
+}
+
 world() {
 	LIMITS=
 	[ "${WORLD#* }" != v1 ] || LIMITS=1
@@ -323,6 +374,7 @@ world() {
 		going_on
 		refusals
 		from_elsewhere
+		trusted
 		killed
 		;;
 	'runc v2') kinds ;;

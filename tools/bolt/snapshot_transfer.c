@@ -6,10 +6,11 @@
 
 #include "cli/output.h"
 #include "snapshot_verbs.h"
+#include "trust.h"
 
 /* bolt snapshot export, import */
 
-static bool force;
+static bool force, yes;
 
 static const struct nvb_option export_options[] = {
 	SNAPSHOT_STORE_OPTION,
@@ -24,6 +25,7 @@ static const struct nvb_option import_options[] = {
 	SNAPSHOT_KEY_OPTION,
 	{"trust", 0, NVB_OPTION_FLAG(&snapshot_trust),
 		"also one that this host has not signed: it decides what runs, as whom and with which files"},
+	{"yes", 'y', NVB_OPTION_FLAG(&yes), "trust it without being asked at the terminal"},
 	{NULL},
 };
 const struct nvb_option_group snapshot_import_groups[] = {{"Options", import_options}, {NULL}};
@@ -83,13 +85,21 @@ int snapshot_export(int argc, char **argv, nvb_error **err)
 	return rc;
 }
 
+static int judge(void *data, const struct nvb_snapshot_manifest *manifest, nvb_error **err)
+{
+	return trust_ask(data, manifest, err);
+}
+
 int snapshot_import(int argc, char **argv, nvb_error **err)
 {
+	struct trust trust = {.yes = yes};
 	struct nvb_progress progress = {0};
 	struct nvb_snapshot_options options = {.key_file = snapshot_key_file,
 		.progress = snapshot_show_progress,
 		.data = &progress,
-		.trust = snapshot_trust};
+		.trust = snapshot_trust,
+		.judge = judge,
+		.judge_data = &trust};
 	_cleanup_snapshots_ struct nvb_snapshots store = {0};
 	_cleanup_close_ int own = -1;
 	nvb_snapshot_id id;
