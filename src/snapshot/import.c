@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "snapshot/adopt.h"
 #include "snapshot/hash.h"
 #include "snapshot/reader.h"
 #include "snapshot/tar.h"
@@ -337,8 +338,33 @@ static int receive(struct importing *in)
 	return rc < 0 ? rc : verify(in);
 }
 
+/* Its number here, in its manifest, which is signed anew. */
+static int adopt(struct importing *in)
+{
+	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+	bool changed;
+	int rc = nvb_snapshot_adopt(in->store, &in->said, &changed, in->err);
+
+	if (rc < 0 || !changed)
+		return rc;
+	nvb_snapshot_manifest_write(
+		&in->said, in->keys.encrypted ? NVB_MANIFEST_OPEN : NVB_MANIFEST_ALL, 0, &text);
+	nvb_sb_addc(&text, '\n');
+	if (text.failed)
+		return nvb_fail_oom(in->err);
+	free(in->manifest);
+	in->manifest_size = text.len;
+	in->manifest = NVB_TAKE_PTR(text.s);
+	return write_front(in);
+}
+
+/* With the capsule's lock: numbers are given one by one. */
 static int publish(struct importing *in)
 {
+	int rc = adopt(in);
+
+	if (rc < 0)
+		return rc;
 	if (fsync(in->fd) < 0)
 		return nvb_fail_errno(in->err, errno, "writing the snapshot");
 	if (renameat2(in->capsule_fd, in->temporary, in->capsule_fd, in->id, RENAME_NOREPLACE) < 0)
@@ -393,8 +419,11 @@ int nvb_snapshot_import(const struct nvb_snapshots *store, int fd, const struct 
 		rc = get_front(&in);
 	if (rc == 0)
 		rc = receive(&in);
-	if (rc == 0)
+	if (rc == 0) {
+		nvb_flock(in.capsule_fd, LOCK_EX);
 		rc = publish(&in);
+		nvb_flock(in.capsule_fd, LOCK_UN);
+	}
 	if (rc == 0 && id)
 		memcpy(id->text, in.id, sizeof(id->text));
 	release(&in);

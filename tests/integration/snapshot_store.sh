@@ -321,14 +321,48 @@ PYTHON
 )
 is 'hostile archives are refused in one line, nothing is left of them' 0 "$hostile"
 
-# The same number again: the last one was removed, the next one got its number, then it came back.
+# The same number again: the last one was removed, the next one got its number, then it came back, as the one after that.
 third=$(take twice upper="$T/small")
 snap export "$third" "$T/third.tar"
 snap rm "$third" >/dev/null
 fourth=$(take twice upper="$T/small")
 snap import "$T/third.tar" >/dev/null
-says 'two of one number are not guessed between' 'are both number 1' snap verify twice@1
-check 'by their ids' snap verify "$third" "$fourth"
+is 'no two have one number' "$fourth 1, $third 2" "$(snap ls --format json twice | jq -r '[.[] | "\(.manifest.id) \(.manifest.number)"] | sort_by(.[-1:]) | join(", ")')"
+is 'the last to come is the latest' "$third" "$(snap inspect twice@latest | jq -r '.[0].id')"
+check 'its manifest is signed again' snap verify "$third" "$fourth"
+is 'and it is exported as that' 2 "$(snap export "$third" - | tar xO --wildcards '*/manifest.json' | jq .number)"
+
+# forged NUMBER CREATED: the archive of third with another number and another time, of course not signed.
+forged() {
+	python3 - "$T/third.tar" "$T/forged.tar" "$1" "$2" <<'PYTHON'
+import json, sys
+data = open(sys.argv[1], "rb").read()
+size = int(data[124:135], 8)
+manifest = json.loads(data[512:512 + size])
+manifest["number"], manifest["created"] = int(sys.argv[3]), int(sys.argv[4])
+text = json.dumps(manifest).encode()
+header = bytearray(data[:512])
+header[124:135] = b"%011o" % len(text)
+header[148:156] = b" " * 8
+header[148:156] = b"%06o\0 " % sum(header)
+open(sys.argv[2], "wb").write(bytes(header) + text + bytes(-len(text) % 512) + data[512 + size + -size % 512:])
+PYTHON
+}
+for number in 18446744073709551615 18446744073709551614 4000000000; do
+	snap rm "$third" >/dev/null
+	forged "$number" 9999999999999999999
+	snap import --trust "$T/forged.tar" >/dev/null 2>&1 || fail "a forged number $number is imported"
+	is "number $number becomes the next" 2 "$(snap inspect "$third" | jq '.[0].number')"
+	check 'it is whole' snap verify "$third"
+	fifth=$(take twice upper="$T/small")
+	is 'what is taken after it is the latest of its capsule, and of all' "3 $fifth $fifth" \
+		"$(snap inspect "$fifth" | jq '.[0].number') $(snap inspect twice@latest | jq -r '.[0].id') $(snap inspect latest | jq -r '.[0].id')"
+	snap rm "$fifth" >/dev/null
+done
+snap rm "$third" >/dev/null
+forged 7 1000
+snap import --trust "$T/forged.tar" >/dev/null 2>&1
+is 'a number that can be is kept' 7 "$(snap inspect "$third" | jq '.[0].number')"
 
 # --- wrong use -------------------------------------------------------------------------------------------------------
 
