@@ -98,7 +98,8 @@ point() {
 	eventually test -e "$T/trace"
 	sleep 0.05
 	timeout 60 bolt capsule snapshot one "$@" >"$T/out" 2>&1 || true
-	kill "$tracer" 2>/dev/null || true
+	# Asked to end, strace 6.1 may wait for ever for a process whose last thread waits for it; its end frees all of them.
+	kill -KILL $(pgrep -P "$tracer") 2>/dev/null || true
 	wait "$tracer" 2>/dev/null || true
 	# Who was in that call when it was killed; others that end are a consequence.
 	who=$(sed -n 's/^[0-9]*<\([^>]*\)> *[a-z0-9_]*(.*= ?$/\1/p' "$T/trace" | head -1)
