@@ -2,9 +2,12 @@
 #include "network/connect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -145,6 +148,47 @@ static struct nvb_backend_task task_of(
 	};
 }
 
+static char *look_of(const struct nvb_network_place *place, const struct nvb_network_info *network)
+{
+	char *path;
+
+	return asprintf(&path, "%s/networks/%s/translated", place->run, network->name) < 0 ? NULL : path;
+}
+
+/* Within the last second, under the networks' lock as now. */
+static bool was_looked_at(const char *path)
+{
+	struct timespec now;
+	struct stat st;
+	int64_t age;
+
+	if (stat(path, &st) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return false;
+	age = (int64_t)(now.tv_sec - st.st_mtim.tv_sec) * 1000000000 + now.tv_nsec - st.st_mtim.tv_nsec;
+	return age >= 0 && age < 1000000000;
+}
+
+/* iptables takes 3 ms to say that rules are there, which somebody else may have flushed meanwhile: of many
+ * capsules that come up together one asks it. */
+static int ensure_rules(
+	const struct nvb_network_place *place, const struct nvb_network_info *network, nvb_error **err)
+{
+	_cleanup_free_ char *path = look_of(place, network);
+	_cleanup_close_ int fd = -1;
+	int rc;
+
+	if (!path)
+		return nvb_fail_oom(err);
+	if (was_looked_at(path))
+		return 0;
+	rc = nvb_nat_ensure(network, err);
+	if (rc == 0)
+		fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		futimens(fd, NULL);
+	return rc;
+}
+
 /* A host without address translation has bridges all the same. */
 static int translate(struct nvb_connection *c, const struct nvb_network_request *request, nvb_error **err)
 {
@@ -153,7 +197,7 @@ static int translate(struct nvb_connection *c, const struct nvb_network_request 
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < c->record.count; i++)
-		rc = nvb_nat_ensure(&c->record.endpoints[i].network, &why);
+		rc = ensure_rules(request->place, &c->record.endpoints[i].network, &why);
 	if (rc == 0 && !first->network.internal)
 		rc = nvb_nat_add_ports(&first->network, request->id, first->address, c->record.ports,
 			c->record.port_count, &why);

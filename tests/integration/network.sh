@@ -81,7 +81,8 @@ proxies() { # of this network namespace and state alone
 
 # network_leftovers: what networks can leave behind when no capsule is there.
 network_leftovers() {
-	find "$BOLT_RUN/networks" -type f 2>/dev/null
+	# When the rules were last looked at is the network's, as its bridge is.
+	find "$BOLT_RUN/networks" -type f ! -name translated 2>/dev/null
 	ip -o link | grep -o 'veth[0-9a-f]*' || true
 	if has_nat; then iptables -t nat -S | grep -E -e '-j DNAT|bolt:|dnat name' || true; fi
 	ps -eo pid,comm | awk '$2 == "bolt-proxy"' | while read -r pid _; do
