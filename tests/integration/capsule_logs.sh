@@ -119,10 +119,9 @@ killed_terminal() {
 # What is still in its pipes when its supervisor is killed outlives the capsule, too: ended by itself or killed, until
 # somebody comes. The pieces are as large as a pipe.
 killed_both() {
-	local how=$1 init size=65000 options=() pid
+	local how=$1 init size=65000 pid
 	shift
-	options=("$@")
-	started both "${options[@]}" -- sh -c "until [ -e /go ]; do sleep 0.02; done
+	started both "$@" -- sh -c "until [ -e /go ]; do sleep 0.02; done
 		head -c $size /dev/zero | tr '\\0' o; [ -t 1 ] || head -c $size /dev/zero | tr '\\0' e >&2; touch /done
 		until [ -e /end ]; do sleep 0.02; done"
 	init=$(cut -d' ' -f1 "$BOLT_RUN"/capsules/*/init)
@@ -149,10 +148,9 @@ killed_both() {
 vanished() { [ ! -d "/proc/$1" ] || grep -q '^State:.*[ZX]' "/proc/$1/status"; }
 
 lost_nothing() {
-	local how id
+	local how
 	for how in ends killed; do
 		killed_both "$how"
-		id=$(bolt capsule inspect both | jq -r '.[0].id')
 		like "$WORLD: both dead ($how): ps says so" dead "$(bolt capsule ps -a)"
 		is "$WORLD: both dead ($how): the next command shows all of its standard output" 65000 "$(logs both 2>/dev/null | tr -dc o | wc -c)"
 		is "$WORLD: both dead ($how): and of its standard error" 65000 "$(logs both 2>&1 >/dev/null | grep -v '^bolt: ' | tr -dc e | wc -c)"
