@@ -45,14 +45,26 @@ static int check_empty(int dirfd, const char *tree, nvb_error **err)
 	return 0;
 }
 
-/* Before anything is written: what an index asks for may be more than any disk has. */
+/* What of a file is not zeros: its chunks are held against that. */
+static uint64_t content_of(const struct nvb_tree_entry *entry)
+{
+	uint64_t size = entry->size;
+
+	for (size_t i = 0; i < entry->extent_count; i++)
+		if (entry->extents[i].pack == NVB_NO_PACK)
+			size -= entry->extents[i].count < size ? entry->extents[i].count : size;
+	return size;
+}
+
+/* Before anything is read or written: what an index asks for may be more than any disk has, and more memory.
+ */
 static int check_room(const struct extracting *x, int dirfd, nvb_error **err)
 {
 	struct statvfs fs;
 	uint64_t room, need = 0;
 
-	for (size_t i = 0; i < x->placements.count; i++)
-		need += x->packs[x->placements.list[i].pack].entries[x->placements.list[i].chunk].raw;
+	for (size_t i = 0; i < x->tree->count; i++)
+		need += content_of(&x->tree->entries[i]);
 	if (fstatvfs(dirfd, &fs) < 0)
 		return nvb_fail_errno(err, errno, "the directory to extract into");
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -186,18 +198,19 @@ static int prepare(struct extracting *x, int dirfd, nvb_error **err)
 	if (!x->used)
 		return nvb_fail_oom(err);
 	mark_used(x->tree, x->used);
-	rc = nvb_packs_open(x->snapshot, x->used, &x->packs, err);
+	rc = check_room(x, dirfd, err);
+	if (rc == 0)
+		rc = nvb_packs_open(x->snapshot, x->used, &x->packs, err);
 	if (rc == 0)
 		rc = nvb_placements_add(&x->placements, x->snapshot, x->packs,
 			(uint32_t)(x->tree - x->snapshot->index.trees), err);
 	if (rc < 0)
 		return rc;
-	rc = check_room(x, dirfd, err);
 	nvb_placements_sort(&x->placements);
-	fd = rc < 0 ? -1 : openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (rc == 0 && fd < 0)
-		rc = nvb_fail_errno(err, errno, "the directory to extract into");
-	return rc < 0 ? rc : nvb_root_from_fd(&x->root, fd, x->tree->name, err);
+	fd = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return nvb_fail_errno(err, errno, "the directory to extract into");
+	return nvb_root_from_fd(&x->root, fd, x->tree->name, err);
 }
 
 static void release(struct extracting *x)
@@ -207,7 +220,7 @@ static void release(struct extracting *x)
 			close(x->fds[i]);
 	free(x->fds);
 	free(x->used);
-	free(x->placements.list);
+	nvb_placements_release(&x->placements);
 	if (x->packs)
 		nvb_packs_close(x->snapshot, x->packs);
 	nvb_root_close(&x->root);

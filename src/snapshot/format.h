@@ -34,6 +34,9 @@ enum {
 	NVB_INDEX_MAX = 512 << 20, /* of its body as it is read */
 	NVB_TREES_MAX = 64,
 	NVB_ENTRIES_MAX = 1 << 26,
+	NVB_PLACEMENTS_MAX = 1 << 30, /* chunks of all files: 12 TiB of the smallest that are cut */
+	NVB_DEPTH_MAX = 256,	      /* directories below each other */
+	NVB_PATH_MAX = 3840,	      /* bytes of a path */
 	NVB_XATTR_MAX = 65536,
 	NVB_MANIFEST_MAX = 16 << 20,
 };

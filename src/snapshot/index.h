@@ -69,6 +69,7 @@ struct nvb_tree_entry {
 	size_t xattr_count;
 	struct nvb_extent *extents; /* of a file: together exactly `size` bytes */
 	size_t extent_count;
+	uint16_t depth, length; /* of one that was read: directories above it, bytes of its path */
 };
 
 struct nvb_tree_index {

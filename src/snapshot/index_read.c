@@ -178,6 +178,22 @@ static void get_attributes(struct reading *r, struct nvb_tree_entry *e)
 		get_extents(r, e);
 }
 
+/* As deep, and as long a path, as a snapshot has that was taken: else a few bytes for each would name paths
+ * of any length. */
+static void measure(struct reading *r, const struct nvb_tree_entry *parent, struct nvb_tree_entry *e)
+{
+	unsigned depth = parent->depth + 1u;
+	size_t length = parent->length + (size_t)(parent->length != 0) + strlen(e->name);
+
+	if (depth > NVB_DEPTH_MAX || length > NVB_PATH_MAX) {
+		refuse(r,
+			depth > NVB_DEPTH_MAX ? "directories that are too deep" : "a path that is too long");
+		return;
+	}
+	e->depth = (uint16_t)depth;
+	e->length = (uint16_t)length;
+}
+
 static void get_entry(struct reading *r, const struct nvb_tree_index *tree, struct nvb_tree_entry *e)
 {
 	size_t number = tree->count;
@@ -193,7 +209,11 @@ static void get_entry(struct reading *r, const struct nvb_tree_index *tree, stru
 		refuse(r, "a file name that is none");
 	else if (number && tree->entries[e->parent].type != NVB_ENTRY_DIRECTORY)
 		refuse(r, "a file in something that is no directory");
-	else if (e->type != NVB_ENTRY_HARDLINK)
+	else if (number)
+		measure(r, &tree->entries[e->parent], e);
+	if (r->bad)
+		return;
+	if (e->type != NVB_ENTRY_HARDLINK)
 		get_attributes(r, e);
 	else {
 		e->link = (uint32_t)get_up_to(r, number - 1, "a link to what comes later");

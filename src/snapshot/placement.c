@@ -32,11 +32,22 @@ void nvb_packs_close(const nvb_snapshot *s, struct nvb_pack_reader *packs)
 	free(packs);
 }
 
-static int add_file(struct nvb_placements *p, const nvb_snapshot *s, const struct nvb_pack_reader *packs,
-	uint32_t tree, uint32_t entry, nvb_error **err)
+static int refuse(const nvb_snapshot *s, uint32_t tree, uint32_t entry, const char *why, nvb_error **err)
+{
+	_cleanup_free_ char *path = nvb_entry_path(&s->index.trees[tree], entry);
+
+	return nvb_fail(err, NVB_ERR_CORRUPT, "snapshot %s: %s: %s/%s: %s", s->id.text, NVB_INDEX_FILE,
+		s->index.trees[tree].name, path ?: "?", why);
+}
+
+/* A few bytes of an index can name a million chunks, and do so again and again: so many are followed as a
+ * file of that size can have been cut into, by pages and where zeros were left out, and so many of all files
+ * together as are read. */
+int nvb_file_chunks(const nvb_snapshot *s, const struct nvb_pack_reader *packs, uint32_t tree, uint32_t entry,
+	const struct nvb_chunk_visit *visit, nvb_error **err)
 {
 	const struct nvb_tree_entry *e = &s->index.trees[tree].entries[entry];
-	uint64_t offset = 0;
+	uint64_t offset = 0, most = e->size / NVB_PAGE + e->extent_count;
 
 	for (size_t i = 0; i < e->extent_count && offset <= e->size; i++) {
 		const struct nvb_extent *extent = &e->extents[i];
@@ -47,21 +58,43 @@ static int add_file(struct nvb_placements *p, const nvb_snapshot *s, const struc
 		}
 		for (uint64_t c = 0; c < extent->count && offset <= e->size; c++) {
 			uint32_t chunk = (uint32_t)(extent->first + c);
+			const struct nvb_placement at = {extent->pack, chunk, tree, entry, offset};
 
-			if (!NVB_GROW(p->list, p->count, p->capacity))
+			if (most-- == 0)
+				return refuse(s, tree, entry, "more chunks than its size takes", err);
+			if (++*visit->count > NVB_PLACEMENTS_MAX)
+				return refuse(s, tree, entry, "more chunks than are read", err);
+			if (visit->visit && !visit->visit(visit->data, &at))
 				return nvb_fail_oom(err);
-			p->list[p->count++] =
-				(struct nvb_placement){extent->pack, chunk, tree, entry, offset};
 			offset += packs[extent->pack].entries[chunk].raw;
 		}
 	}
-	if (offset != e->size) {
-		_cleanup_free_ char *path = nvb_entry_path(&s->index.trees[tree], entry);
+	return offset == e->size ? 0 : refuse(s, tree, entry, "its chunks are not its size", err);
+}
 
-		return nvb_fail(err, NVB_ERR_CORRUPT, "snapshot %s: %s: %s/%s: its chunks are not its size",
-			s->id.text, NVB_INDEX_FILE, s->index.trees[tree].name, path ?: "?");
+static bool place(void *data, const struct nvb_placement *at)
+{
+	struct nvb_placements *p = data;
+
+	if (p->named) {
+		uint8_t *byte = &p->named[at->pack][at->chunk / 8], bit = (uint8_t)(1 << at->chunk % 8);
+
+		if (*byte & bit)
+			return true;
+		*byte |= bit;
 	}
-	return 0;
+	if (!NVB_GROW(p->list, p->count, p->capacity))
+		return false;
+	p->list[p->count++] = *at;
+	return true;
+}
+
+int nvb_placements_add_file(struct nvb_placements *placements, const nvb_snapshot *s,
+	const struct nvb_pack_reader *packs, uint32_t tree, uint32_t entry, nvb_error **err)
+{
+	const struct nvb_chunk_visit visit = {place, placements, &placements->followed};
+
+	return nvb_file_chunks(s, packs, tree, entry, &visit, err);
 }
 
 int nvb_placements_add(struct nvb_placements *placements, const nvb_snapshot *s,
@@ -71,8 +104,29 @@ int nvb_placements_add(struct nvb_placements *placements, const nvb_snapshot *s,
 
 	for (uint32_t i = 0; rc == 0 && i < s->index.trees[tree].count; i++)
 		if (s->index.trees[tree].entries[i].type == NVB_ENTRY_FILE)
-			rc = add_file(placements, s, packs, tree, i, err);
+			rc = nvb_placements_add_file(placements, s, packs, tree, i, err);
 	return rc;
+}
+
+bool nvb_placements_name(struct nvb_placements *p, const nvb_snapshot *s)
+{
+	p->packs = s->index.pack_count;
+	p->named = calloc(p->packs + 1, sizeof(*p->named));
+	for (size_t i = 0; p->named && i < p->packs; i++) {
+		p->named[i] = calloc(1, s->index.packs[i].count / 8 + 1);
+		if (!p->named[i])
+			return false;
+	}
+	return p->named;
+}
+
+void nvb_placements_release(struct nvb_placements *p)
+{
+	for (size_t i = 0; p->named && i < p->packs; i++)
+		free(p->named[i]);
+	free(p->named);
+	free(p->list);
+	*p = (struct nvb_placements){0};
 }
 
 static int compare(const void *a, const void *b)

@@ -43,12 +43,11 @@ static int read_chunk(struct reading *r, const struct nvb_placement *p, char *co
 static int read_content(struct reading *r, uint32_t tree, size_t entry, char *content, nvb_error **err)
 {
 	struct nvb_placements placements = {0};
-	int rc = nvb_placements_add(&placements, r->snapshot, r->packs, tree, err);
+	int rc = nvb_placements_add_file(&placements, r->snapshot, r->packs, tree, (uint32_t)entry, err);
 
 	for (size_t i = 0; rc == 0 && i < placements.count; i++)
-		if (placements.list[i].entry == entry)
-			rc = read_chunk(r, &placements.list[i], content, err);
-	free(placements.list);
+		rc = read_chunk(r, &placements.list[i], content, err);
+	nvb_placements_release(&placements);
 	return rc;
 }
 

@@ -96,10 +96,32 @@ struct nvb_placement {
 struct nvb_placements {
 	struct nvb_placement *list;
 	size_t count, capacity;
+	uint64_t followed; /* chunks of files, of which some may be one */
+	uint8_t **named;   /* of each pack a bit for each chunk that has a place; NULL: all of its places are
+			      kept */
+	size_t packs;
 };
+/* Of each chunk one place will do, to name it by: so there are no more of them than chunks, whatever an index
+ * says. */
+bool nvb_placements_name(struct nvb_placements *placements, const nvb_snapshot *snapshot);
+void nvb_placements_release(struct nvb_placements *placements);
+
+/* Calls `visit` with each chunk of a file, in its order; false: no memory. NVB_ERR_CORRUPT where extents and
+ * size differ, or there are too many. *count of all files together. */
+struct nvb_chunk_visit {
+	bool (*visit)(void *data, const struct nvb_placement *at); /* or NULL */
+	void *data;
+	uint64_t *count;
+};
+int nvb_file_chunks(const nvb_snapshot *snapshot, const struct nvb_pack_reader *packs, uint32_t tree,
+	uint32_t entry, const struct nvb_chunk_visit *visit, nvb_error **err);
+
 /* Adds those of a tree; the packs must be open. NVB_ERR_CORRUPT where extents and size of a file differ. */
 int nvb_placements_add(struct nvb_placements *placements, const nvb_snapshot *snapshot,
 	const struct nvb_pack_reader *packs, uint32_t tree, nvb_error **err);
+/* Those of one file. */
+int nvb_placements_add_file(struct nvb_placements *placements, const nvb_snapshot *snapshot,
+	const struct nvb_pack_reader *packs, uint32_t tree, uint32_t entry, nvb_error **err);
 void nvb_placements_sort(struct nvb_placements *placements);
 /* The first for a chunk, or NULL; further ones stand behind it. */
 const struct nvb_placement *nvb_placements_find(

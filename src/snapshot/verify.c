@@ -120,7 +120,7 @@ static int verify(struct verifying *v, nvb_error **err)
 {
 	nvb_snapshot *s = v->snapshot;
 	struct nvb_scan scan = {.snapshot = s, .wants = wants, .bad = bad, .data = v};
-	int rc = look_for_others(v, err);
+	int rc = nvb_placements_name(&v->placements, s) ? look_for_others(v, err) : nvb_fail_oom(err);
 
 	if (rc == 0)
 		rc = open_packs(v, err);
@@ -148,7 +148,7 @@ int nvb_snapshot_verify(nvb_snapshot *s, nvb_snapshot_report report, void *data,
 		nvb_error_move(err, NVB_TAKE_PTR(v.first));
 	}
 	nvb_error_free(v.first);
-	free(v.placements.list);
+	nvb_placements_release(&v.placements);
 	nvb_packs_close(s, v.packs);
 	return rc;
 }

@@ -12,8 +12,8 @@
 /* Takes a directory as a tree. What stands there was written by a capsule, but nobody writes now. */
 
 enum {
-	DEEPEST = 256,		  /* directories: each is open while those in it are walked */
-	LONGEST = PATH_MAX - 256, /* bytes of a path: a restore has to open it */
+	DEEPEST = NVB_DEPTH_MAX, /* each is open while those in it are walked */
+	LONGEST = NVB_PATH_MAX,	 /* a restore has to open it */
 };
 
 struct link {

@@ -62,6 +62,15 @@ second=$(take box upper="$T/in")
 is 'the second writes what changed' yes \
 	"$(snap ls --format json box | jq -r '.[1].manifest.new_stored < .[0].manifest.new_stored / 10 | if . then "yes" else . end')"
 is 'its parent' "$first" "$(snap inspect "$second" | jq -r '.[0].parent')"
+mkdir -p "$T/names/a" "$T/names/gone/deep" "$T/later/a" "$T/later/new"
+touch "$T"/names/{a/1,a-b,gone/deep/f,same} "$T"/later/{a/2,a-b,new/f,same}
+head -c 300000 /dev/urandom >"$T/names/large"
+head -c 300000 /dev/urandom >"$T/later/large"
+for i in 1 2 3; do ln "$T/names/large" "$T/names/large$i"; ln "$T/later/large" "$T/later/large$i"; done
+take names upper="$T/names" >/dev/null
+take names upper="$T/later" >/dev/null
+is 'diff by directories' "removed:a/1 added:a/2 removed:gone removed:gone/deep removed:gone/deep/f changed:large 300000 changed:large1 300000 changed:large2 300000 changed:large3 300000 added:new added:new/f" \
+	"$(snap diff --format json names@1 names@2 | jq -r '.[] | select(.change != "attributes") | "\(.change):\(.path)" + (if .change == "changed" then " \(.changed)" else "" end)' | xargs)"
 is 'diff' 'attributes:opaque changed:random changed:sub/hard changed:text removed:node' \
 	"$(snap diff --format json box@1 box@2 | jq -r '.[] | "\(.change):\(.path)"' | sort | xargs)"
 check 'by names' snap verify box@1 box@latest box latest "${first:0:6}"

@@ -11,6 +11,7 @@
 #include "snapshot/known.h"
 #include "snapshot/manifest.h"
 #include "snapshot/pack.h"
+#include "snapshot/reader.h"
 #include "snapshot/tar.h"
 
 /* What snapshots are made of, part by part. */
@@ -260,6 +261,122 @@ static void test_hostile_index(void **state)
 	refuses(file_root, sizeof(file_root), "a file name that is none");
 }
 
+/* The whole body of an index of one tree: directories, each in the one before, whose names have so many
+ * bytes. */
+static struct nvb_strbuf nested(unsigned count, size_t name)
+{
+	struct nvb_strbuf body = {0};
+	static const uint8_t root[] = {ROOT}, attributes[] = {0, 0, 0, 0, 0, 0, 0, 0};
+
+	nvb_sb_addn(&body, "\0\0\1\1t", 5);
+	nvb_sb_addc(&body, (char)(((count + 1) & 0x7f) | 0x80));
+	nvb_sb_addc(&body, (char)((count + 1) >> 7));
+	nvb_sb_addn(&body, root, sizeof(root));
+	for (unsigned i = 0; i < count; i++) {
+		nvb_sb_addc(&body, NVB_ENTRY_DIRECTORY);
+		if (i >= 128)
+			nvb_sb_addc(&body, (char)((i & 0x7f) | 0x80));
+		nvb_sb_addc(&body, (char)(i >= 128 ? i >> 7 : i));
+		nvb_sb_addc(&body, (char)name);
+		for (size_t n = 0; n < name; n++)
+			nvb_sb_addc(&body, 'd');
+		nvb_sb_addn(&body, attributes, sizeof(attributes));
+	}
+	return body;
+}
+
+/* Paths are as long as a snapshot has them: each name costs some bytes, and each path all above it. */
+static void test_deep_index(void **state)
+{
+	_cleanup_strbuf_ struct nvb_strbuf deep = nested(NVB_DEPTH_MAX, 1),
+					   deeper = nested(NVB_DEPTH_MAX + 1, 1),
+					   longer = nested(NVB_DEPTH_MAX, 120);
+	struct nvb_index index = {0};
+
+	(void)state;
+	assert_int_equal(nvb_index_parse(&index, (const uint8_t *)deep.s, deep.len, NULL), 0);
+	assert_int_equal(index.trees[0].count, NVB_DEPTH_MAX + 1);
+	nvb_index_release(&index);
+	refuses((const uint8_t *)deeper.s, deeper.len, "too deep");
+	refuses((const uint8_t *)longer.s, longer.len, "a path that is too long");
+}
+
+/* One file of that size, made of one extent again and again, in a snapshot whose one pack has chunks of that
+ * size. */
+struct named {
+	struct nvb_tree_entry entries[2];
+	struct nvb_extent extents[64];
+	struct nvb_pack pack;
+	struct nvb_pack_reader reader;
+	struct nvb_pack_entry chunks[4096];
+	struct nvb_snapshot snapshot;
+};
+
+static struct named *name_chunks(uint64_t size, size_t extents, uint32_t chunk)
+{
+	struct named *n = calloc(1, sizeof(*n));
+
+	assert_non_null(n);
+	for (size_t i = 0; i < NVB_ELEMENTS(n->chunks); i++)
+		n->chunks[i].raw = chunk;
+	for (size_t i = 0; i < extents; i++)
+		n->extents[i].count = NVB_ELEMENTS(n->chunks);
+	n->entries[0] = (struct nvb_tree_entry){.type = NVB_ENTRY_DIRECTORY, .name = ""};
+	n->entries[1] = (struct nvb_tree_entry){.type = NVB_ENTRY_FILE,
+		.name = "file",
+		.size = size,
+		.extents = n->extents,
+		.extent_count = extents};
+	n->pack.count = NVB_ELEMENTS(n->chunks);
+	n->reader.entries = n->chunks;
+	n->snapshot.index.packs = &n->pack;
+	n->snapshot.index.pack_count = 1;
+	n->snapshot.index.trees[0] = (struct nvb_tree_index){.name = "t", .entries = n->entries, .count = 2};
+	n->snapshot.index.tree_count = 1;
+	return n;
+}
+
+static void test_placements(void **state)
+{
+	struct nvb_placements placements = {0}, one_each = {0};
+	const uint64_t pages = UINT64_C(64) * 4096;
+	struct named *n = name_chunks(pages * NVB_PAGE, 64, NVB_PAGE);
+	nvb_error *err = NULL;
+
+	(void)state;
+	assert_int_equal(nvb_placements_add(&placements, &n->snapshot, &n->reader, 0, NULL), 0);
+	assert_int_equal(placements.count, pages);
+	/* Where one will do, not more than there are chunks. */
+	assert_true(nvb_placements_name(&one_each, &n->snapshot));
+	assert_int_equal(nvb_placements_add(&one_each, &n->snapshot, &n->reader, 0, NULL), 0);
+	assert_int_equal(one_each.count, NVB_ELEMENTS(n->chunks));
+	assert_int_equal(one_each.list[4095].offset, 4095 * NVB_PAGE);
+	nvb_placements_release(&placements);
+	nvb_placements_release(&one_each);
+	free(n);
+	/* Chunks of a byte: no file of that size was cut so. */
+	n = name_chunks(pages, 64, 1);
+	assert_int_equal(
+		nvb_placements_add(&placements, &n->snapshot, &n->reader, 0, &err), -NVB_ERR_CORRUPT);
+	assert_non_null(strstr(nvb_error_message(err), "t/file: more chunks than its size takes"));
+	assert_true(placements.count < 256);
+	nvb_error_free(err);
+	err = NULL;
+	nvb_placements_release(&placements);
+	/* And not more than are read at all. */
+	n->entries[1].size = pages * NVB_PAGE;
+	for (size_t i = 0; i < NVB_ELEMENTS(n->chunks); i++)
+		n->chunks[i].raw = NVB_PAGE;
+	placements.followed = NVB_PLACEMENTS_MAX - 10;
+	assert_int_equal(
+		nvb_placements_add(&placements, &n->snapshot, &n->reader, 0, &err), -NVB_ERR_CORRUPT);
+	assert_non_null(strstr(nvb_error_message(err), "more chunks than are read"));
+	assert_int_equal(placements.count, 10);
+	nvb_error_free(err);
+	nvb_placements_release(&placements);
+	free(n);
+}
+
 static void test_manifest(void **state)
 {
 	static const char *const bad[] = {"", "[]", "{\"version\": 2}", "{\"version\": -1}",
@@ -291,6 +408,8 @@ int main(void)
 		cmocka_unit_test(test_seals),
 		cmocka_unit_test(test_tar),
 		cmocka_unit_test(test_hostile_index),
+		cmocka_unit_test(test_deep_index),
+		cmocka_unit_test(test_placements),
 		cmocka_unit_test(test_manifest),
 	};
 
