@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/sibling.h"
@@ -15,12 +17,12 @@ int profile_directories(char ***directories, nvb_error **err)
 	return installed ? nvb_profile_directories(installed, directories, err) : nvb_fail_oom(err);
 }
 
-/* "dir/name.toml": a profile of that name whose directory comes last. */
+/* "dir/name.toml", "name.toml": a profile of that name whose directory comes last. */
 static int open_file(struct nvb_profile *profile, char **directories, const char *path, nvb_error **err)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *directory = strndup(path, (size_t)(slash - path));
-	_cleanup_free_ char *name = strdup(slash + 1);
+	_cleanup_free_ char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	_cleanup_free_ char *name = strdup(slash ? slash + 1 : path);
 	_cleanup_strv_ char **all = NULL;
 	bool ok = directory && name;
 
@@ -32,6 +34,8 @@ static int open_file(struct nvb_profile *profile, char **directories, const char
 	if (!nvb_ends_with(name, ".toml"))
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "%s is no profile's file", path),
 			"their names end in .toml");
+	if (access(path, F_OK) < 0)
+		return nvb_fail_errno(err, errno, "%s", path);
 	name[strlen(name) - strlen(".toml")] = '\0';
 	return nvb_profile_read(profile, all, name, err);
 }
@@ -43,8 +47,9 @@ int profile_open(struct nvb_profile *profile, const char *which, nvb_error **err
 
 	if (rc < 0)
 		return rc;
-	return strchr(which, '/') ? open_file(profile, directories, which, err)
-				  : nvb_profile_read(profile, directories, which, err);
+	return strchr(which, '/') || nvb_ends_with(which, ".toml")
+		       ? open_file(profile, directories, which, err)
+		       : nvb_profile_read(profile, directories, which, err);
 }
 
 const struct nvb_verb nvbind_profile_verbs[] = {
