@@ -42,6 +42,7 @@ examples() {
 	example competitive competitive.toml
 	said=$(timeout 60 bolt surge up -d -p win -f competitive.toml 2>&1) && said="0 $said"
 	like 'another driver is refused' "bolt: win-esports: driver 'nvidia-proprietary': this host has nvidia-open" "$said"
+	like 'and ps says that it was not started' 'win-esports .* failed to start \(125\)' "$(bolt surge ps -p win -f competitive.toml)"
 	bolt surge down -t 0 -p win -f competitive.toml 2>/dev/null
 	like 'keys for WSL2 say so' 'runtime.nvbind.wsl2.enabled has no effect: this host is not WSL2' "$said"
 	is '--strict refuses them' 1 "$(status timeout 60 bolt surge up -d --strict -p win -f competitive.toml)"

@@ -23,8 +23,12 @@ static void describe(const struct nvb_capsule_info *info, char *text, size_t siz
 {
 	const char *state = nvb_choice_name(nvb_capsule_states, (int)info->state);
 
-	if (info->state == NVB_CAPSULE_EXITED && info->status >= 0)
+	if (info->state == NVB_CAPSULE_EXITED && info->error)
+		snprintf(text, size, "failed to start (%d)", info->status);
+	else if (info->state == NVB_CAPSULE_EXITED && info->status >= 0)
 		snprintf(text, size, "%s (%d)", state, info->status);
+	else if (info->unsupervised)
+		snprintf(text, size, "%s (no supervisor)", state);
 	else if (info->health)
 		snprintf(text, size, "%s (%s)", state, info->health);
 	else
