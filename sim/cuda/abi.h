@@ -59,6 +59,11 @@ typedef enum {
 
 enum { CU_DEV_RESOURCE_TYPE_SM = 1 };
 
+typedef struct {
+	char reserved[64];
+} CUipcMemHandle;
+enum { CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS = 1 };
+
 /* As in CUDA 12.4 and 13: 144 bytes. */
 typedef struct {
 	uint32_t type;

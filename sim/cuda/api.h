@@ -45,10 +45,8 @@ CUDA_API CUresult cuDeviceGetDevResource(CUdevice number, CUdevResource *resourc
 CUDA_API CUresult cuCtxGetDevResource(CUcontext context, CUdevResource *resource, int type);
 CUDA_API CUresult cuDevSmResourceSplitByCount(CUdevResource *groups, unsigned *count,
 	const CUdevResource *whole, CUdevResource *remainder, unsigned flags, unsigned at_least);
-CUDA_API CUresult cuDevResourceGenerateDesc(
-	CUdevResourceDesc *out, CUdevResource *resources, unsigned count);
-CUDA_API CUresult cuGreenCtxCreate(
-	CUgreenCtx *out, CUdevResourceDesc desc, CUdevice number, unsigned flags);
+CUDA_API CUresult cuDevResourceGenerateDesc(CUdevResourceDesc *out, CUdevResource *resources, unsigned count);
+CUDA_API CUresult cuGreenCtxCreate(CUgreenCtx *out, CUdevResourceDesc desc, CUdevice number, unsigned flags);
 CUDA_API CUresult cuGreenCtxDestroy(CUgreenCtx green);
 CUDA_API CUresult cuCtxFromGreenCtx(CUcontext *out, CUgreenCtx green);
 
@@ -77,6 +75,11 @@ CUDA_API CUresult cuMemAllocHost_v2(void **pointer, size_t size);
 CUDA_API CUresult cuMemFreeHost(void *pointer);
 
 CUDA_API CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned flags);
+
+/* Memory of other processes */
+CUDA_API CUresult cuIpcGetMemHandle(CUipcMemHandle *handle, CUdeviceptr pointer);
+CUDA_API CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *pointer, CUipcMemHandle handle, unsigned flags);
+CUDA_API CUresult cuIpcCloseMemHandle(CUdeviceptr pointer);
 
 /* Checkpoints of other processes */
 CUDA_API CUresult cuCheckpointProcessGetRestoreThreadId(int pid, int *tid);

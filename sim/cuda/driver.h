@@ -20,7 +20,8 @@ struct allocation {
 	char *address;
 	uint64_t offset, size; /* in the device's memory */
 	struct context *context;
-	bool managed; /* the host may use the pointer as well */
+	bool managed;  /* the host may use the pointer as well */
+	bool exported; /* another process may have it mapped */
 };
 
 /* What of a device's memory this process has. */
@@ -57,12 +58,13 @@ struct context {
 struct driver {
 	bool ready;
 	int branch; /* 570 of driver 570.133.20 */
-	pid_t pid; /* where cuInit was called: a child of fork has no driver */
+	pid_t pid;  /* where cuInit was called: a child of fork has no driver */
 	struct sim_client client;
 	struct device device[SIM_GPU_MAX];
 	int count;
 	struct context *contexts;
-	int mps; /* connection to the MPS server whose client this process is; -1: none */
+	struct import *imports; /* memory of other processes */
+	int mps;		/* connection to the MPS server whose client this process is; -1: none */
 };
 
 /*
@@ -113,7 +115,10 @@ CUresult cuda_open_memory(struct driver *driver, struct device *device);
 /* Everything that a context allocated. */
 void cuda_free_all(struct driver *driver, struct context *context);
 
-/* Whether size bytes from an address lie within one allocation of any device. */
+/* The allocation that holds an address, and its device; NULL. */
+struct allocation *cuda_find_allocation(
+	const struct driver *driver, CUdeviceptr pointer, struct device **device);
+/* Whether size bytes from an address lie within one allocation of any device, or of another process. */
 bool cuda_is_device_memory(const struct driver *driver, CUdeviceptr pointer, uint64_t size);
 
 /* 0 or a negated errno of the protocol as a CUresult. */

@@ -6,6 +6,7 @@
 
 #include "sim/cuda/api.h"
 #include "sim/cuda/driver.h"
+#include "sim/cuda/ipc.h"
 #include "sim/mig.h"
 
 /*
@@ -130,7 +131,7 @@ void cuda_free_all(struct driver *driver, struct context *context)
 {
 	struct memory *m = &context->device->memory;
 
-	(void)driver;
+	cuda_close_imports(driver, context);
 	for (size_t i = m->count; i-- > 0;)
 		if (m->allocations[i].context == context)
 			drop(m, i);
@@ -141,8 +142,8 @@ void cuda_free_all(struct driver *driver, struct context *context)
 	}
 }
 
-/* The allocation that holds an address. */
-static struct allocation *find(const struct driver *driver, CUdeviceptr pointer, struct device **device)
+struct allocation *cuda_find_allocation(
+	const struct driver *driver, CUdeviceptr pointer, struct device **device)
 {
 	for (int d = 0; d < driver->count; d++) {
 		const struct memory *m = &driver->device[d].memory;
@@ -162,9 +163,11 @@ static struct allocation *find(const struct driver *driver, CUdeviceptr pointer,
 
 bool cuda_is_device_memory(const struct driver *driver, CUdeviceptr pointer, uint64_t size)
 {
-	const struct allocation *a = find(driver, pointer, NULL);
+	const struct allocation *a = cuda_find_allocation(driver, pointer, NULL);
 
-	return a && size <= a->size - (pointer - (CUdeviceptr)(uintptr_t)a->address);
+	if (!a)
+		return cuda_is_imported(driver, pointer, size);
+	return size <= a->size - (pointer - (CUdeviceptr)(uintptr_t)a->address);
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size)
@@ -192,7 +195,7 @@ CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t size, unsigned flags)
 	if (result == CUDA_SUCCESS)
 		result = allocate(driver, context, size, pointer);
 	if (result == CUDA_SUCCESS)
-		find(driver, *pointer, NULL)->managed = true;
+		cuda_find_allocation(driver, *pointer, NULL)->managed = true;
 	return cuda_leave(result);
 }
 
@@ -211,7 +214,7 @@ CUresult cuMemFree_v2(CUdeviceptr pointer)
 
 	if (result != CUDA_SUCCESS || !pointer)
 		return cuda_leave(result);
-	a = find(driver, pointer, &device);
+	a = cuda_find_allocation(driver, pointer, &device);
 	if (!a || (CUdeviceptr)(uintptr_t)a->address != pointer)
 		return cuda_leave(CUDA_ERROR_INVALID_VALUE);
 	drop(&device->memory, (size_t)(a - device->memory.allocations));
@@ -273,7 +276,7 @@ CUresult cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CUdeviceptr po
 
 	if (result != CUDA_SUCCESS)
 		return cuda_leave(result);
-	a = find(driver, pointer, NULL);
+	a = cuda_find_allocation(driver, pointer, NULL);
 	if (!a)
 		return cuda_leave(CUDA_ERROR_NOT_FOUND);
 	if (base)

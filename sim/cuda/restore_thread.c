@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sim/cuda/checkpoint.h"
+#include "sim/cuda/ipc.h"
 
 /*
  * The side of the process that is saved. States as cuda.h has them: RUNNING, by lock LOCKED, by checkpoint
@@ -101,7 +102,8 @@ static CUresult checkpoint_process(void)
 	if (state() != CU_PROCESS_STATE_LOCKED)
 		return CUDA_ERROR_ILLEGAL_STATE;
 	cuda_seize(&driver, 0);
-	if (has_managed(driver))
+	/* Memory of CUDA IPC the real driver saves from 610 on. */
+	if (has_managed(driver) || cuda_shares_memory(driver))
 		return cuda_leave(CUDA_ERROR_NOT_SUPPORTED);
 	for (int d = 0; result == CUDA_SUCCESS && d < driver->count; d++)
 		if (driver->device[d].contexts)

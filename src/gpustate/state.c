@@ -69,7 +69,8 @@ static const struct meaning {
 		"give it longer, or wait until it has less to do"},
 	{800, NVB_ERR_PERMISSION, "it is another user's process", "run as root"},
 	{801, NVB_ERR_UNSUPPORTED,
-		"the driver cannot for this process or these GPUs: managed memory, MIG, MPS, GPUs of another "
+		"the driver cannot for this process or these GPUs: managed memory, MIG, MPS, memory of CUDA "
+		"IPC, GPUs of another "
 		"chip, or a driver too old",
 		"'nvbind gpu-state check' says what can be known beforehand"},
 	{803, NVB_ERR_STALE, "libraries and kernel module are of different versions",

@@ -115,12 +115,31 @@ rooms() {
 	bolt capsule rm -f host >/dev/null
 }
 
+# Whether processes share memory by CUDA IPC only the driver knows: found as what may be, refused by the driver, undone.
+sharing() {
+	cp "$NVB_BUILD/tests/integration/gpu-ipc" "$ROOT/bin/"
+	bolt capsule create ipc --image "$ROOT" --runtime "$RUNTIME" --gpu 3 -- gpu-ipc /said >/dev/null
+	remember ipc
+	bolt capsule start ipc >/dev/null
+	check "$WORLD: two processes share memory on a GPU" eventually eval '[ "$(bolt capsule exec ipc cat /said)" = shared ]'
+	is "$WORLD: which may be against a snapshot" 'ipc maybe' \
+		"$(bolt capsule snapshot ipc --check --format json | jq -r '.[] | "\(.check) \(if .fatal then "fails" else "maybe" end)"')"
+	refuses "$WORLD: it is" 1 'the driver cannot for this process.*CUDA_ERROR_NOT_SUPPORTED' bolt capsule snapshot ipc
+	is "$WORLD: both run on" running "$(shown ipc | cut -d' ' -f2)"
+	kill -USR1 "$(init_of ipc)"
+	check "$WORLD: once they share it no more" eventually eval '[ "$(bolt capsule exec ipc cat /said)" = closed ]'
+	check "$WORLD: they are saved" bolt capsule snapshot ipc
+	check "$WORLD: and restored" bolt capsule restore ipc
+	bolt capsule rm -f ipc >/dev/null
+}
+
 world() {
 	trap end_capsules EXIT
 	counter one 1 16
 	check "$WORLD: it counts" goes_on one
 	checks
 	rooms
+	sharing
 	flipped
 	full
 	bolt capsule rm -f one >/dev/null
