@@ -12,7 +12,7 @@
  * given up on the other at once. So it takes no more of the machine's memory than there was, and what was
  * freed is used again while it is warm.
  */
-enum { PIECE = 512 << 10, ZEROS = 64 << 10, PARTS = 4 };
+enum { PIECE = 1 << 20, ZEROS = 64 << 10, PARTS = 4 };
 
 /* Older C libraries have these, too, under the name of their time. */
 #if defined(__x86_64__)
@@ -198,12 +198,18 @@ bool cuda_transfer_out(const struct memory *m, const struct allocation *a, bool 
 
 	if (!copy)
 		return false;
+	/* What is given up there need not be looked for in page tables here. */
+	if (mmap(a->address, a->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		    0) == MAP_FAILED) {
+		munmap(copy, a->size);
+		return false;
+	}
 	divide(m, a, copy, parts);
 	if (move_parts(parts, read_written) && mprotect(copy, a->size, PROT_NONE) == 0 &&
 		mremap(copy, a->size, a->size, MREMAP_MAYMOVE | MREMAP_FIXED, a->address) != MAP_FAILED)
 		return true;
 	mprotect(copy, a->size, PROT_READ | PROT_WRITE);
-	*lost |= !undo_parts(parts, write_back);
+	*lost |= !undo_parts(parts, write_back) || !cuda_map_device(m, a);
 	munmap(copy, a->size);
 	return false;
 }
