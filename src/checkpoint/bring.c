@@ -19,6 +19,7 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/gpu_map.h"
+#include "checkpoint/images.h"
 #include "inventory/inventory.h"
 #include "supervisor/starter.h"
 #include "supervisor/supervisor.h"
@@ -40,7 +41,7 @@ struct bringing {
 	char id[NVB_CAPSULE_ID + 1];
 	bool made;		/* a new capsule, which goes if this fails */
 	char *data, *directory; /* the capsule's; where things are unpacked */
-	int lock;
+	int lock, images;	/* of that directory; of CRIU's, which may be elsewhere */
 };
 
 static int tell(const struct bringing *b, const char *step, uint64_t done, uint64_t total)
@@ -218,16 +219,35 @@ static void sweep(const char *data)
 	}
 }
 
-static int extract(struct bringing *b, const char *tree, mode_t mode, nvb_error **err)
+/* A directory beside the capsule's files: fd. */
+static int make_directory(const struct bringing *b, const char *name, mode_t mode, nvb_error **err)
 {
-	_cleanup_close_ int fd = -1;
+	int fd = mkdirat(b->lock, name, mode);
 
-	if (mkdirat(b->lock, tree, mode) < 0)
-		return nvb_fail_errno(err, errno, "%s/%s", b->directory, tree);
-	fd = openat(b->lock, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return nvb_fail_errno(err, errno, "%s/%s", b->directory, tree);
-	return nvb_snapshot_extract(b->snapshot, tree, fd, err);
+	if (fd == 0)
+		fd = openat(b->lock, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? nvb_fail_errno(err, errno, "%s/%s", b->directory, name) : fd;
+}
+
+static int extract_images(struct bringing *b, nvb_error **err)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < b->manifest->tree_count; i++)
+		if (nvb_streq0(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
+			bytes = b->manifest->trees[i].bytes;
+	b->images = nvb_images_in_memory(bytes);
+	if (b->images < 0)
+		b->images = make_directory(b, NVB_CHECKPOINT_PROCESSES, 0700, err);
+	return b->images < 0 ? b->images
+			     : nvb_snapshot_extract(b->snapshot, NVB_CHECKPOINT_PROCESSES, b->images, err);
+}
+
+static int extract_files(struct bringing *b, nvb_error **err)
+{
+	_cleanup_close_ int fd = make_directory(b, NVB_CHECKPOINT_UPPER, 0755, err);
+
+	return fd < 0 ? fd : nvb_snapshot_extract(b->snapshot, NVB_CHECKPOINT_UPPER, fd, err);
 }
 
 /*
@@ -236,7 +256,8 @@ static int extract(struct bringing *b, const char *tree, mode_t mode, nvb_error 
  */
 static int move_groups(const struct bringing *b, nvb_error **err)
 {
-	_cleanup_free_ char *path = NULL, *image = NULL;
+	static const char name[] = "cgroup.img";
+	_cleanup_free_ char *image = NULL;
 	char *rest, *found;
 	size_t size, n = strlen(b->id);
 	int rc;
@@ -245,9 +266,7 @@ static int move_groups(const struct bringing *b, nvb_error **err)
 		return 0;
 	if (!nvb_record_is_id(b->manifest->capsule))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "'%s' is no capsule's id", b->manifest->capsule);
-	if (asprintf(&path, "%s/" NVB_CHECKPOINT_PROCESSES "/cgroup.img", b->directory) < 0)
-		return nvb_fail_oom(err);
-	rc = nvb_file_read(AT_FDCWD, path, 16 << 20, &image, &size, err);
+	rc = nvb_file_read(b->images, name, 16 << 20, &image, &size, err);
 	if (rc < 0)
 		return rc;
 	rest = image;
@@ -255,7 +274,7 @@ static int move_groups(const struct bringing *b, nvb_error **err)
 		memcpy(found, b->id, n);
 		rest = found + n;
 	}
-	return nvb_file_write_unflushed(AT_FDCWD, path, image, size, 0600, err);
+	return nvb_file_write_unflushed(b->images, name, image, size, 0600, err);
 }
 
 static int unpack(struct bringing *b, nvb_error **err)
@@ -272,11 +291,11 @@ static int unpack(struct bringing *b, nvb_error **err)
 	b->lock = open(b->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (b->lock < 0 || flock(b->lock, LOCK_EX) < 0)
 		return nvb_fail_errno(err, errno, "%s", b->directory);
-	rc = extract(b, NVB_CHECKPOINT_PROCESSES, 0700, err);
+	rc = extract_images(b, err);
 	if (rc == 0)
 		rc = move_groups(b, err);
 	if (rc == 0 && nvb_snapshot_has_tree(b->snapshot, NVB_CHECKPOINT_UPPER))
-		rc = extract(b, NVB_CHECKPOINT_UPPER, 0755, err);
+		rc = extract_files(b, err);
 	return rc;
 }
 
@@ -284,6 +303,7 @@ static int start(struct bringing *b, nvb_error **err)
 {
 	const struct nvb_restoring restoring = {
 		.directory = b->directory,
+		.images = b->images,
 		.criu = b->criu.path,
 		.lock = b->lock,
 		.tcp = b->details.tcp,
@@ -341,12 +361,14 @@ static void release(struct bringing *b)
 	free(b->data);
 	free(b->directory);
 	nvb_closep(&b->lock);
+	nvb_closep(&b->images);
 }
 
 int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_state *state,
 	const struct nvb_restore *restore, char id[static NVB_CAPSULE_ID + 1], nvb_error **err)
 {
-	_cleanup_(release) struct bringing b = {.host = host, .state = state, .restore = restore, .lock = -1};
+	_cleanup_(release) struct bringing b = {
+		.host = host, .state = state, .restore = restore, .lock = -1, .images = -1};
 	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
 	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data);
 	int rc;

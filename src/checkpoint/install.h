@@ -13,7 +13,7 @@
  *
  *	<data>/restoring-<random>/	what is unpacked, flock'ed by who unpacks it
  *	<data>/restore/			the same once the capsule's start has begun
- *		processes		CRIU's images
+ *		processes		CRIU's images, where memory has no room for them (checkpoint/images.h)
  *		upper			to take the place of the capsule's own, before it does
  *		old			the capsule's own, after that
  *

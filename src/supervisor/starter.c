@@ -97,8 +97,9 @@ static int use_images(struct starting *s, char **images, char ***env, nvb_error 
 	const struct nvb_restoring *restoring = s->starter->restoring;
 	_cleanup_free_ char *links = nvb_state_join(s->start.state.workspace, "criu-bin"), *params = NULL;
 
-	*images =
-		nvb_state_join(s->starter->entry->data, NVB_CHECKPOINT_RESTORE "/" NVB_CHECKPOINT_PROCESSES);
+	/* What they lie in may have no name. */
+	if (asprintf(images, "/proc/%d/fd/%d", getpid(), restoring->images) < 0)
+		*images = NULL;
 	/* Where the mask is not wanted any more the mount is there all the same, with what the host has. */
 	if (nvb_params_read(NVB_DRIVER_PARAMS, &params, NULL) == 0 && !params)
 		nvb_file_read(AT_FDCWD, NVB_DRIVER_PARAMS, 1 << 16, &params, NULL, NULL);
@@ -207,8 +208,10 @@ static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, i
 	}
 	if (master >= 0)
 		prctl(PR_SET_PDEATHSIG, 0);
-	if (starter->restoring)
+	if (starter->restoring) {
+		close(starter->restoring->images);
 		nvb_restore_done(starter->entry);
+	}
 	nvb_report_ok(socket, init, master);
 	if (master >= 0)
 		nvb_holder_hold(starter->entry, &held, supervisor);

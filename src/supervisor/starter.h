@@ -18,10 +18,11 @@
  * orphans. With a terminal the child stays and holds it (holder.h).
  */
 
-/* A capsule goes on from what lies in the directory: CRIU's images in "processes" and, to take the place of
- * its own, an upper directory "upper" (checkpoint/install.h). */
+/* A capsule goes on from CRIU's images and what lies in the directory: to take the place of its own, an upper
+ * directory "upper" (checkpoint/install.h). */
 struct nvb_restoring {
 	const char *directory;
+	int images;	  /* the directory of those, wherever it is; the start closes it */
 	const char *criu; /* path of the program */
 	int lock;	  /* what keeps the directory from being swept, -1: nothing; the start closes it */
 	bool tcp;	  /* with the connections that it had */

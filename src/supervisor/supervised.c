@@ -80,6 +80,8 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 		rc = nvb_starter_begin(&starter, &s->starter, &s->starter_report, err);
 	if (starter.restoring && starter.restoring->lock >= 0)
 		close(starter.restoring->lock);
+	if (starter.restoring)
+		close(starter.restoring->images);
 	if (rc < 0)
 		return rc;
 	s->phase = NVB_PHASE_STARTING;
