@@ -15,6 +15,13 @@
  */
 void nvb_sha256(const void *data, size_t size, uint8_t hash[static NVB_HASH]);
 
+struct nvb_piece {
+	const uint8_t *data;
+	size_t size;
+};
+/* The same of several, in less time than one by one. */
+void nvb_sha256_several(const struct nvb_piece *pieces, size_t count, uint8_t (*hashes)[NVB_HASH]);
+
 /* HMAC-SHA256 of two pieces, the second of which may be empty. */
 void nvb_hmac(const uint8_t key[static NVB_HASH], const void *a, size_t a_size, const void *b, size_t b_size,
 	uint8_t out[static NVB_HASH]);

@@ -108,19 +108,17 @@ static int keep(struct nvb_worker *worker, const uint8_t *data, size_t size, con
 	return nvb_pack_is_full(&worker->out) ? nvb_worker_close_pack(worker, err) : 0;
 }
 
-static int take_chunk(
-	struct nvb_worker *worker, struct nvb_region *region, const struct nvb_cut *cut, nvb_error **err)
+static int take_chunk(struct nvb_worker *worker, struct nvb_region *region, const struct nvb_cut *cut,
+	const uint8_t *hash, nvb_error **err)
 {
 	nvb_snapshot_writer *w = worker->writer;
 	struct nvb_extent extent = {.pack = NVB_NO_PACK, .count = cut->size};
-	uint8_t hash[NVB_HASH];
 	struct nvb_place place;
 	int rc;
 
 	if (cut->zero) {
 		atomic_fetch_add(&w->zero_bytes, cut->size);
 	} else {
-		nvb_keys_hash(&w->keys, worker->buffer + cut->offset, cut->size, hash);
 		if (!find(w, hash, &place)) {
 			rc = keep(worker, worker->buffer + cut->offset, cut->size, hash, &place, err);
 			if (rc < 0)
@@ -131,6 +129,46 @@ static int take_chunk(
 	return nvb_extent_add(&region->extents, &region->count, &region->capacity, extent)
 		       ? 0
 		       : nvb_fail_oom(err);
+}
+
+/* Chunks that are hashed together: what they are must be in the processor's cache still when they are
+ * compressed. */
+enum { TOGETHER = 16 };
+
+struct batch {
+	struct nvb_cut cuts[TOGETHER];
+	struct nvb_piece pieces[TOGETHER]; /* of those that are not zero */
+	uint8_t hashes[TOGETHER][NVB_HASH];
+	size_t count;
+};
+
+static void next_batch(const struct nvb_worker *worker, size_t size, size_t from, struct batch *b)
+{
+	size_t pieces = 0;
+
+	b->count = 0;
+	while (b->count < TOGETHER && nvb_cut_next(worker->buffer, size, from, &b->cuts[b->count])) {
+		const struct nvb_cut *cut = &b->cuts[b->count++];
+
+		from = cut->offset + cut->size;
+		if (!cut->zero)
+			b->pieces[pieces++] = (struct nvb_piece){worker->buffer + cut->offset, cut->size};
+	}
+	nvb_keys_hash_several(&worker->writer->keys, b->pieces, pieces, b->hashes);
+}
+
+static int take_batch(
+	struct nvb_worker *worker, struct nvb_region *region, const struct batch *b, nvb_error **err)
+{
+	size_t piece = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < b->count; i++) {
+		rc = take_chunk(worker, region, &b->cuts[i], b->hashes[piece], err);
+		piece += !b->cuts[i].zero;
+		atomic_fetch_add(&worker->writer->done, b->cuts[i].size);
+	}
+	return rc;
 }
 
 static int read_region(struct nvb_worker *worker, const struct nvb_region *region, nvb_error **err)
@@ -178,7 +216,8 @@ int nvb_taken_leave(struct nvb_taken *file, nvb_error **err)
 int nvb_worker_take(struct nvb_worker *worker, struct nvb_region *region, nvb_error **err)
 {
 	nvb_snapshot_writer *w = worker->writer;
-	struct nvb_cut cut = {0};
+	struct batch batch;
+	size_t at = 0;
 	int rc = 0;
 
 	if (region->buffer)
@@ -189,9 +228,13 @@ int nvb_worker_take(struct nvb_worker *worker, struct nvb_region *region, nvb_er
 	/* What the last one was like says nothing of this one. */
 	worker->compressor.until_trial = 0;
 
-	while (rc == 0 && nvb_cut_next(worker->buffer, region->size, cut.offset + cut.size, &cut)) {
-		rc = take_chunk(worker, region, &cut, err);
-		atomic_fetch_add(&w->done, cut.size);
+	while (rc == 0 && at < region->size) {
+		const struct nvb_cut *last;
+
+		next_batch(worker, region->size, at, &batch);
+		last = &batch.cuts[batch.count - 1];
+		at = last->offset + last->size;
+		rc = take_batch(worker, region, &batch, err);
 	}
 	if (rc < 0)
 		return rc;

@@ -49,6 +49,38 @@ static void test_hashes(void **state)
 	assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+/* Each length of an end, pieces of one length and of others beside each other, and one that is left over. */
+static void test_hashes_of_several(void **state)
+{
+	enum { MOST = 200, LARGE = 1 << 16 };
+	static uint8_t data[LARGE], hashes[MOST][NVB_HASH], wanted[NVB_HASH];
+	static struct nvb_piece pieces[MOST];
+
+	(void)state;
+	for (size_t i = 0; i < LARGE; i++)
+		data[i] = (uint8_t)(i * 2654435761u >> 13);
+	for (size_t count = 0; count <= MOST; count += count < 5 ? 1 : 39) {
+		for (size_t i = 0; i < count; i++)
+			pieces[i] = (struct nvb_piece){
+				data + i % 7, i % 5 == 4 ? LARGE - 7 - 1000 * (i % 60) : i};
+		nvb_sha256_several(pieces, count, hashes);
+		for (size_t i = 0; i < count; i++) {
+			nvb_sha256(pieces[i].data, pieces[i].size, wanted);
+			assert_memory_equal(hashes[i], wanted, NVB_HASH);
+		}
+	}
+	for (size_t size = 0; size < MOST; size++) {
+		pieces[0] = (struct nvb_piece){data, size};
+		pieces[1] = (struct nvb_piece){data + 1, MOST - size};
+		pieces[2] = (struct nvb_piece){data + 2, 3 * size};
+		nvb_sha256_several(pieces, 3, hashes);
+		for (size_t i = 0; i < 3; i++) {
+			nvb_sha256(pieces[i].data, pieces[i].size, wanted);
+			assert_memory_equal(hashes[i], wanted, NVB_HASH);
+		}
+	}
+}
+
 /* Pieces follow each other, none is too large, and what moved by pages is cut at the same places. */
 static void test_cuts(void **state)
 {
@@ -401,6 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hashes),
+		cmocka_unit_test(test_hashes_of_several),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_zeros_and_ends),
 		cmocka_unit_test(test_known),
