@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #include "base/mem.h"
@@ -104,7 +105,7 @@ static int configure(int fs, const struct nvb_overlay *overlay)
 	return sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL);
 }
 
-/* Kernels before 6.5 take all lower directories as one string of at most a page: short names through open
+/* Kernels before 6.7 take all lower directories as one string of at most a page: short names through open
  * descriptors make room for some 200. */
 static int mount_by_string(const struct nvb_overlay *overlay, const char *target, nvb_error **err)
 {
@@ -140,7 +141,7 @@ static int mount_by_string(const struct nvb_overlay *overlay, const char *target
 		rc = nvb_fail_errno(err, failed, "opening the layers");
 	else if (overlay->lower_count > NVB_ELEMENTS(fds) - 2 || options.len >= 4096)
 		rc = nvb_fail(err, NVB_ERR_UNSUPPORTED,
-			"%zu layers are more than this kernel mounts (before 6.5)", overlay->lower_count);
+			"%zu layers are more than this kernel mounts (before 6.7)", overlay->lower_count);
 	else if (sys_mount("overlay", target, "overlay", overlay->upper ? 0 : MS_RDONLY, options.s) < 0)
 		rc = nvb_fail_errno(err, errno, "mounting the overlay");
 	for (size_t i = 0; i < count; i++)
@@ -149,8 +150,20 @@ static int mount_by_string(const struct nvb_overlay *overlay, const char *target
 	return rc;
 }
 
+/* Before 6.5 overlayfs takes options the old way, where the kernel gathers all it is told into one string and
+ * says no more than EINVAL in the end, and a complaint in its log for each start. */
+static bool is_older_kernel(void)
+{
+	unsigned major, minor;
+	struct utsname name;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 5));
+}
+
 int nvb_overlay_mount(const struct nvb_overlay *overlay, const char *target, nvb_error **err)
 {
+	const bool older = is_older_kernel();
 	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
 	_cleanup_close_ int mnt = -1;
 	char why[256];
@@ -163,10 +176,13 @@ int nvb_overlay_mount(const struct nvb_overlay *overlay, const char *target, nvb
 	if (fs < 0)
 		return nvb_hint(err, nvb_fail_errno(err, errno, "overlay file system"),
 			"load it with 'modprobe overlay'");
+	if (older)
+		return mount_by_string(overlay, target, err);
 	if (configure(fs, overlay) < 0) {
 		int failed = errno;
 
 		last_message(fs, why, sizeof(why));
+		/* What 6.5 and 6.6 say of it. */
 		if (failed == EINVAL && strstr(why, "lowerdir+"))
 			return mount_by_string(overlay, target, err);
 		return nvb_fail_errno(err, failed, "mounting the overlay%s%s", *why ? ": " : "", why);
