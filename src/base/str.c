@@ -40,6 +40,17 @@ void nvb_sb_addn(struct nvb_strbuf *sb, const void *s, size_t n)
 	sb->s[sb->len] = '\0';
 }
 
+char *nvb_sb_room(struct nvb_strbuf *sb, size_t n)
+{
+	return reserve(sb, n) ? sb->s + sb->len : NULL;
+}
+
+void nvb_sb_took(struct nvb_strbuf *sb, const char *end)
+{
+	sb->len = (size_t)(end - sb->s);
+	sb->s[sb->len] = '\0';
+}
+
 void nvb_sb_add(struct nvb_strbuf *sb, const char *s)
 {
 	nvb_sb_addn(sb, s, strlen(s));

@@ -23,6 +23,9 @@ void nvb_sb_add(struct nvb_strbuf *sb, const char *s);
 void nvb_sb_addn(struct nvb_strbuf *sb, const void *s, size_t n);
 void nvb_sb_addc(struct nvb_strbuf *sb, char c);
 void nvb_sb_addf(struct nvb_strbuf *sb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Room for n bytes at the end, to be written there; NULL without memory. What was written ends at `end`. */
+char *nvb_sb_room(struct nvb_strbuf *sb, size_t n);
+void nvb_sb_took(struct nvb_strbuf *sb, const char *end);
 /* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void nvb_sb_add_json(struct nvb_strbuf *sb, const char *s);
 /* Hands the string out (never NULL unless memory failed) and leaves the buffer empty. */

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -60,21 +61,24 @@ static char *put_digits(char *end, uint64_t value)
 /* Below 2^53 a double holds every whole number. */
 #define EXACT 9007199254740992.0
 
+/* Room for any value. */
+enum { NUMBER = 32 };
+
 /* Nearly all values are whole, or thousandths (milliwatts as watts, percents as ratios): those are written
- * without the C library's printing, which is most of the time else. False: it is none. */
-static bool add_decimal(struct nvb_strbuf *out, double value)
+ * without the C library's printing, which is most of the time else. Returns the length; 0: it is none. */
+static size_t put_decimal(char out[static NUMBER], double value)
 {
-	char text[32], *end = text + sizeof(text), *p;
+	char text[NUMBER], *end = text + sizeof(text), *p = end;
 	double thousandths = nearbyint(value * 1000);
 	uint64_t whole, rest = 0;
 
 	if (!(value >= 0) || value >= EXACT)
-		return false;
+		return 0;
 	whole = (uint64_t)value;
 	if ((double)whole != value) {
 		/* Divided again it is the same number, so reading what we write gives it back. */
 		if (thousandths >= EXACT || thousandths / 1000 != value)
-			return false;
+			return 0;
 		whole = (uint64_t)thousandths / 1000;
 		rest = (uint64_t)thousandths % 1000;
 	}
@@ -89,48 +93,60 @@ static bool add_decimal(struct nvb_strbuf *out, double value)
 		while (p > end - places)
 			*--p = '0';
 		*--p = '.';
-	} else {
-		p = end;
 	}
 	p = put_digits(p, whole);
-	nvb_sb_addn(out, p, (size_t)(end - p));
-	return true;
+	memcpy(out, p, (size_t)(end - p));
+	return (size_t)(end - p);
 }
 
-static void add_number(struct nvb_strbuf *out, double value)
+static size_t put_number(char out[static NUMBER], double value)
 {
-	char text[32];
-	int n;
+	size_t n = put_decimal(out, value);
 
-	if (add_decimal(out, value))
-		return;
 	/* 15 digits give back what was a decimal fraction: 0.0001, not 0.00010000000000000000479. */
-	n = snprintf(text, sizeof(text), "%.15g", value);
-	nvb_sb_addn(out, text, (size_t)n);
+	return n ? n : (size_t)snprintf(out, NUMBER, "%.15g", value);
 }
 
+/* A line is written into room for all of it: there are thousands, and a look at the buffer's end for each
+ * part of one would be a third of the time. */
 void nvb_exposition_sample(struct nvb_exposition *e, const struct nvb_strbuf *labels, double value)
 {
+	size_t length = labels ? labels->len : 0;
+	char *p;
+
 	if (!isfinite(value))
 		return;
 	if (!e->headed)
 		header(e);
-	nvb_sb_addn(&e->out, e->name, e->name_length);
-	if (labels && labels->len) {
-		nvb_sb_addc(&e->out, '{');
-		nvb_sb_addn(&e->out, labels->s, labels->len);
-		nvb_sb_addn(&e->out, "} ", 2);
-	} else {
-		nvb_sb_addc(&e->out, ' ');
+	p = nvb_sb_room(&e->out, e->name_length + length + NUMBER + sizeof("{} \n"));
+	if (!p)
+		return;
+	p = mempcpy(p, e->name, e->name_length);
+	if (length) {
+		*p++ = '{';
+		p = mempcpy(p, labels->s, length);
+		*p++ = '}';
 	}
-	add_number(&e->out, value);
-	nvb_sb_addc(&e->out, '\n');
+	*p++ = ' ';
+	p += put_number(p, value);
+	*p++ = '\n';
+	nvb_sb_took(&e->out, p);
 }
 
 void nvb_exposition_end(struct nvb_exposition *e)
 {
 	if (e->dialect == NVB_DIALECT_OPENMETRICS)
 		nvb_sb_add(&e->out, "# EOF\n");
+}
+
+/* How many bytes at s are written as they are. */
+static size_t plain(const char *s)
+{
+	size_t n = 0;
+
+	while ((unsigned char)s[n] >= 0x20 && (unsigned char)s[n] < 0x80 && s[n] != '\\' && s[n] != '"')
+		n++;
+	return n;
 }
 
 /* Length of the well-formed UTF-8 sequence at s, 0 for none. */
@@ -150,8 +166,13 @@ static size_t sequence(const char *s)
 static void add_escaped(struct nvb_strbuf *out, const char *s)
 {
 	while (*s) {
-		size_t n = sequence(s);
+		size_t n = plain(s);
 
+		nvb_sb_addn(out, s, n);
+		s += n;
+		if (!*s)
+			break;
+		n = sequence(s);
 		if (!n) {
 			nvb_sb_add(out, "\xef\xbf\xbd");
 		} else if (*s == '\n') {

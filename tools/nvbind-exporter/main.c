@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <malloc.h>
 
 #include "../monitor/monitor.h"
 #include "../monitor/serve_options.h"
@@ -10,6 +11,7 @@
  * carry. */
 
 #define SECOND UINT64_C(1000000000)
+enum { KEPT = 4 << 20 };
 
 static int run(int argc, char **argv, nvb_error **err)
 {
@@ -39,5 +41,8 @@ int main(int argc, char **argv)
 		.prepare = nvb_common_prepare,
 	};
 
+	/* The text of a scrape is as large each time: kept, its pages need not be asked of the kernel anew. */
+	mallopt(M_MMAP_THRESHOLD, KEPT);
+	mallopt(M_TRIM_THRESHOLD, 2 * KEPT);
 	return nvb_program_main(&program, argc, argv);
 }
