@@ -41,7 +41,8 @@ int main(int argc, char **argv)
 		.prepare = nvb_common_prepare,
 	};
 
-	/* The text of a scrape is as large each time: kept, its pages need not be asked of the kernel anew. */
+	/* The text of a scrape is as large each time: kept, its pages need not be asked of the kernel anew.
+	 */
 	mallopt(M_MMAP_THRESHOLD, KEPT);
 	mallopt(M_TRIM_THRESHOLD, 2 * KEPT);
 	return nvb_program_main(&program, argc, argv);
