@@ -65,6 +65,7 @@ eight() {
 	tmux_ resize-window -t eight -x 80 -y 24
 	screen_like 'it survives a window of no use' eight '^ +0 .*trainer 59\.8G'
 
+	screen_like 'even there it says how to get help' eight '\? help'
 	# Keys.
 	keys eight '?'
 	screen_like 'help' eight 'whose processes use a GPU, and how much memory'
@@ -160,6 +161,21 @@ one() {
 	bolt capsule rm -f steam >/dev/null
 }
 
+# What a terminal gets, read as a terminal reads it: nothing is cleared to be drawn again, and over a slow line it is little.
+calm() {
+	local redraws median longest clears flickering said
+	export NVBIND_ROOT=$T/eight
+	nvbind-sim set "$T/eight" vary=on 'gpu*.utilization=60' 'gpu*.pcie_rx=400000' >/dev/null
+	said=$(NVBIND_ROOT=$T/eight python3 "$NVB_SOURCE/tests/integration/programs/screen_writes.py" "$1" "$2" 5 bolt monitor --gpu --interval 200ms)
+	echo "# $1x$2: ${said##*$'\n'}"
+	eval "$(tail -n 1 <<<"$said" | tr ' ' ';')"
+	check "$1x$2: it is drawn again and again" test "${redraws:-0}" -ge 10
+	is "$1x$2: and never cleared" 0 "$clears"
+	check "$1x$2: no cell shows anything in between" test $((flickering * 10)) -le "$redraws"
+	check "$1x$2: bytes of a redraw" test "$median" -le "$3"
+	like "$1x$2: what came is the screen" '^#  +7  H200 ' "$said"
+}
+
 many() {
 	local g
 	export NVBIND_ROOT=$T/many
@@ -204,3 +220,5 @@ world() {
 own_state world eight
 own_state world one
 own_state world many
+own_state calm 80 24 1000
+own_state calm 200 60 4000

@@ -158,8 +158,8 @@ static void bottom(const struct screen *s)
 		style = STYLE_WARN;
 	} else {
 		snprintf(text, sizeof(text),
-			"q quit  Tab %s  s sort:%s  / filter  Enter one GPU  k kill  g graphs  space pause  "
-			"? help",
+			"q quit  ? help  Tab %s  s sort:%s  / filter  Enter one GPU  k kill  g graphs  "
+			"space pause",
 			s->focus == FOCUS_GPUS ? "processes" : "GPUs", nvb_view_sorts[s->choice.sort]);
 	}
 	draw_text(s, LINES - 1, 1, COLS - 2, style, text);
