@@ -71,8 +71,14 @@ static int queue_buffer(struct nvb_pipe *pipe, nvb_snapshot_writer *w, nvb_error
 	return 0;
 }
 
-/* All that is there now. */
-static int take(struct nvb_pipe *pipe, nvb_snapshot_writer *w, nvb_error **err)
+/* There are fewer buffers than pipes: nothing is kept that nothing is in. */
+static void spare(struct nvb_pipe *pipe, nvb_snapshot_writer *w)
+{
+	if (pipe->buffer && !pipe->filled)
+		nvb_workers_give_back(w, NVB_TAKE_PTR(pipe->buffer));
+}
+
+static int take_all(struct nvb_pipe *pipe, nvb_snapshot_writer *w, nvb_error **err)
 {
 	for (;;) {
 		ssize_t n;
@@ -99,6 +105,15 @@ static int take(struct nvb_pipe *pipe, nvb_snapshot_writer *w, nvb_error **err)
 		if (rc < 0)
 			return rc;
 	}
+}
+
+/* All that is there now. */
+static int take(struct nvb_pipe *pipe, nvb_snapshot_writer *w, nvb_error **err)
+{
+	int rc = take_all(pipe, w, err);
+
+	spare(pipe, w);
+	return rc;
 }
 
 static void drop(struct nvb_pipe *pipe)

@@ -295,6 +295,53 @@ static void test_follow(void **state)
 	nvb_snapshots_close(&store);
 }
 
+/* Of processes without memory of their own nothing is written, and of others just as much as fills buffers:
+ * neither keeps one from those that come later. */
+static void test_follow_little(void **state)
+{
+	enum { IMAGES = 32, REGION = 8 << 20, LATEST = 5000 };
+	const struct nvb_snapshot_options options = {.threads = 1};
+	uint8_t *data = malloc(REGION);
+	nvb_snapshot_writer *writer = NULL;
+	nvb_error *err = NULL;
+	char name[64];
+	int images;
+
+	(void)state;
+	open_store();
+	scratch_mkdir("images");
+	images = open_below("images");
+	fill_random(data, REGION, 5);
+	must(nvb_snapshot_begin(&store, "capsule", &options, &writer, &err), err);
+	must(nvb_snapshot_follow(writer, "files", images, &err), err);
+	/* Who waits for a buffer does so for good. */
+	alarm(60);
+	for (int i = 1; i <= IMAGES; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "pages-%d.img", i);
+		fd = openat(images, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		if (i % 8 == 0 || i == IMAGES - 1)
+			assert_int_equal(nvb_write_all(fd, data, i % 8 == 0 ? REGION : LATEST), 0);
+		close(fd);
+	}
+	must(nvb_snapshot_follow_end(writer, &err), err);
+	alarm(0);
+	must(nvb_snapshot_commit(writer, &some, NULL, &err), err);
+	nvb_snapshot_writer_free(writer);
+	put_back("capsule", "out", NULL);
+	write_file("wanted", data, LATEST);
+	same_file("wanted", "out/pages-31.img");
+	write_file("wanted", data, REGION);
+	same_file("wanted", "out/pages-8.img");
+	write_file("wanted", "", 0);
+	same_file("wanted", "out/pages-1.img");
+	close(images);
+	free(data);
+	nvb_snapshots_close(&store);
+}
+
 static void test_encrypted(void **state)
 {
 	static uint8_t data[300000];
@@ -370,6 +417,7 @@ int main(void)
 		scratch_test(test_little_that_changed),
 		scratch_test(test_little_that_stayed),
 		scratch_test(test_follow),
+		scratch_test(test_follow_little),
 		scratch_test(test_encrypted),
 		scratch_test(test_given_up),
 	};
