@@ -347,6 +347,44 @@ check '--fix mends what is safe' nvbind doctor "${args[@]}" --fix --yes
 unlike 'as the command says' nvidia-smi "$(cat "$T/specs/a.yaml")"
 like 'and says so' "cdi.stale: running 'nvbind cdi refresh'" "$(mv "$machine/usr/bin/away" "$machine/usr/bin/nvidia-smi"
 	nvbind doctor "${args[@]}" --fix --yes 2>&1)"
+# Somebody at a terminal is asked, and heard.
+answered() { # ANSWER: what the terminal showed, and the status
+	python3 - "$1" nvbind doctor "${args[@]}" --fix <<'PY'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+shown, asked = b"", False
+while True:
+    try:
+        got = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    shown += got
+    if not asked and b"[y/N] " in shown:
+        asked = True
+        os.write(terminal, sys.argv[1].encode())
+print(shown.decode().replace("\r", ""))
+print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+}
+mv "$machine/usr/bin/nvidia-smi" "$machine/usr/bin/away"
+before=$(cat "$T/specs/a.yaml")
+for answer in $'n\n' $'\n' $'\x04'; do
+	out=$(answered "$answer")
+	like "asked, $(printf %q "$answer"): the command is shown" "run 'nvbind cdi refresh'\? \[y/N\]" "$out"
+	unlike 'and not run' 'cdi.stale: running' "$out"
+	like 'and the failure stays one' 'status 2' "$out"
+done
+is 'the spec is as it was' "$before" "$(cat "$T/specs/a.yaml")"
+out=$(answered $'y\n')
+like 'yes: it is run' 'cdi.stale: done' "$out"
+like 'and all is fine' 'status 0' "$out"
+unlike 'really' nvidia-smi "$(cat "$T/specs/a.yaml")"
+mv "$machine/usr/bin/away" "$machine/usr/bin/nvidia-smi"
+nvbind doctor "${args[@]}" --fix --yes >/dev/null 2>&1 || true
 before=$(stat -c %a "$T/specs")
 rm "$machine/dev/nvidia3"
 like 'commands for this host are not run for another root' "would change this host, and $machine was looked at" \

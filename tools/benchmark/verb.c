@@ -186,11 +186,10 @@ static int replay(nvb_error **err)
 	size_t size;
 	int rc = nvb_file_read(AT_FDCWD, opt.replay, NVB_RECORD_MAX, &text, &size, err);
 
-	if (rc == 0)
-		rc = nvb_record_read(text, size, &record, err);
 	if (rc < 0)
-		return nvb_wrap(err, rc, "%s", opt.replay);
-	return report(&record, err);
+		return rc;
+	rc = nvb_record_read(text, size, &record, err);
+	return rc < 0 ? nvb_wrap(err, rc, "%s", opt.replay) : report(&record, err);
 }
 
 /* --- measuring --- */
