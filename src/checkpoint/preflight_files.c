@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,33 +12,11 @@
 #include "base/mem.h"
 #include "base/root.h"
 #include "checkpoint/preflight_private.h"
+#include "gpustate/gpustate.h"
 
 /* Files of the host in a capsule: what CRIU wants to find again where and as it was. */
 
 enum { TABLE_MOST = 1 << 24 };
-
-int nvb_preflight_each_fd(
-	int pid, void (*visit)(int pid, int fd, const char *target, void *data), void *data, nvb_error **err)
-{
-	_cleanup_closedir_ DIR *directory = NULL;
-	const struct dirent *entry;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	directory = opendir(path);
-	if (!directory)
-		return errno == ENOENT || errno == ESRCH ? 0 : nvb_fail_errno(err, errno, "%s", path);
-	while ((entry = readdir(directory))) {
-		char target[PATH_MAX];
-		ssize_t n = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
-
-		if (n <= 0)
-			continue;
-		target[n] = '\0';
-		visit(pid, atoi(entry->d_name), target, data);
-	}
-	return 0;
-}
 
 /* The mounts that a process sees, as a set of "\nID " in the text of its mountinfo. */
 struct mounts {
@@ -67,7 +46,8 @@ static long mount_of(int pid, int fd)
 	return line && sscanf(line, "mnt_id: %ld", &id) == 1 ? id : -1;
 }
 
-static void see_descriptor(int pid, int fd, const char *target, void *data)
+/* What is in one of its mounts is not looked at: that may be one behind which nobody answers. */
+static bool see_descriptor(int pid, int fd, const char *target, void *data)
 {
 	const struct mounts *mounts = data;
 	struct stat st;
@@ -76,29 +56,15 @@ static void see_descriptor(int pid, int fd, const char *target, void *data)
 
 	/* A memfd is in no mount, and CRIU keeps it. */
 	if (*target != '/' || nvb_after(target, "/memfd:"))
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
-	if (stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
-		return;
+		return true;
 	id = mount_of(pid, fd);
-	if (id >= 0 && !has_mount(mounts->text, id))
+	if (id < 0 || has_mount(mounts->text, id))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+	if (stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 		nvb_preflight_find(mounts->report, "file-outside", pid, true,
 			"its descriptor %d is %s outside of the capsule's mounts", fd, target);
-}
-
-/* Mounts whose file or directory was removed meanwhile: their root ends in "//deleted". */
-static void see_removed(const char *mountinfo, struct nvb_preflight_report *report)
-{
-	char root[PATH_MAX], target[PATH_MAX];
-
-	_Static_assert(PATH_MAX == 4096, "the widths below");
-	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (sscanf(line, "%*d %*d %*s %4095s %4095s", root, target) == 2 &&
-			nvb_ends_with(root, "//deleted"))
-			nvb_preflight_find(report, "mount-gone", 0, true,
-				"what is mounted at %s was removed from the host", target);
-	}
+	return true;
 }
 
 static void see_tracer(int pid, struct nvb_preflight_report *report)
@@ -114,6 +80,16 @@ static void see_tracer(int pid, struct nvb_preflight_report *report)
 	line = strstr(text, "\nTracerPid:");
 	if (line && sscanf(line, "\nTracerPid: %d", &tracer) == 1 && tracer)
 		nvb_preflight_find(report, "traced", pid, true, "process %d traces it", tracer);
+}
+
+/* As CRIU asks for them. Source: prlimit(2), EPERM. */
+static void see_limits(int pid, struct nvb_preflight_report *report)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0 && errno == EPERM)
+		nvb_preflight_find(report, "limits", pid, true,
+			"it is of another user or group than root, whose limits root may not read here");
 }
 
 int nvb_preflight_descriptors(
@@ -132,9 +108,10 @@ int nvb_preflight_descriptors(
 			continue;
 		mounts.text = text;
 		if (capsule->pids[i] == capsule->init)
-			see_removed(text, report);
+			nvb_preflight_mounts(capsule->init, text, report);
 		see_tracer(capsule->pids[i], report);
-		rc = nvb_preflight_each_fd(capsule->pids[i], see_descriptor, &mounts, err);
+		see_limits(capsule->pids[i], report);
+		rc = nvb_state_each_fd(capsule->pids[i], see_descriptor, &mounts, err);
 	}
 	return rc;
 }
@@ -192,12 +169,13 @@ static void want_file(struct wanted *wanted, const char *path)
 	}
 }
 
-static void want_descriptor(int pid, int fd, const char *target, void *data)
+static bool want_descriptor(int pid, int fd, const char *target, void *data)
 {
 	(void)pid;
 	(void)fd;
 	if (*target == '/')
 		want_file(data, target);
+	return true;
 }
 
 static void want_mapped(int pid, struct wanted *wanted)
@@ -240,7 +218,7 @@ int nvb_preflight_files(const struct nvb_preflight_mount *mounts, size_t mount_c
 			wanted.failed = true;
 	}
 	for (size_t i = 0; rc == 0 && mount_count && i < pid_count; i++) {
-		rc = nvb_preflight_each_fd(pids[i], want_descriptor, &wanted, err);
+		rc = nvb_state_each_fd(pids[i], want_descriptor, &wanted, err);
 		want_mapped(pids[i], &wanted);
 	}
 	if (rc == 0 && wanted.failed)
@@ -267,7 +245,9 @@ static void see_wanted(const char *line, struct nvb_preflight_report *report)
 	} else if (!strchr("dro", *line) || line[1] != ' ') {
 		return;
 	}
-	if (stat(source, &st) < 0)
+	if (nvb_preflight_is_silent(source))
+		nvb_preflight_find(report, "mount-silent", 0, true, "%s does not answer", source);
+	else if (stat(source, &st) < 0)
 		nvb_preflight_find(report, "mount-gone", 0, true, "%s: %s", source, strerror(errno));
 	else if (*line == 'f' && st.st_size != size)
 		nvb_preflight_find(report, "file-changed", 0, true,

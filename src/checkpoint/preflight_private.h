@@ -31,10 +31,10 @@ int nvb_preflight_descriptors(
 /* What a snapshot wants back of the host's files. */
 void nvb_preflight_wanted_files(char *const *lines, struct nvb_preflight_report *report);
 
-/* Calls `visit` with each descriptor of a process: its number and what /proc says it is. A process that is
- * gone has none. */
-int nvb_preflight_each_fd(
-	int pid, void (*visit)(int pid, int fd, const char *target, void *data), void *data, nvb_error **err);
+/* What of the mounts that a process sees is gone, or does not answer; `mountinfo` is its. */
+void nvb_preflight_mounts(int pid, const char *mountinfo, struct nvb_preflight_report *report);
+/* Whether a path of the host's is behind somebody who does not answer. */
+bool nvb_preflight_is_silent(const char *path);
 
 /* A socket as the kernel lists it. */
 struct nvb_preflight_peer {

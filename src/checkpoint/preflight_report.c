@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "checkpoint/preflight_private.h"
+#include "gpustate/gpustate.h"
 
 /* Findings, and what is made of them. */
 
@@ -44,8 +45,14 @@ const struct nvb_preflight_check nvb_preflight_checks[] = {
 	{"socket-outside", NVB_PREFLIGHT_TAKE, "no connection leads out of the capsule",
 		"close it, or keep connections of TCP with --tcp"},
 	{"file-outside", NVB_PREFLIGHT_TAKE, "no file is open that is in none of the capsule's mounts", NULL},
+	{"limits", NVB_PREFLIGHT_TAKE, "the limits of every process may be read",
+		"give bolt CAP_SYS_RESOURCE: without it the kernel shows root only those of processes with "
+		"its own user "
+		"and group"},
 	{"traced", NVB_PREFLIGHT_TAKE, "no process is being traced by a debugger", "end the debugger"},
 	{"mount-gone", NVB_PREFLIGHT_BOTH, "what is mounted in the capsule is still there", NULL},
+	{"mount-silent", NVB_PREFLIGHT_BOTH, "who is behind a mount (NFS, FUSE and their like) answers",
+		"unmount it, or set going again what serves it"},
 	{"mount-changed", NVB_PREFLIGHT_RESTORE, "what is mounted is of the kind that it was", NULL},
 	{"file-changed", NVB_PREFLIGHT_RESTORE, "files that the processes use are of the size that they were",
 		NULL},
@@ -64,28 +71,20 @@ void nvb_preflight_find(
 	struct nvb_preflight_report *report, const char *id, int pid, bool fatal, const char *fmt, ...)
 {
 	const struct nvb_preflight_check *check = find_check(id);
-	char *reason = NULL;
+	_cleanup_free_ char *reason = NULL;
 	va_list args;
-	int n;
 
 	va_start(args, fmt);
-	n = vasprintf(&reason, fmt, args);
+	reason = nvb_state_reason(fmt, args);
 	va_end(args);
-	if (n < 0 || !NVB_GROW(report->list, report->count, report->capacity)) {
-		if (n >= 0)
-			free(reason);
+	if (!reason || !NVB_GROW(report->list, report->count, report->capacity))
 		report->failed = true;
-		return;
-	}
-	/* Names of files may hold anything; a reason is one line. */
-	for (char *p = reason; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	report->list[report->count++] = (struct nvb_preflight_finding){.id = check ? check->id : id,
-		.fatal = fatal,
-		.pid = pid,
-		.reason = reason,
-		.hint = check ? check->hint : NULL};
+	else
+		report->list[report->count++] = (struct nvb_preflight_finding){.id = check ? check->id : id,
+			.fatal = fatal,
+			.pid = pid,
+			.reason = NVB_TAKE_PTR(reason),
+			.hint = check ? check->hint : NULL};
 }
 
 void nvb_preflight_report_release(struct nvb_preflight_report *report)

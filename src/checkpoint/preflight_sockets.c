@@ -25,19 +25,20 @@ struct sockets {
 	bool failed;
 };
 
-static void add_socket(int pid, int fd, const char *target, void *data)
+static bool add_socket(int pid, int fd, const char *target, void *data)
 {
 	struct sockets *sockets = data;
 	unsigned inode;
 
 	(void)fd;
 	if (sscanf(target, "socket:[%u]", &inode) != 1)
-		return;
+		return true;
 	if (!NVB_GROW(sockets->list, sockets->count, sockets->capacity)) {
 		sockets->failed = true;
-		return;
+		return false;
 	}
 	sockets->list[sockets->count++] = (struct owned){.inode = inode, .pid = pid};
+	return true;
 }
 
 static int by_inode(const void *a, const void *b)
@@ -177,7 +178,7 @@ int nvb_preflight_sockets(
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < capsule->count; i++)
-		rc = nvb_preflight_each_fd(capsule->pids[i], add_socket, &sockets, err);
+		rc = nvb_state_each_fd(capsule->pids[i], add_socket, &sockets, err);
 	if (rc == 0 && sockets.failed)
 		rc = nvb_fail_oom(err);
 	if (rc == 0 && sockets.count) {

@@ -2,6 +2,8 @@
 #ifndef NVB_GPUSTATE_H
 #define NVB_GPUSTATE_H
 
+#include <stdarg.h>
+
 #include "gpustate/wire.h"
 #include "inventory/inventory.h"
 #include "inventory/nvml_process.h"
@@ -31,6 +33,11 @@ int nvb_state_restore_surely(struct nvb_gpu_state *state, const int *pids, size_
 /* What of the driver's a process has open or mapped: a path below /dev/nvidia*, malloc'd; NULL: nothing. */
 int nvb_state_leftover(int pid, char **what, nvb_error **err);
 
+/* Calls `visit` with each descriptor of a process, its number and what /proc says it is, until it answers
+ * false. A process that is gone has none. */
+int nvb_state_each_fd(
+	int pid, bool (*visit)(int pid, int fd, const char *target, void *data), void *data, nvb_error **err);
+
 /* Whether it has a descriptor whose path begins so; *what as above. */
 int nvb_state_find_open(int pid, const char *prefix, char **what, nvb_error **err);
 
@@ -46,6 +53,9 @@ struct nvb_state_findings {
 	size_t count, capacity;
 	bool failed; /* without memory */
 };
+/* A reason as findings have it, here and in checkpoint/preflight.h: one line, whatever names are in it.
+ * malloc'd, NULL without memory. */
+char *nvb_state_reason(const char *fmt, va_list args) __attribute__((format(printf, 1, 0)));
 void nvb_state_find(struct nvb_state_findings *findings, const char *id, int pid, bool fatal, const char *fmt,
 	...) __attribute__((format(printf, 5, 6)));
 

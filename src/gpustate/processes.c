@@ -14,7 +14,8 @@
 
 enum { STATUS_MAX = 1 << 16, CGROUP_DEPTH = 32 };
 
-int nvb_state_find_open(int pid, const char *prefix, char **what, nvb_error **err)
+int nvb_state_each_fd(
+	int pid, bool (*visit)(int pid, int fd, const char *target, void *data), void *data, nvb_error **err)
 {
 	_cleanup_closedir_ DIR *directory = NULL;
 	const struct dirent *entry;
@@ -31,12 +32,41 @@ int nvb_state_find_open(int pid, const char *prefix, char **what, nvb_error **er
 		if (n <= 0)
 			continue;
 		target[n] = '\0';
-		if (!nvb_after(target, prefix))
-			continue;
-		*what = strdup(target);
-		return *what ? 0 : nvb_fail_oom(err);
+		if (!visit(pid, atoi(entry->d_name), target, data))
+			break;
 	}
 	return 0;
+}
+
+struct opened {
+	const char *prefix;
+	char *found;
+	bool failed;
+};
+
+static bool see_open(int pid, int fd, const char *target, void *data)
+{
+	struct opened *opened = data;
+
+	(void)pid;
+	(void)fd;
+	if (!nvb_after(target, opened->prefix))
+		return true;
+	opened->found = strdup(target);
+	opened->failed = !opened->found;
+	return false;
+}
+
+int nvb_state_find_open(int pid, const char *prefix, char **what, nvb_error **err)
+{
+	struct opened opened = {.prefix = prefix};
+	int rc = nvb_state_each_fd(pid, see_open, &opened, err);
+
+	if (rc == 0 && opened.failed)
+		rc = nvb_fail_oom(err);
+	if (rc == 0 && opened.found)
+		*what = opened.found;
+	return rc;
 }
 
 static int find_mapped(int pid, const char *prefix, char **what, nvb_error **err)
