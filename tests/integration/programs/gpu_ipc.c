@@ -44,8 +44,8 @@ static void expect(int result, int wanted, const char *what)
 	fprintf(stderr, "%s: %d and not %d\n", what, result, wanted);
 	exit(1);
 }
-#define MUST(name, ...)	       expect(cu.name(__VA_ARGS__), CUDA_SUCCESS, #name)
-#define FAILS(code, name, ...) expect(cu.name(__VA_ARGS__), code, #name)
+#define MUST(name, ...)	       expect((int)cu.name(__VA_ARGS__), CUDA_SUCCESS, #name)
+#define FAILS(code, name, ...) expect((int)cu.name(__VA_ARGS__), code, #name)
 
 static void begin(void)
 {
