@@ -148,15 +148,33 @@ static void wait_for_some(struct nvb_pipes *p, int timeout, bool ready[static NV
 	}
 }
 
+/* Where all buffers are half full, in as many pipes, none would ever come free: one of them goes as it is.
+ * CRIU writes one image behind the other, so this is for others who might write. */
+static int relieve(struct nvb_pipes *p, nvb_snapshot_writer *w, nvb_error **err)
+{
+	struct nvb_pipe *some = NULL;
+	unsigned held = 0;
+
+	for (int i = 0; i < NVB_PIPES; i++)
+		if (p->pipe[i].buffer) {
+			some = &p->pipe[i];
+			held++;
+		}
+	return held >= nvb_workers_buffers(w) ? queue_buffer(some, w, err) : 0;
+}
+
 int nvb_pipes_follow(struct nvb_pipes *p, nvb_snapshot_writer *w, nvb_error **err)
 {
 	bool ready[NVB_PIPES] = {0};
 	int rc = 0;
 
 	wait_for_some(p, WAIT_MS, ready);
-	for (int i = 0; i < NVB_PIPES && rc == 0; i++)
-		if (ready[i])
+	for (int i = 0; i < NVB_PIPES && rc == 0; i++) {
+		if (ready[i] && !p->pipe[i].buffer)
+			rc = relieve(p, w, err);
+		if (ready[i] && rc == 0)
 			rc = take(&p->pipe[i], w, err);
+	}
 	return rc;
 }
 
@@ -167,7 +185,9 @@ int nvb_pipes_rest(struct nvb_pipes *p, nvb_snapshot_writer *w, nvb_error **err)
 
 	wait_for_some(p, 0, ready);
 	for (int i = 0; i < NVB_PIPES && rc == 0; i++) {
-		if (ready[i])
+		if (ready[i] && !p->pipe[i].buffer)
+			rc = relieve(p, w, err);
+		if (ready[i] && rc == 0)
 			rc = take(&p->pipe[i], w, err);
 		if (rc == 0 && p->pipe[i].filled)
 			rc = queue_buffer(&p->pipe[i], w, err);

@@ -234,13 +234,18 @@ int nvb_workers_queue_buffer(nvb_snapshot_writer *w, struct nvb_taken *file, uin
 	return queue(w, file, offset, size, buffer, true, err);
 }
 
+unsigned nvb_workers_buffers(const nvb_snapshot_writer *w)
+{
+	return w->worker_count + 2;
+}
+
 int nvb_workers_lend(nvb_snapshot_writer *w, uint8_t **buffer, nvb_error **err)
 {
 	uint8_t *found = NULL;
 	bool wanted;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->spare_count && w->lent == w->worker_count + 2u)
+	while (!w->spare_count && w->lent == nvb_workers_buffers(w))
 		pthread_cond_wait(&w->room, &w->lock);
 	wanted = !w->spare_count;
 	if (wanted)

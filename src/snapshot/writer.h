@@ -115,6 +115,7 @@ int nvb_workers_queue(
 int nvb_workers_queue_quietly(
 	nvb_snapshot_writer *writer, struct nvb_taken *file, uint64_t offset, size_t size, nvb_error **err);
 /* A buffer for a region that the caller reads: waits until one is free. It is queued or given back. */
+unsigned nvb_workers_buffers(const nvb_snapshot_writer *writer); /* how many there are */
 int nvb_workers_lend(nvb_snapshot_writer *writer, uint8_t **buffer, nvb_error **err);
 void nvb_workers_give_back(nvb_snapshot_writer *writer, uint8_t *buffer);
 /* Queues such a region, and takes over *buffer. */

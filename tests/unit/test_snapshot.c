@@ -342,6 +342,49 @@ static void test_follow_little(void **state)
 	nvb_snapshots_close(&store);
 }
 
+/* Writers of more images at a time than there are buffers. */
+static void test_follow_many(void **state)
+{
+	enum { IMAGES = 9, TURNS = 3, PART = 60000 };
+	const struct nvb_snapshot_options options = {.threads = 1};
+	static uint8_t data[IMAGES][TURNS][PART];
+	nvb_snapshot_writer *writer = NULL;
+	int images, fds[IMAGES];
+	nvb_error *err = NULL;
+	char name[64];
+
+	(void)state;
+	open_store();
+	scratch_mkdir("images");
+	images = open_below("images");
+	fill_random((uint8_t *)data, sizeof(data), 6);
+	must(nvb_snapshot_begin(&store, "capsule", &options, &writer, &err), err);
+	must(nvb_snapshot_follow(writer, "files", images, &err), err);
+	alarm(60);
+	for (int i = 0; i < IMAGES; i++) {
+		snprintf(name, sizeof(name), "pages-%d.img", i + 1);
+		fds[i] = openat(images, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fds[i] >= 0);
+	}
+	for (int turn = 0; turn < TURNS; turn++)
+		for (int i = 0; i < IMAGES; i++)
+			assert_int_equal(nvb_write_all(fds[i], data[i][turn], PART), 0);
+	for (int i = 0; i < IMAGES; i++)
+		close(fds[i]);
+	must(nvb_snapshot_follow_end(writer, &err), err);
+	alarm(0);
+	must(nvb_snapshot_commit(writer, &some, NULL, &err), err);
+	nvb_snapshot_writer_free(writer);
+	put_back("capsule", "out", NULL);
+	for (int i = 0; i < IMAGES; i++) {
+		write_file("wanted", (uint8_t *)data[i], TURNS * PART);
+		snprintf(name, sizeof(name), "out/pages-%d.img", i + 1);
+		same_file("wanted", name);
+	}
+	close(images);
+	nvb_snapshots_close(&store);
+}
+
 static void test_encrypted(void **state)
 {
 	static uint8_t data[300000];
@@ -418,6 +461,7 @@ int main(void)
 		scratch_test(test_little_that_stayed),
 		scratch_test(test_follow),
 		scratch_test(test_follow_little),
+		scratch_test(test_follow_many),
 		scratch_test(test_encrypted),
 		scratch_test(test_given_up),
 	};
