@@ -38,21 +38,6 @@ struct remote {
 	int status;
 };
 
-int nvb_remote_connect(const char *run, bool input, nvb_error **err)
-{
-	const char *request = input ? "attach input" : "attach";
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", run) >=
-		(int)sizeof(address.sun_path))
-		return nvb_fail(err, NVB_ERR_INVALID, "%s: too long for a socket", run);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
-		return nvb_fail_errno(err, errno, "the capsule's supervisor");
-	return NVB_TAKE_FD(fd);
-}
-
 static int hold_signals(struct remote *r, nvb_error **err)
 {
 	sigset_t set;

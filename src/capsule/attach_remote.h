@@ -30,11 +30,8 @@ enum nvb_remote_end {
 	NVB_REMOTE_LOST,      /* the supervisor has gone, the capsule may run on */
 };
 
-/* Asks the supervisor of a capsule, by its run directory; the connection, or a negated code. */
-int nvb_remote_connect(const char *run, bool input, nvb_error **err);
-
-/* Until the one or the other end. Takes the connection over. Standard streams stay as blocking as they were;
- * the terminal is put back. */
+/* Until the one or the other end. Takes the connection (nvb_supervisor_attach) over. Standard streams stay as
+ * blocking as they were; the terminal is put back. */
 int nvb_remote_attach(int connection, const struct nvb_remote_options *options, enum nvb_remote_end *end,
 	int *status, nvb_error **err);
 

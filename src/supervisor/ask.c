@@ -108,6 +108,21 @@ int nvb_supervisor_reach(const struct nvb_run_host *host, const struct nvb_state
 	return nvb_fail(err, NVB_ERR_BUSY, "the supervisor of capsule %.12s does not answer", id);
 }
 
+int nvb_supervisor_attach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	bool input, int *connection, nvb_error **err)
+{
+	const char *request = input ? "attach input" : "attach";
+	_cleanup_close_ int socket = -1;
+	int rc = nvb_supervisor_reach(host, state, id, &socket, err);
+
+	if (rc < 0)
+		return rc;
+	if (send(socket, request, strlen(request), MSG_NOSIGNAL) < 0)
+		return nvb_fail_errno(err, errno, "the capsule's supervisor");
+	*connection = NVB_TAKE_FD(socket);
+	return 0;
+}
+
 int nvb_supervisor_ask(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	const char *request, nvb_error **err)
 {

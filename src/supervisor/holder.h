@@ -11,17 +11,17 @@
 /*
  * A process that has a capsule's streams open, and sleeps. What is in a pipe goes with the last who has it
  * open, and the capsule and its supervisor may both be killed before the supervisor has read it; from the
- * holder the next one takes it. Of pipes the holder is a child that the supervisor forks while the container
- * is being started; of a terminal it is the process that starts the container, since a master that nobody has
- * for a moment hangs up.
+ * holder the next one takes it; and the program's input does not end with its supervisor. Of pipes the holder
+ * is a child that the supervisor forks while the container is being started; of a terminal it is the process
+ * that starts the container, since a master that nobody has for a moment hangs up.
  *
  * The file "holder" in the capsule's directory below /run names it. Whoever outlives his supervisor looks
  * there now and then and goes when it is not he: so nobody has to know of a holder for it not to stay.
  */
 struct nvb_held {
 	bool terminal;
-	/* Standard output and error; or the terminal's master, and the reading and writing end of the pipe
-	 * that what it shows goes through (streams.h). -1: none. */
+	/* Our ends of standard output, error and input; or the terminal's master, and the reading and writing
+	 * end of the pipe that what it shows goes through (streams.h). -1: none. */
 	int fds[3];
 };
 #define NVB_HELD_INIT                                   \

@@ -39,12 +39,13 @@ int nvb_output_open(struct nvb_supervisor *s, int master, nvb_error **err)
 
 static void begin_holding(struct nvb_supervisor *s)
 {
-	struct nvb_held held = {.fds = {s->pipes.output, s->pipes.error, -1}};
+	struct nvb_held held = {.fds = {s->pipes.output, s->pipes.error, s->pipes.input}};
 	_cleanup_error_ nvb_error *err = NULL;
 
 	if (s->streams)
 		nvb_streams_held(s->streams, &held);
 	s->held = nvb_supervisor_now();
+	s->input_held = !held.terminal && held.fds[2] >= 0;
 	if (nvb_holder_begin(&s->entry, &held, &s->holder, &err) < 0 && s->log)
 		nvb_log_note(s->log, "nobody holds its output in case its supervisor is killed: %s",
 			nvb_error_message(err));
@@ -68,6 +69,19 @@ void nvb_output_unheld(struct nvb_supervisor *s)
 		begin_holding(s);
 }
 
+void nvb_output_turn(struct nvb_supervisor *s)
+{
+	int former;
+
+	nvb_streams_turn(s->streams);
+	if (!s->input_held || nvb_streams_has_input(s->streams))
+		return;
+	/* The end of the input is the program's to see when nobody has it open any more. */
+	former = NVB_TAKE_FD(s->holder);
+	begin_holding(s);
+	nvb_holder_end(former);
+}
+
 void nvb_output_release(struct nvb_supervisor *s)
 {
 	nvb_holder_forget(&s->entry);
@@ -87,6 +101,7 @@ void nvb_output_take_up(struct nvb_supervisor *s, pid_t init)
 	} else if (former >= 0) {
 		s->pipes.output = held.fds[0];
 		s->pipes.error = held.fds[1];
+		s->pipes.input = held.fds[2];
 	} else if (init) {
 		nvb_pipes_find(&s->pipes, &s->entry, init);
 	} else if (named && s->log) {

@@ -55,6 +55,7 @@ struct nvb_supervisor {
 	int relay[2];  /* of a terminal (starter.h); -1: none */
 	int holder;    /* pidfd of who holds the streams for the next supervisor; -1: nobody */
 	uint64_t held; /* since when; nanoseconds */
+	bool input_held;
 	struct nvb_log_writer *log;
 	struct nvb_streams *streams;
 	struct nvb_health_check check;
@@ -121,6 +122,8 @@ int nvb_supervised_update(struct nvb_supervisor *s, nvb_error **err);
 int nvb_output_open(struct nvb_supervisor *s, int master, nvb_error **err);
 /* Somebody holds the pipes from now on, if nobody does yet. */
 void nvb_output_hold(struct nvb_supervisor *s);
+/* The streams' turn. */
+void nvb_output_turn(struct nvb_supervisor *s);
 /* Who held them has died. */
 void nvb_output_unheld(struct nvb_supervisor *s);
 /* Nobody needs to hold them any more: what was in them has been taken. */

@@ -86,8 +86,14 @@ void nvb_streams_held(const struct nvb_streams *s, struct nvb_held *held)
 {
 	*held = (struct nvb_held){
 		.terminal = s->terminal,
-		.fds = {s->output, s->terminal ? s->relay[0] : s->error, s->terminal ? s->relay[1] : -1},
+		.fds = {s->output, s->terminal ? s->relay[0] : s->error,
+			s->terminal ? s->relay[1] : s->input},
 	};
+}
+
+bool nvb_streams_has_input(const struct nvb_streams *s)
+{
+	return s->input >= 0;
 }
 
 unsigned nvb_streams_attached(const struct nvb_streams *s)

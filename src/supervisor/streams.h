@@ -49,6 +49,9 @@ void nvb_streams_attach(struct nvb_streams *streams, int connection, const char 
  * streams'. */
 void nvb_streams_held(const struct nvb_streams *streams, struct nvb_held *held);
 
+/* False when the program has none, or its end was asked for and taken. */
+bool nvb_streams_has_input(const struct nvb_streams *streams);
+
 /* How many are attached. */
 unsigned nvb_streams_attached(const struct nvb_streams *streams);
 

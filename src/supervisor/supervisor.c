@@ -114,7 +114,7 @@ static void turn(struct nvb_supervisor *s)
 	if (poll(fds, n, timeout_of(s)) < 0)
 		return;
 	if (fds[STREAMS].revents)
-		nvb_streams_turn(s->streams);
+		nvb_output_turn(s);
 	if (fds[HEALTH].revents)
 		nvb_health_turn(s->health);
 	/* From behind: one that is gone is replaced by the last. */

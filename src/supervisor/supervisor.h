@@ -48,6 +48,11 @@ int nvb_supervisor_ensure(
 /* The same for all capsules, in the background. Before this process enters namespaces. */
 void nvb_supervisor_adopt_all(const struct nvb_run_host *host, const struct nvb_state *state);
 
+/* Attaches the caller to its streams (attach.h): *connection is the caller's. One that was killed is replaced
+ * first. NVB_ERR_NOT_FOUND: the capsule does not run. */
+int nvb_supervisor_attach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	bool input, int *connection, nvb_error **err);
+
 /* Asks the supervisor and waits for the answer; one that was killed meanwhile is replaced and asked once
  * more. NVB_ERR_NOT_FOUND: the capsule does not run. */
 int nvb_supervisor_ask(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,

@@ -197,6 +197,28 @@ holders() {
 	gone held
 }
 
+# What its program reads does not end with the supervisor, and still ends when somebody wants it to.
+kept_input() {
+	local pid
+	started reads -i -- sh -c 'while read -r line; do echo "got $line"; done; echo end; sleep 1000'
+	kill -9 "$(supervisor reads)"
+	sleep 0.2
+	unlike "$WORLD: a killed supervisor does not end its input" end "$(logs reads)"
+	pid=$(supervisor reads)
+	kill -9 "$pid"
+	until_true vanished "$pid"
+	printf 'two\nthree\n' | bolt capsule attach reads >/dev/null 2>&1 &
+	check "$WORLD: attach brings the next one, which gives it what is typed" until_true said reads 'got three'
+	gone reads
+	wait $! || true
+	made reads -i -- sh -c 'while read -r line; do echo "got $line"; done; echo end; sleep 1000'
+	printf 'four\n' | bolt capsule start -ai reads >/dev/null 2>&1 &
+	check "$WORLD: its end still comes when it is asked for" until_true said reads end
+	gone reads
+	wait $! || true
+}
+said() { logs "$1" 2>/dev/null | grep -q "^$2$"; }
+
 another_holder() { [ "$(cut -d' ' -f1 "$1/holder")" != "$2" ] && ! vanished "$(cut -d' ' -f1 "$1/holder")"; }
 
 waiting() {
@@ -219,6 +241,7 @@ all() {
 	killed_terminal
 	lost_nothing
 	holders
+	kept_input
 	waiting
 	is "$WORLD: nothing is left" '' "$(leftovers)"
 }

@@ -14,6 +14,7 @@
 #include "capsule/locate.h"
 #include "cli/output.h"
 #include "host.h"
+#include "supervisor/supervisor.h"
 #include "verbs.h"
 
 /* bolt capsule attach: the streams of a detached capsule. */
@@ -140,8 +141,8 @@ int capsule_attach(int argc, char **argv, nvb_error **err)
 	if (rc == 0)
 		rc = nvb_located_running(&capsule, argv[0], err);
 	if (rc == 0)
-		rc = connection = nvb_remote_connect(capsule.run, choices.input, err);
-	if (rc >= 0)
+		rc = nvb_supervisor_attach(run_host(), &state, capsule.id, choices.input, &connection, err);
+	if (rc == 0)
 		rc = attach_to(&state, &capsule, connection, &choices, &status, err);
 	return rc < 0 ? rc : status;
 }
