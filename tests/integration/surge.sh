@@ -60,8 +60,8 @@ leftovers() {
 		/proc/self/mountinfo
 }
 
-# cgroups_of ID: control groups of one capsule.
-cgroups_of() { find /sys/fs/cgroup -type d -path "*/bolt/$1*" 2>/dev/null; }
+# cgroups_of ID: control groups of one capsule. Those of others may vanish while it looks.
+cgroups_of() { find /sys/fs/cgroup -type d -path "*/bolt/$1*" 2>/dev/null || true; }
 
 # each_world FUNCTION: calls it with RUNTIME set for every runtime and cgroup version that work here.
 each_world() {
