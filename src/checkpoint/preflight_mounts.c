@@ -33,7 +33,8 @@ static bool is_remote(const char *type)
 	return nvb_after(type, "fuse.") != NULL;
 }
 
-/* A child asks, which is left behind where it waits. An error is an answer. */
+/* A child asks, which is left behind where it waits: it has nothing open then, so that no lock of ours waits
+ * with it, nor anybody for the end of what we say. An error is an answer. */
 static bool answers(const char *path)
 {
 	struct pollfd ended = {.events = POLLIN};
@@ -43,6 +44,7 @@ static bool answers(const char *path)
 	if (pid == 0) {
 		struct stat st;
 
+		close_range(0, ~0U, 0);
 		_exit(stat(path, &st) < 0);
 	}
 	if (pid < 0)

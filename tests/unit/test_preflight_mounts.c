@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -26,6 +30,32 @@ static int serve_nothing(const char *directory)
 	return -1;
 }
 
+/* Takes what is asked, and answers nothing but the greeting: who asked then waits, killed or not. Ends with
+ * the mount or by a signal. */
+static pid_t listen_to(int fd)
+{
+	static char request[FUSE_MIN_READ_BUFFER + (1 << 17)];
+	pid_t pid = fork();
+	struct {
+		struct fuse_out_header header;
+		struct fuse_init_out init;
+	} answer = {
+		.header = {.len = sizeof(answer)},
+		.init = {.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = 4096},
+	};
+
+	if (pid != 0)
+		return pid;
+	while (read(fd, request, sizeof(request)) > 0) {
+		const struct fuse_in_header *header = (const void *)request;
+
+		answer.header.unique = header->unique;
+		if (header->opcode == FUSE_INIT && write(fd, &answer, sizeof(answer)) < 0)
+			_exit(1);
+	}
+	_exit(0);
+}
+
 static size_t count_of(const struct nvb_preflight_report *report, const char *id, const char *words)
 {
 	size_t count = 0;
@@ -40,7 +70,8 @@ static void silent_mounts(void **state)
 	_cleanup_preflight_ struct nvb_preflight_report report = {0}, after = {0}, both = {0};
 	_cleanup_free_ char *text = NULL;
 	char line[4096 + 8];
-	int fd;
+	int fd, ends[2];
+	pid_t listener;
 
 	(void)state;
 	scratch_mkdir("silent");
@@ -51,7 +82,13 @@ static void silent_mounts(void **state)
 	fd = serve_nothing(scratch_path("silent"));
 	if (fd < 0)
 		skip();
+	/* Who waits there still, waits with nothing of ours. */
+	listener = listen_to(fd);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_true(nvb_preflight_is_silent(scratch_path("silent")));
+	close(ends[1]);
+	assert_int_equal(poll(&(struct pollfd){.fd = ends[0]}, 1, 0), 1);
+	close(ends[0]);
 	assert_true(nvb_preflight_is_silent(scratch_path("silent/below")));
 	assert_false(nvb_preflight_is_silent(scratch_path("silently")));
 	assert_false(nvb_preflight_is_silent("/"));
@@ -65,6 +102,8 @@ static void silent_mounts(void **state)
 	assert_int_equal(count_of(&both, "mount-silent", "silent does not answer"), 1);
 	assert_true(nvb_preflight_fails(&both));
 	/* Who has ended has answered: with an error. */
+	kill(listener, SIGKILL);
+	waitpid(listener, NULL, 0);
 	close(fd);
 	assert_false(nvb_preflight_is_silent(scratch_path("silent")));
 	nvb_preflight_mounts(getpid(), text, &after);
