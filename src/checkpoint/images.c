@@ -3,28 +3,41 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "gpustate/gpustate.h"
 
-/* For the images and the processes at once, should CRIU not give the ones up for the others. */
-static bool is_room(uint64_t bytes)
+/* For the images and the processes at once, should CRIU not give the ones up for the others: what a file
+ * system may take where that is so, 0 where it is not. How much there is the snapshot says, which may come
+ * from anywhere: it gets no more than it said, and something for small files, which take whole pages. */
+static uint64_t room_for(uint64_t bytes)
 {
-	uint64_t host = nvb_state_host_room(), own = nvb_state_cgroup_room(getpid());
+	enum { PAGES = 256 << 20 };
+	uint64_t host = nvb_state_host_room(), own = nvb_state_cgroup_room(getpid()), room;
 
-	return host != UINT64_MAX && bytes < (host < own ? host : own) / 2;
+	if (host == UINT64_MAX)
+		return 0;
+	room = host < own ? host : own;
+	if (bytes >= room / 2)
+		return 0;
+	return bytes * 2 + PAGES < room ? bytes * 2 + PAGES : room;
 }
 
 int nvb_images_in_memory(uint64_t bytes)
 {
 	_cleanup_close_ int fs = -1;
+	uint64_t room = room_for(bytes);
+	char size[32];
 
-	if (!is_room(bytes))
+	if (!room)
 		return -1;
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)room);
 	fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
+		syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
 		syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -1;
 	return (int)syscall(
