@@ -76,7 +76,7 @@ mounted() {
 		bolt capsule restore mounts >/dev/null
 		is "$WORLD: $twice restored: mounts are what they were, and read-only where they were" "$before" "$(mounts_of mounts)"
 		bolt capsule exec mounts sh -c 'echo x >/a/x; echo x >/b/x; echo x >/file; echo x >/data/x' 2>/dev/null || true
-		is "$WORLD: $twice restored: nothing was written through them" 'kept ' "$(cat "$T/volume/file") $(ls "$T/volume/a" "$T/volume/b" | grep x || true)"
+		is "$WORLD: $twice restored: nothing was written through them" 'kept ' "$(cat "$T/volume/file") $(find "$T/volume/a" "$T/volume/b" -mindepth 1)"
 		check "$WORLD: $twice restored: but to a volume that it may" rm "$T/volume/x"
 	done
 	bolt capsule rm -f mounts >/dev/null
@@ -289,15 +289,19 @@ killed() {
 	bolt capsule rm -f victim >/dev/null
 }
 
-# rewrite ARCHIVE: an exported snapshot whose manifest lacks what every other part of it takes for granted.
+# rewrite ARCHIVE [SETTINGS]: an exported snapshot whose manifest lacks what every other part of it takes for granted; or
+# one of which these settings are others.
 rewrite() {
-	python3 - "$1" <<'PYTHON'
+	python3 - "$@" <<'PYTHON'
 import json, sys
 with open(sys.argv[1], "rb") as f:
     data = f.read()
 size = int(data[124:135], 8)
 manifest = json.loads(data[512:512 + size])
 manifest.update(trees=[{}], processes=[{}], driver="570.0", gpus=[])
+if len(sys.argv) > 2:
+    manifest = json.loads(data[512:512 + size])
+    manifest["definition"].update(json.loads(sys.argv[2]))
 text = json.dumps(manifest).encode()
 header = bytearray(data[:512])
 header[124:135] = b"%011o" % len(text)
@@ -360,6 +364,16 @@ trusted() {
 	shown=$(at_terminal n bolt snapshot import --trust --yes "$T/asked.tar")
 	unlike "$WORLD: --yes: no question" 'Do you trust' "$shown"
 	like "$WORLD: --yes: but what it is" 'PRIVILEGED' "$shown"
+	cp "$T/asked.tar" "$T/other.tar"
+	rewrite "$T/other.tar" '{"image": "evil/image:1", "runtime": "/opt/evil", "annotations": ["run.oci.handler=krun"],
+		"profiles": ["gaming"], "gpu_settings": ["gaming.power_profile=maximum"]}'
+	bolt snapshot rm "$id" >/dev/null
+	shown=$(at_terminal n bolt snapshot import --trust "$T/other.tar")
+	like "$WORLD: trust: another image than it says" 'made of image +evil/image:1, which is ANOTHER' "$shown"
+	like "$WORLD: trust: a program of this host" 'RUNTIME +/opt/evil of this host' "$shown"
+	like "$WORLD: trust: what that is told" 'tells runtime +run.oci.handler=krun' "$shown"
+	like "$WORLD: trust: what becomes of GPUs" 'sets GPUs to +profile gaming, gaming.power_profile=maximum' "$shown"
+	bolt snapshot import --trust --yes "$T/asked.tar" >"$T/out" 2>"$T/shown" || fail "$WORLD: imported" "$(cat "$T/shown")"
 	# Signed by the import, and by nobody again.
 	rm "$BOLT_DATA/snapshots/key"
 	refuses "$WORLD: a restore of one that nobody signed" 1 '--trust' bolt capsule restore "$id"

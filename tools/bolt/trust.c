@@ -93,6 +93,24 @@ static void tell_programs(struct nvb_strbuf *out, const struct nvb_snapshot_mani
 	tell(out, "GPUs", &line);
 }
 
+/* The files below its own, and a program of this host that root runs: neither need be what the snapshot says
+ * that it was taken of and by. */
+static void tell_ground(
+	struct nvb_strbuf *out, const struct nvb_snapshot_manifest *m, const struct nvb_capsule_spec *spec)
+{
+	_cleanup_strbuf_ struct nvb_strbuf line = {0};
+
+	if (spec->image && !nvb_streq0(m->image, spec->image))
+		add(&line, "%s, which is ANOTHER than it was taken of", spec->image);
+	tell(out, "made of image", &line);
+	if (spec->runtime)
+		add(&line, "%s of this host, run as root", spec->runtime);
+	tell(out, "RUNTIME", &line);
+	nvb_strv_foreach (annotation, spec->annotations)
+		add(&line, "%s", *annotation);
+	tell(out, "tells runtime", &line);
+}
+
 static void tell_command(struct nvb_strbuf *out, const struct nvb_capsule_spec *spec)
 {
 	_cleanup_strbuf_ struct nvb_strbuf line = {0}, words = {0};
@@ -153,6 +171,11 @@ static void tell_host(struct nvb_strbuf *out, const struct nvb_capsule_definitio
 	nvb_strv_foreach (gpu, definition->docker_gpus)
 		add(&line, "%s", *gpu);
 	tell(out, "GPUs here", &line);
+	nvb_strv_foreach (profile, definition->profiles)
+		add(&line, "profile %s", *profile);
+	nvb_strv_foreach (setting, definition->gpu_settings)
+		add(&line, "%s", *setting);
+	tell(out, "sets GPUs to", &line);
 }
 
 /* What the capsule shall be, where it is made of the snapshot. */
@@ -169,6 +192,7 @@ static void tell_definition(struct nvb_strbuf *out, const struct nvb_snapshot_ma
 		tell(out, "settings", &line);
 		return;
 	}
+	tell_ground(out, m, &definition.spec);
 	tell_command(out, &definition.spec);
 	tell_rights(out, &definition.spec);
 	tell_host(out, &definition);
