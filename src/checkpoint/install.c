@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -168,14 +170,39 @@ static int make_node(const struct nvb_root *root, const struct nvb_edit *edit, n
 	return rc < 0 ? nvb_wrap(err, rc, "%s", path) : 0;
 }
 
-static int make_nodes(const struct nvb_plan *plan, pid_t init, nvb_error **err)
+/* What has its number may be another process meanwhile, and that root the host's: it is the one that is in
+ * the group, and was all the time. */
+int nvb_restore_open_root(pid_t init, const char *group, struct nvb_root *root, nvb_error **err)
 {
-	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, init, 0);
+	struct pollfd ended = {.fd = process, .events = POLLIN};
+	_cleanup_free_ int *pids = NULL;
+	size_t count = 0;
 	char path[64];
+	bool found = false;
 	int rc;
 
 	snprintf(path, sizeof(path), "/proc/%d/root", init);
-	rc = nvb_root_open(&root, path, err);
+	rc = process < 0 ? nvb_fail_errno(err, errno, "process %d", init) : nvb_root_open(root, path, err);
+	if (rc == 0)
+		rc = nvb_gpu_state_cgroup(group, &pids, &count, err);
+	for (size_t i = 0; i < count; i++)
+		found |= pids[i] == init;
+	if (rc == 0 && (!found || poll(&ended, 1, 0) != 0))
+		rc = nvb_fail(
+			err, NVB_ERR_NOT_FOUND, "process %d, the restored capsule's first, has ended", init);
+	return rc;
+}
+
+static int make_nodes(const struct nvb_start *start, pid_t init, nvb_error **err)
+{
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	_cleanup_free_ char *freezer = NULL;
+	const struct nvb_plan *plan = start->gpu.plan;
+	int rc = nvb_freezer_find(start->entry.cgroup, &freezer, err);
+
+	if (rc == 0)
+		rc = nvb_restore_open_root(init, freezer, &root, err);
 	for (size_t i = 0; rc == 0 && i < plan->edit_count; i++)
 		if (plan->edits[i].kind == NVB_EDIT_DEVICE)
 			rc = make_node(&root, &plan->edits[i], err);
@@ -208,7 +235,7 @@ int nvb_restore_finish(
 	int rc = 0;
 
 	if (start->gpu.plan)
-		rc = make_nodes(start->gpu.plan, init, err);
+		rc = make_nodes(start, init, err);
 	if (rc == 0 && restoring->gpus && !start->gpu.inventory)
 		rc = nvb_fail(
 			err, NVB_ERR_CONFLICT, "the snapshot has a GPU's state, and the capsule no GPU");

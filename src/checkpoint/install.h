@@ -31,6 +31,10 @@ void nvb_restore_done(const struct nvb_entry *entry);
 int nvb_restore_finish(
 	const struct nvb_start *start, const struct nvb_restoring *restoring, pid_t init, nvb_error **err);
 
+/* The root of a restored capsule's first process, which must be in the control group of that path. */
+struct nvb_root;
+int nvb_restore_open_root(pid_t init, const char *group, struct nvb_root *root, nvb_error **err);
+
 struct nvb_restored_node {
 	dev_t number;
 	uid_t uid;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,27 +155,29 @@ bool nvb_process_has_corpse(pid_t pid, const char *name)
 
 enum { PAUSE_NS = 5 * 1000 * 1000 };
 
-static bool until_gone(pid_t pid, uint64_t started, int tries)
+static bool ends_within(int process, int milliseconds)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	struct pollfd ended = {.fd = process, .events = POLLIN};
 
-	for (int i = 0; i < tries; i++) {
-		if (!nvb_proc_is_alive(pid, started))
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
+	while (poll(&ended, 1, milliseconds) < 0)
+		if (errno != EINTR)
+			return false;
+	return ended.revents;
 }
 
 void nvb_processes_end(pid_t pid, uint64_t started)
 {
-	enum { A_MINUTE = 12000, A_SECOND = 200 };
+	enum { A_MINUTE = 60000, A_SECOND = 1000 };
+	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	kill(pid, SIGTERM);
-	if (until_gone(pid, started, A_MINUTE))
+	/* Behind the descriptor: nobody who gets the number later is meant by it. */
+	if (process < 0 || !nvb_proc_is_alive(pid, started))
 		return;
-	kill(pid, SIGKILL);
-	until_gone(pid, started, A_SECOND);
+	syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0);
+	if (ends_within(process, A_MINUTE))
+		return;
+	syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+	ends_within(process, A_SECOND);
 }
 
 static int tracer_of(const int *pids, size_t count)

@@ -26,7 +26,7 @@ void nvb_process_name(pid_t pid, char name[static 17]);
 /* Whether a child of it that has this name is dead and not waited for. */
 bool nvb_process_has_corpse(pid_t pid, const char *name);
 
-/* Asks it to end, which it may take a minute for, and ends it. */
+/* Asks the process that began then to end, which it may take a minute for, and ends it. */
 void nvb_processes_end(pid_t pid, uint64_t started);
 
 /* Waits until nobody traces them; a CRIU that does not let go in ten seconds is killed. */
