@@ -143,7 +143,7 @@ static bool read_request(int fd, struct nvb_state_request *request)
 	return nvb_state_request_parse(request, data, sizeof(data), NULL) == 0;
 }
 
-int nvb_gpu_state_child(const char *library, int in, int out)
+int nvb_gpu_state_serve(const char *library, int in, int out)
 {
 	struct nvb_state_request request;
 	struct cuda cuda = {0};

@@ -55,7 +55,10 @@ int nvb_state_reply_parse(struct nvb_state_reply *reply, const void *data, size_
 /* "GPU-67a7ff37-cdcc-..." into its bytes; false where it is none. */
 bool nvb_state_uuid(const char *text, unsigned char bytes[16]);
 
-/* The helper's side: answers until its input ends. The static programs have one that executes nvbind-cuda. */
+/* The helper's side: loads the driver and answers until its input ends. */
+int nvb_gpu_state_serve(const char *library, int in, int out);
+/* What a child becomes that shall do so: nvbind-cuda. The static programs have one that looks beside them for
+ * it. */
 int nvb_gpu_state_child(const char *library, int in, int out);
 
 #endif

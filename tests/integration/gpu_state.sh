@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need nvbind-sim nvbind
-programs=$NVB_BUILD/tests/integration
+export programs=$NVB_BUILD/tests/integration root=
 
 make_sim h200x8 "$T/host"
 state() { timeout 60 nvbind --root "$root" gpu-state "$@"; }
@@ -51,6 +51,21 @@ stands() {
 	[ "$(count "$T/$1")" = "$before" ]
 }
 sockets() { find "/proc/$1/fd" -lname 'socket:*' | wc -l; }
+
+# --- who has libcuda -------------------------------------------------------------------------------------------------
+
+# The library's callers may have threads: what they fork becomes the installed program. Whatever is there is covered.
+executes_helper() {
+	local directory there
+	directory=$(sed -n 's/^#define NVB_LIBEXECDIR "\(.*\)"/\1/p' "$NVB_BUILD/config.h")
+	there=$directory
+	while [ ! -d "$there" ]; do there=${there%/*}; done
+	mount -t tmpfs none "$there"
+	mkdir -p "$directory"
+	printf '#!/bin/sh\necho "$1" >%q\nexec %q "$@"\n' "$T/executed" "$NVB_BUILD/tools/nvbind-cuda" >"$directory/nvbind-cuda"
+	chmod 755 "$directory/nvbind-cuda"
+	"$@"
+}
 
 # --- one program, step by step ---------------------------------------------------------------------------------------
 root=$T/host
@@ -144,7 +159,8 @@ nvbind-sim fail "$root" gpu 3 none
 kill -9 "$pid"
 
 # A GPU that was given away meanwhile.
-check 'captured' all capture "$a"
+check 'captured' in_mount_namespace executes_helper all capture "$a"
+is 'by the installed program' "$(libraries)/libcuda.so" "$(sed 's/[.][0-9.]*$//' "$T/executed")"
 mkfifo "$T/in"
 # All of it but 100 MiB; a context takes 256.
 size=$(LD_LIBRARY_PATH=$(libraries) "$programs/cuda-toy" list | awk '$1 == 1 {print int($3 / 1048576) - 356}')

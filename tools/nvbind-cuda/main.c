@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
 	if (argc == 2 && *argv[1] == '/')
-		return nvb_gpu_state_child(argv[1], STDIN_FILENO, STDOUT_FILENO);
+		return nvb_gpu_state_serve(argv[1], STDIN_FILENO, STDOUT_FILENO);
 	fputs("nvbind-cuda: usage: nvbind-cuda /path/of/libcuda.so.1; run by programs of nvbind\n", stderr);
 	return 2;
 }
