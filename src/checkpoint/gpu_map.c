@@ -64,7 +64,9 @@ static int read_word(struct mapping *m, const char *word, nvb_error **err)
 		return nvb_fail_oom(err);
 	if (new)
 		*new ++ = '\0';
-	else if (m->manifest->gpu_count > 1)
+	if (!*old || (new && !*new))
+		return nvb_fail(err, NVB_ERR_INVALID, "--gpu %s: which GPU becomes which? (OLD=NEW)", word);
+	if (!new && m->manifest->gpu_count > 1)
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_INVALID, "--gpu %s: the snapshot has %zu GPUs; which of them?",
 				word, m->manifest->gpu_count),
@@ -74,7 +76,8 @@ static int read_word(struct mapping *m, const char *word, nvb_error **err)
 	if (place >= m->manifest->gpu_count)
 		return nvb_hint(err,
 			nvb_fail(err, NVB_ERR_NOT_FOUND, "--gpu %s: the snapshot has no GPU %s", word, old),
-			"'bolt snapshot inspect' lists them");
+			"its own are numbered from 0 to %zu; 'bolt snapshot inspect' lists them",
+			m->manifest->gpu_count - 1);
 	if (m->targets[place])
 		return nvb_fail(err, NVB_ERR_CONFLICT, "--gpu %s: GPU %s is mapped twice", word, old);
 	m->targets[place] = find_new(m, new ? new : old);
@@ -157,7 +160,7 @@ static int check(const struct mapping *m, nvb_error **err)
 		for (size_t k = 0; k < i; k++)
 			if (m->targets[k] == new)
 				return nvb_fail(err, NVB_ERR_CONFLICT,
-					"two GPUs of the snapshot would become GPU %s", new->uuid);
+					"two GPUs of the snapshot would become %s", new->uuid);
 	}
 	return 0;
 }

@@ -64,7 +64,27 @@ other_gpu() {
 	refuses "$WORLD: another chip is refused" 1 'another chip' bolt capsule restore one@latest --name three --gpu "$UUID_ONE=$UUID_OTHER"
 	refuses "$WORLD: so is a GPU that is not there" 1 'not here|no GPU|GPU-0' \
 		bolt capsule restore one@latest --name three --gpu "$UUID_ONE=GPU-00000000-0000-0000-0000-000000000001"
+	refuses "$WORLD: and one that the snapshot has not" 1 'from 0 to 0' bolt capsule restore one@latest --name three --gpu 3=4
+	refuses "$WORLD: and half a word" 1 'which GPU becomes which' bolt capsule restore one@latest --name three --gpu 0=
 	is "$WORLD: nothing of it is left" '' "$(shown three)"
+}
+
+# Both of two GPUs change, each into one that the other was on.
+two_gpus() {
+	bolt capsule create pair --image "$ROOT" --runtime "$RUNTIME" --gpu "$ONE" --gpu "$TWO" -- \
+		sh -c 'gpu-counter /first 0 2 & gpu-counter /count 1 2; wait' >/dev/null
+	remember pair
+	bolt capsule start pair >/dev/null
+	eventually counts pair
+	eventually bolt capsule exec pair test -s /first
+	bolt capsule snapshot pair >/dev/null
+	refuses "$WORLD: one GPU for two" 1 'which of them' bolt capsule restore pair --name swapped --gpu 5
+	refuses "$WORLD: two on one" 1 'two GPUs of the snapshot would become' bolt capsule restore pair --name swapped --gpu 0=5 --gpu 1=5
+	check "$WORLD: two GPUs change places" bolt capsule restore pair --name swapped --gpu "$UUID_ONE=$UUID_TWO" --gpu "$UUID_TWO=$UUID_ONE"
+	check "$WORLD: it counts on" goes_on swapped
+	is "$WORLD: each on the other's" "${UUID_ONE//-/} ${UUID_TWO//-/}" \
+		"GPU$(field swapped 2) GPU$(cut -d' ' -f2 "/proc/$(init_of swapped)/root/first")"
+	bolt capsule rm -f pair swapped >/dev/null
 }
 
 copied() {
@@ -100,6 +120,7 @@ world() {
 	same_capsule
 	new_capsule
 	other_gpu
+	two_gpus
 	copied
 	hundred
 	is "$WORLD: nothing is left" '' "$(leaked)"

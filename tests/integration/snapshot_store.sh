@@ -163,6 +163,7 @@ again=$(KEY_FILE=$T/key take secret upper="$T/small")
 is 'chunks are shared under one key' 0 "$(snap inspect "$again" | jq '.[0].new_chunks // 0')"
 (umask 077 && head -c 32 /dev/urandom >"$T/other")
 says 'another key' 'encrypted with another key' snap verify --key-file "$T/other" "$secret"
+is 'which is no damage' '' "$(snap verify --key-file "$T/other" "$secret" 2>/dev/null)"
 chmod 640 "$T/key"
 says 'a key that others may read' 'chmod 600' snap verify --key-file "$T/key" "$secret"
 chmod 600 "$T/key"
