@@ -238,21 +238,28 @@ HAS_SHA static void hash_pairs(const struct nvb_piece *pieces, size_t count, uin
 	}
 }
 
-static bool has_sha(void)
+#endif
+
+bool nvb_sha256_can_pair(void)
 {
+#ifdef __x86_64__
 	unsigned a, b, c, d;
 
 	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA && __builtin_cpu_supports("sse4.1");
-}
+#else
+	return false;
 #endif
+}
 
-void nvb_sha256_several(const struct nvb_piece *pieces, size_t count, uint8_t (*hashes)[NVB_HASH])
+void nvb_sha256_several(const struct nvb_piece *pieces, size_t count, bool pairs, uint8_t (*hashes)[NVB_HASH])
 {
 #ifdef __x86_64__
-	if (count > 1 && has_sha()) {
+	if (count > 1 && pairs) {
 		hash_pairs(pieces, count, hashes);
 		return;
 	}
+#else
+	(void)pairs;
 #endif
 	for (size_t i = 0; i < count; i++)
 		nvb_sha256(pieces[i].data, pieces[i].size, hashes[i]);

@@ -86,10 +86,10 @@ void nvb_keys_hash(const struct nvb_keys *keys, const void *data, size_t size, u
 }
 
 void nvb_keys_hash_several(const struct nvb_keys *keys, const struct nvb_piece *pieces, size_t count,
-	uint8_t (*hashes)[NVB_HASH])
+	bool pairs, uint8_t (*hashes)[NVB_HASH])
 {
 	if (!keys->encrypted)
-		nvb_sha256_several(pieces, count, hashes);
+		nvb_sha256_several(pieces, count, pairs, hashes);
 	for (size_t i = 0; keys->encrypted && i < count; i++)
 		nvb_keys_hash(keys, pieces[i].data, pieces[i].size, hashes[i]);
 }

@@ -31,7 +31,7 @@ void nvb_keys_release(struct nvb_keys *keys);
 /* The name of a chunk. */
 void nvb_keys_hash(const struct nvb_keys *keys, const void *data, size_t size, uint8_t hash[static NVB_HASH]);
 void nvb_keys_hash_several(const struct nvb_keys *keys, const struct nvb_piece *pieces, size_t count,
-	uint8_t (*hashes)[NVB_HASH]);
+	bool pairs, uint8_t (*hashes)[NVB_HASH]);
 
 /* What seals the pieces of one file ("pack", "index") with that random id. */
 struct nvb_sealer {

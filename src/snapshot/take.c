@@ -154,7 +154,7 @@ static void next_batch(const struct nvb_worker *worker, size_t size, size_t from
 		if (!cut->zero)
 			b->pieces[pieces++] = (struct nvb_piece){worker->buffer + cut->offset, cut->size};
 	}
-	nvb_keys_hash_several(&worker->writer->keys, b->pieces, pieces, b->hashes);
+	nvb_keys_hash_several(&worker->writer->keys, b->pieces, pieces, worker->pairs, b->hashes);
 }
 
 static int take_batch(

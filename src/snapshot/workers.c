@@ -102,6 +102,7 @@ static int start_one(nvb_snapshot_writer *w, struct nvb_worker *worker, nvb_erro
 	worker->writer = w;
 	worker->out = (struct nvb_pack_writer)NVB_PACK_WRITER_INIT;
 	worker->out.flusher = &w->flusher;
+	worker->pairs = nvb_sha256_can_pair();
 	w->worker_count++;
 	worker->buffer = malloc(NVB_REGION);
 	if (!worker->buffer)

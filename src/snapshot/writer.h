@@ -52,6 +52,7 @@ struct nvb_worker {
 	struct nvb_pack_writer out;
 	uint32_t out_number; /* of that pack in the list */
 	uint8_t *buffer;     /* NVB_REGION bytes */
+	bool pairs;	     /* the processor hashes two at a time */
 };
 
 /* A pack of an earlier snapshot: linked into the new one at the start, so that nobody can take it away, and
