@@ -59,9 +59,8 @@ static size_t add_restoring(const struct nvb_launch *launch, const char **argv)
 	argv[n++] = "--work-path";
 	argv[n++] = launch->bundle;
 	argv[n++] = "--file-locks";
-	/* The images are a copy: what was read of it gives its memory up, which the processes then get. crun
-	 * has no such option, and takes it from CRIU's configuration (checkpoint/criu.c). */
-	if (!is_crun(launch->entry->runtime))
+	/* crun has no such option, and takes it from CRIU's configuration (checkpoint/criu.c). */
+	if (launch->gives_up && !is_crun(launch->entry->runtime))
 		argv[n++] = "--auto-dedup";
 	if (launch->tcp)
 		argv[n++] = "--tcp-established";

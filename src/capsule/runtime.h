@@ -44,6 +44,7 @@ struct nvb_launch {
 	/* Restore it from the images of CRIU there instead; `hold` and `process` are not for that. NULL: start
 	 * its program. */
 	const char *images;
+	bool gives_up;		    /* CRIU: what it has read of them */
 	bool tcp;		    /* with the connections that it had */
 	char *const *environment;   /* of the runtime; NULL: ours */
 };

@@ -39,6 +39,7 @@ struct bringing {
 	struct nvb_inventory *inventory;
 	struct nvb_gpu_map map;
 	char id[NVB_CAPSULE_ID + 1];
+	bool large;		/* CRIU's images are */
 	bool made;		/* a new capsule, which goes if this fails */
 	char *data, *directory; /* the capsule's; where things are unpacked */
 	int lock, images;	/* of that directory; of CRIU's, which may be elsewhere */
@@ -236,6 +237,7 @@ static int extract_images(struct bringing *b, nvb_error **err)
 	for (size_t i = 0; i < b->manifest->tree_count; i++)
 		if (nvb_streq0(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
 			bytes = b->manifest->trees[i].bytes;
+	b->large = nvb_images_are_large(bytes);
 	b->images = nvb_images_in_memory(bytes);
 	if (b->images < 0)
 		b->images = make_directory(b, NVB_CHECKPOINT_PROCESSES, 0700, err);
@@ -304,6 +306,7 @@ static int start(struct bringing *b, nvb_error **err)
 	const struct nvb_restoring restoring = {
 		.directory = b->directory,
 		.images = b->images,
+		.large = b->large,
 		.criu = b->criu.path,
 		.lock = b->lock,
 		.tcp = b->details.tcp,
@@ -318,6 +321,8 @@ static int start(struct bringing *b, nvb_error **err)
 
 	tell(b, "restore", 0, 0);
 	rc = nvb_capsule_start_how(b->host, b->state, b->id, &how, &begun, err);
+	/* Whoever has it last takes the directory away, and need not be who is waited for. */
+	nvb_closep(&b->images);
 	return rc < 0 ? rc : nvb_capsule_start_finish(&begun, &status, err);
 }
 

@@ -247,12 +247,12 @@ static void map_hierarchies(const char *cgroup, struct nvb_strbuf *config)
  * may not call as they were called when they were taken: runc calls every masked file by the null device, as
  * externals.c does, and crun each by its own path.
  */
-static bool configure(const char *links, const char *params, const char *cgroup, char ***env)
+static bool configure(const char *links, const char *params, const char *cgroup, bool gives_up, char ***env)
 {
 	_cleanup_strbuf_ struct nvb_strbuf config = {0};
 
-	/* The images are a copy: what was read of it gives its memory up, and the processes get that. */
-	nvb_sb_add(&config, "auto-dedup\n");
+	if (gives_up)
+		nvb_sb_add(&config, "auto-dedup\n");
 	nvb_sb_add(&config, "external mnt[/dev/null]:/dev/null\n");
 	map_hierarchies(cgroup, &config);
 	return map_empty(links, &config) && (!params || map_params(links, params, &config)) &&
@@ -260,7 +260,8 @@ static bool configure(const char *links, const char *params, const char *cgroup,
 	       nvb_strv_addf(env, "CRIU_CONFIG_FILE=%s/criu.conf", links);
 }
 
-char **nvb_criu_environment(const char *criu, const char *links, const char *params, const char *cgroup)
+char **nvb_criu_environment(
+	const char *criu, const char *links, const char *params, const char *cgroup, bool gives_up)
 {
 	_cleanup_strv_ char **env = NULL;
 	_cleanup_free_ char *link = NULL;
@@ -277,6 +278,7 @@ char **nvb_criu_environment(const char *criu, const char *links, const char *par
 		if (!nvb_after(*e, "PATH=") && !nvb_after(*e, "CRIU_"))
 			ok = nvb_strv_add(&env, *e);
 	ok = ok && nvb_strv_addf(&env, "PATH=%s:%s", links, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin") &&
-	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links) && configure(links, params, cgroup, &env);
+	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links) &&
+	     configure(links, params, cgroup, gives_up, &env);
 	return ok ? NVB_TAKE_PTR(env) : NULL;
 }

@@ -54,8 +54,10 @@ char *nvb_criu_reason(int directory, const char *log);
  * nvb_strv_free; NULL without memory or room. `links` is an own directory in which a link of that name is
  * made, in a mount namespace of the caller's own. `params` is what the restored container sees in the place
  * of the driver's parameters (container/params.h), NULL: nothing of its own; `cgroup` its control group,
- * "/bolt/<id>", or NULL. */
-char **nvb_criu_environment(const char *criu, const char *links, const char *params, const char *cgroup);
+ * "/bolt/<id>", or NULL. `gives_up`: CRIU punches out what it has read of the images, which are a
+ * copy, and the processes get the memory. */
+char **nvb_criu_environment(
+	const char *criu, const char *links, const char *params, const char *cgroup, bool gives_up);
 
 /* The name under which CRIU knows that file, which no config.json names: nvbind-hook mounted it. */
 #define NVB_CRIU_PARAMS "nvbind-driver-params"

@@ -26,13 +26,19 @@ static uint64_t room_for(uint64_t bytes)
 	return bytes * 2 + PAGES < room ? bytes * 2 + PAGES : room;
 }
 
+bool nvb_images_are_large(uint64_t bytes)
+{
+	return bytes >= 64 << 20;
+}
+
 int nvb_images_in_memory(uint64_t bytes)
 {
 	_cleanup_close_ int fs = -1;
 	uint64_t room = room_for(bytes);
 	char size[32];
 
-	if (!room)
+	/* Others are read again before they are on their way to a disk. */
+	if (!nvb_images_are_large(bytes) || !room)
 		return -1;
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)room);
 	fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);

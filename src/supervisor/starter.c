@@ -103,13 +103,16 @@ static int use_images(struct starting *s, char **images, char ***env, nvb_error 
 	/* Where the mask is not wanted any more the mount is there all the same, with what the host has. */
 	if (nvb_params_read(NVB_DRIVER_PARAMS, &params, NULL) == 0 && !params)
 		nvb_file_read(AT_FDCWD, NVB_DRIVER_PARAMS, 1 << 16, &params, NULL, NULL);
-	*env = links ? nvb_criu_environment(restoring->criu, links, params, s->starter->entry->cgroup) : NULL;
+	*env = links ? nvb_criu_environment(
+			       restoring->criu, links, params, s->starter->entry->cgroup, restoring->large)
+		     : NULL;
 	if (!*images || !*env)
 		return nvb_fail(err, NVB_ERR_SYSTEM, "what CRIU needs cannot be written to %s",
 			links ? links : "memory");
 	s->start.launch.images = *images;
 	s->start.launch.environment = *env;
 	s->start.launch.tcp = restoring->tcp;
+	s->start.launch.gives_up = restoring->large;
 	return 0;
 }
 
@@ -208,11 +211,11 @@ static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, i
 	}
 	if (master >= 0)
 		prctl(PR_SET_PDEATHSIG, 0);
-	if (starter->restoring) {
-		close(starter->restoring->images);
+	if (starter->restoring)
 		nvb_restore_done(starter->entry);
-	}
 	nvb_report_ok(socket, init, master);
+	if (starter->restoring)
+		close(starter->restoring->images);
 	if (master >= 0)
 		nvb_holder_hold(starter->entry, &held, supervisor);
 	_exit(0);

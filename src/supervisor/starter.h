@@ -25,6 +25,7 @@ struct nvb_restoring {
 	int images;	  /* the directory of those, wherever it is; the start closes it */
 	const char *criu; /* path of the program */
 	int lock;	  /* what keeps the directory from being swept, -1: nothing; the start closes it */
+	bool large;	  /* CRIU gives up what it has read of the images */
 	bool tcp;	  /* with the connections that it had */
 	bool gpus;	  /* its processes have a state of the GPU's in them */
 	const struct nvb_gpu_pair *pairs; /* to other GPUs */

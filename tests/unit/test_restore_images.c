@@ -8,13 +8,14 @@
 /* What a snapshot says of its size bounds what it can take, however much memory there is. */
 static void test_size(void **state)
 {
-	const uint64_t bytes = 1 << 20, most = 2 * bytes + (256 << 20);
+	const uint64_t bytes = 64 << 20, most = 2 * bytes + (256 << 20);
 	struct statvfs fs;
 	int fd;
 
 	(void)state;
 	assert_int_equal(nvb_images_in_memory(UINT64_MAX), -1);
 	assert_int_equal(nvb_images_in_memory(UINT64_MAX / 2), -1);
+	assert_int_equal(nvb_images_in_memory(bytes - 1), -1);
 	if (geteuid() != 0)
 		skip();
 	fd = nvb_images_in_memory(bytes);
