@@ -35,8 +35,10 @@ done | sort -u | while read -r library; do
 	mkdir -p "$root$(dirname "$library")"
 	[ -e "$root$library" ] || cp -L "$library" "$root$library"
 done
-cp "$(command -v ldconfig || echo /sbin/ldconfig)" "$root/usr/bin/"
+mkdir -p "$root/sbin"
+cp "$(command -v ldconfig || echo /sbin/ldconfig)" "$root/sbin/ldconfig"
 ldconfig -r "$root"
+make_glibc_root "$root/base"
 mkdir "$root/modules"
 for module in evdev uinput overlay; do
 	find "$kernel/lib/modules" -name "$module.ko" -exec cp {} "$root/modules/" \;
@@ -54,6 +56,10 @@ if ! jq -e . "$T/raw.json" >"$T/record" 2>&1; then
 	exit 1
 fi
 pass 'the machine went through all of it'
+while read -r line; do
+	is "${line#*ok - }" ok "${line%% - *}"
+done < <(grep -aE '^(not )?ok - ' "$T/said")
+is 'each was tried' 8 "$(grep -acE '^(not )?ok - ' "$T/said")"
 unlike 'a kernel before 6.5 is not asked for what it does not know' 'overlayfs: ' "$(cat "$T/said")"
 is 'no reason is given why there is no figure of input' '' "$(jq -r '.not_measured[] | select(.what == "input").reason' "$T/raw.json")"
 for subject in host input-capsule; do
