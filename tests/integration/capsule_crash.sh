@@ -176,7 +176,8 @@ stops() {
 			timeout 30 strace -o "$T/trace" -p "$supervisor" -e trace="$call" -e "inject=$call:signal=KILL:when=$n" 2>"$T/tracing" &
 			TRACER=$!
 			eventually grep -q attached "$T/tracing"
-			timeout 20 bolt capsule stop crash >"$T/next" 2>&1 || fail "$WORLD: stop while the supervisor is killed at $call $n" "$(cat "$T/next")"
+			timeout 60 bolt capsule stop crash >"$T/next" 2>&1 ||
+				fail "$WORLD: stop while the supervisor is killed at $call $n" "status $?" "$(cat "$T/next")"
 			is_in crash exited || {
 				timeout 20 bolt capsule stop crash >/dev/null 2>&1
 				is_in crash exited || fail "$WORLD: supervisor killed at $call $n of stop" "$(shown crash)"
