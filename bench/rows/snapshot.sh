@@ -13,7 +13,7 @@ fi
 if [ "$(id -u)" = 0 ] && "$top/bench/snapshot.sh" gpu "${NVB_BENCH_GPU_MIB:-4096}" >"$T/gpu" 2>"$T/said"; then
 	read -r _ mib take restore write compress first second <"$T/gpu"
 	# The slower of the two alone sets the rate; 80% of it is 1.25 of its time.
-	alone=$(awk -v w="$write" -v c="$compress" 'BEGIN {printf "%.2f", c + 0 > w + 0 ? c : w}')
+	alone=$(awk -v w="$write" -v c="$compress" 'BEGIN {printf "%.2f", (c + 0 > w + 0 ? c : w)}')
 	result "bolt capsule snapshot, $mib MiB of simulated GPU memory" "$take" s \
 		"$(awk -v a="$alone" 'BEGIN {printf "%.2f", a / 0.8}')" \
 		"disk alone $write s, compressor alone $compress s; $((first >> 20)) MiB written"
