@@ -427,6 +427,9 @@ int nvb_checkpoint_repair(const struct nvb_checkpoint *checkpoint, nvb_error **e
 		return rc;
 	/* CRIU goes on without whoever started it, until it has nobody to tell; then it lets go. */
 	nvb_processes_untrace(t.pids, t.pid_count);
+	/* It may be large, and the capsule's last. */
+	if (open_store(&t, NULL) == 0)
+		nvb_snapshots_sweep(&t.store, checkpoint->entry->id, NULL);
 	t.frozen = true;
 	t.directory = nvb_state_join(checkpoint->entry->data, NVB_CHECKPOINT_IMAGES);
 	if (t.inventory) {

@@ -219,6 +219,12 @@ int nvb_snapshot_verify(nvb_snapshot *snapshot, nvb_snapshot_report report, void
 /* NVB_ERR_BUSY while somebody has it open. */
 int nvb_snapshot_remove(const struct nvb_snapshots *store, const nvb_snapshot_id *id, nvb_error **err);
 
+/*
+ * Removes what was left of snapshots by who was killed while he took or removed them: of one capsule, by its
+ * id, or of all (NULL), also of those that are not there any more and whose next snapshot will never come.
+ */
+int nvb_snapshots_sweep(const struct nvb_snapshots *store, const char *capsule, nvb_error **err);
+
 /* What differs between two snapshots, file by file. */
 enum nvb_snapshot_change {
 	NVB_SNAPSHOT_ADDED,

@@ -101,6 +101,33 @@ int nvb_snapshot_sweep(int capsule_fd, nvb_error **err)
 	return 0;
 }
 
+static void sweep_capsule(const struct nvb_snapshots *store, const char *capsule)
+{
+	_cleanup_close_ int fd = nvb_open_directory(store->fd, capsule);
+
+	/* Somebody begins one there, and sweeps himself. */
+	if (fd < 0 || nvb_flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	nvb_snapshot_sweep(fd, NULL);
+	(void)!unlinkat(store->fd, capsule, AT_REMOVEDIR);
+}
+
+int nvb_snapshots_sweep(const struct nvb_snapshots *store, const char *capsule, nvb_error **err)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int fd = openat(store->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return nvb_fail_errno(err, errno, "snapshots %s", store->path);
+	while ((entry = readdir(dir)))
+		if (nvb_is_snapshot_name(entry->d_name) && !nvb_streq(entry->d_name, "key") &&
+			(!capsule || nvb_streq(entry->d_name, capsule)))
+			sweep_capsule(store, entry->d_name);
+	return 0;
+}
+
 /* Looking through all capsules. */
 
 struct visit {

@@ -269,6 +269,8 @@ refusals() {
 }
 
 # Whoever takes it is killed: the supervisor undoes it, and the capsule runs on.
+nothing_begun() { [ -z "$(find "$BOLT_DATA/snapshots" -name '.new-*')" ]; }
+
 killed() {
 	local worker i
 	create victim -- sh -c "$counting" >/dev/null
@@ -281,6 +283,7 @@ killed() {
 		[ -z "${worker:-}" ] || { sleep "0.0$i" && kill -KILL "$worker" 2>/dev/null; } || true
 		wait "$ASKER" || true
 		check "$WORLD: its taker killed ($i): it runs on" on victim
+		check "$WORLD: and nothing of it stays" eventually nothing_begun
 	done
 	check "$WORLD: no line is lost by that" in_order victim
 	check "$WORLD: the next one succeeds" bolt capsule snapshot victim

@@ -219,6 +219,11 @@ wait
 check 'writers and prune beside each other' snap verify "$(snap ls -q race | tail -n 1)"
 is 'different numbers' "$(snap ls --format json race | jq '.[].manifest.number' | sort -u | wc -l)" "$(snap ls -q race | wc -l)"
 snap prune --keep 1 race >/dev/null
+mkdir -p "$S/gone/.new-0123456789abcdef"
+snap prune --keep 1 --dry-run race >/dev/null
+check 'a prune that only says what it would do leaves what a killed one left' test -d "$S/gone"
+snap prune --keep 1 race >/dev/null
+check 'prune removes it, of whichever capsule' test ! -e "$S/gone"
 is 'prune keeps one' 1 "$(snap ls -q race | wc -l)"
 check 'which is whole' snap verify race
 

@@ -453,6 +453,42 @@ static void test_given_up(void **state)
 	nvb_snapshots_close(&store);
 }
 
+static bool is_in_store(const char *path)
+{
+	return faccessat(scratch.fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What killed ones left goes, whether there is a next snapshot of its capsule or never; nobody's who works.
+ */
+static void test_swept(void **state)
+{
+	nvb_snapshot_writer *writer = NULL;
+	nvb_error *err = NULL;
+	nvb_snapshot_id id;
+
+	(void)state;
+	open_store();
+	scratch_mkdir("in");
+	scratch_write("in/file", "text");
+	id = take("in");
+	must(nvb_snapshot_begin(&store, "busy", NULL, &writer, &err), err);
+	for (const char *const *name = (const char *const[]){"store/capsule/.new-0", "store/other",
+		     "store/other/.new-0", "store/other/.gone-1", NULL};
+		*name; name++)
+		scratch_mkdir(*name);
+	scratch_write("store/other/.new-0/a.pack", "much");
+	must(nvb_snapshots_sweep(&store, "capsule", &err), err);
+	assert_false(is_in_store("store/capsule/.new-0"));
+	assert_true(is_in_store("store/other/.new-0/a.pack"));
+	must(nvb_snapshots_sweep(&store, NULL, &err), err);
+	assert_false(is_in_store("store/other"));
+	must(nvb_snapshot_commit(writer, &some, NULL, &err), err);
+	nvb_snapshot_writer_free(writer);
+	put_back(id.text, "out", NULL);
+	same_file("in/file", "out/file");
+	nvb_snapshots_close(&store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +500,7 @@ int main(void)
 		scratch_test(test_follow_many),
 		scratch_test(test_encrypted),
 		scratch_test(test_given_up),
+		scratch_test(test_swept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

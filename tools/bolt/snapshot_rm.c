@@ -111,6 +111,8 @@ int snapshot_prune(int argc, char **argv, nvb_error **err)
 		rc = prune_one(&store, NULL, &removed, err);
 	for (int i = 0; rc == 0 && i < argc; i++)
 		rc = prune_one(&store, argv[i], &removed, err);
+	if (rc == 0 && !opt.dry_run)
+		rc = nvb_snapshots_sweep(&store, NULL, err);
 	/* Also before a failure: they are gone. */
 	if (opt.format == NVB_FORMAT_JSON)
 		putchar('[');
