@@ -11,8 +11,8 @@
 
 /*
  * Writes what is stored, behind those who compress: a thread that waits for the disk must not be one of
- * theirs. Blocks go past the page cache where the file system can (the file was opened with O_DIRECT): nobody
- * reads them soon, so they need no pages that the processes being saved want, no copy, and no flush at the
+ * theirs. Blocks of a file that has O_DIRECT go past the page cache where the file system can: nobody
+ * reads those soon, so they need no pages that the processes being saved want, no copy, and no flush at the
  * end.
  */
 enum {

@@ -6,6 +6,10 @@
 #include "snapshot/index.h"
 #include "snapshot/keys.h"
 
+/* Each thread's first so many bytes go through the page cache: a small snapshot is mostly wanted back soon,
+ * and takes little of the memory that the processes want which are being saved. */
+enum { NVB_PACK_CACHED = 32 << 20 };
+
 /* Writing one. Each thread has its own, so nothing is locked where most of the work is. */
 struct nvb_pack_writer {
 	int fd; /* -1: none is open */
@@ -14,6 +18,7 @@ struct nvb_pack_writer {
 	uint8_t *buffer; /* what is not on its way into the file yet, from `at` on */
 	size_t filled;
 	uint64_t at;
+	uint64_t written; /* into this file and those before */
 	unsigned pending; /* blocks that are; the flusher's */
 	uint8_t *table;
 	size_t capacity;	     /* of the table, in entries */

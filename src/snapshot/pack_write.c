@@ -23,11 +23,21 @@ size_t nvb_pack_block(void)
 	return NVB_FLUSH_BLOCK + nvb_compressed_max();
 }
 
+/* Past the page cache where that is possible, once nothing is on its way. */
+static void pass_cache(struct nvb_pack_writer *w)
+{
+	int flags = fcntl(w->fd, F_GETFL);
+
+	if (flags >= 0)
+		(void)!fcntl(w->fd, F_SETFL, flags | O_DIRECT);
+}
+
 /* Whole pages go; what is left begins the next block. */
 static int flush(struct nvb_pack_writer *w, nvb_error **err)
 {
 	size_t size = w->filled / NVB_FLUSH_ALIGN * NVB_FLUSH_ALIGN;
 	uint8_t *next = nvb_flusher_block(w->flusher), *full = w->buffer;
+	bool was_cached = w->written < NVB_PACK_CACHED;
 	int rc;
 
 	if (!next)
@@ -37,19 +47,12 @@ static int flush(struct nvb_pack_writer *w, nvb_error **err)
 	w->buffer = next;
 	rc = nvb_flusher_write(w->flusher, w->fd, (off_t)w->at, full, size, &w->pending);
 	w->at += size;
+	w->written += size;
+	if (rc == 0 && was_cached && w->written >= NVB_PACK_CACHED) {
+		rc = nvb_flusher_wait(w->flusher, &w->pending);
+		pass_cache(w);
+	}
 	return rc < 0 ? fail_writing(err, -rc) : 0;
-}
-
-/* Past the page cache where that is possible. */
-static int create(int dirfd, const char *name)
-{
-	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-	int fd = openat(dirfd, name, flags, 0600), mode;
-
-	mode = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-	if (mode >= 0)
-		(void)!fcntl(fd, F_SETFL, mode | O_DIRECT);
-	return fd;
 }
 
 int nvb_pack_begin(struct nvb_pack_writer *w, int dirfd, const struct nvb_keys *keys, nvb_error **err)
@@ -64,9 +67,11 @@ int nvb_pack_begin(struct nvb_pack_writer *w, int dirfd, const struct nvb_keys *
 	if (getrandom(w->pack.id, NVB_PACK_ID, 0) != NVB_PACK_ID)
 		return nvb_fail_errno(err, errno, "random numbers");
 	nvb_pack_name(w->pack.id, name);
-	w->fd = create(dirfd, name);
+	w->fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (w->fd < 0)
 		return fail_writing(err, errno);
+	if (w->written >= NVB_PACK_CACHED)
+		pass_cache(w);
 	nvb_sealer_init(&w->sealer, keys, "pack", w->pack.id);
 	memset(w->buffer, 0, NVB_PACK_HEADER);
 	memcpy(w->buffer, NVB_PACK_MAGIC, 8);
