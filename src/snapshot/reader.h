@@ -78,7 +78,7 @@ struct nvb_scan {
 		nvb_error **err);
 	int (*bad)(void *data, uint32_t pack, uint32_t chunk, const char *why, nvb_error **err);
 	void *data;
-	uint64_t total; /* for the progress: stored bytes */
+	uint64_t total; /* stored bytes, for the progress and for how threads share them */
 };
 int nvb_scan_packs(const struct nvb_scan *scan, nvb_error **err);
 

@@ -10,7 +10,7 @@
 
 /* Goes through packs from front to back, a stretch at a time for each thread. */
 
-enum { STRETCH = 8 << 20, WINDOW = 1 << 20, THREADS_MAX = 16 };
+enum { STRETCH_MAX = 8 << 20, WINDOW = 1 << 20, THREADS_MAX = 16 };
 static const long progress_every = 100000000; /* ns */
 
 struct job {
@@ -125,7 +125,16 @@ static void *work(void *argument)
 	return NULL;
 }
 
-static bool add_jobs(struct crew *crew, uint32_t number)
+/* Long, so that a disk reads much at a time; but of what is small each thread has some. */
+static uint64_t stretch(const struct nvb_scan *scan)
+{
+	enum { TURNS = 4 };
+	uint64_t size = scan->total / TURNS / (scan->snapshot->threads ? scan->snapshot->threads : 1);
+
+	return size < WINDOW / 2 ? WINDOW / 2 : size > STRETCH_MAX ? STRETCH_MAX : size;
+}
+
+static bool add_jobs(struct crew *crew, uint32_t number, uint64_t most)
 {
 	const struct nvb_pack_reader *pack = &crew->scan->packs[number];
 	uint32_t first = 0;
@@ -133,7 +142,7 @@ static bool add_jobs(struct crew *crew, uint32_t number)
 	while (first < pack->count) {
 		uint32_t end = first + 1;
 
-		while (end < pack->count && pack->entries[end].offset - pack->entries[first].offset < STRETCH)
+		while (end < pack->count && pack->entries[end].offset - pack->entries[first].offset < most)
 			end++;
 		if (!NVB_GROW(crew->jobs, crew->job_count, crew->job_capacity))
 			return false;
@@ -201,6 +210,7 @@ static int run(struct crew *crew, nvb_error **err)
 int nvb_scan_packs(const struct nvb_scan *scan, nvb_error **err)
 {
 	struct crew crew = {.scan = scan, .lock = PTHREAD_MUTEX_INITIALIZER};
+	uint64_t most = stretch(scan);
 	pthread_condattr_t attributes;
 	bool ok = true;
 	int rc;
@@ -211,7 +221,7 @@ int nvb_scan_packs(const struct nvb_scan *scan, nvb_error **err)
 	pthread_condattr_destroy(&attributes);
 	for (uint32_t i = 0; ok && i < scan->snapshot->index.pack_count; i++)
 		if (!scan->skip || !scan->skip[i])
-			ok = add_jobs(&crew, i);
+			ok = add_jobs(&crew, i, most);
 	rc = !ok ? nvb_fail_oom(err) : crew.job_count ? run(&crew, err) : 0;
 	pthread_cond_destroy(&crew.ended);
 	free(crew.jobs);
