@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # nvbind-hook as the prestart hook of docker's --gpus: the whole process, which brings mounts, nodes and device rules of
 # all 8 GPUs into a container that runc creates, inventory warm. hook-timer stands in its place and runs it; a program
-# that only ends, run so, is what an exec costs there. It plans as the shim does and fills the root as the hook does, so
-# it may take what both may: 1.5 and 3 ms.
+# that only ends, run so, is what an exec costs there. It is held against the 3 ms of
+# the hook, though it plans as well, which the shim has 1.5 ms for.
 prestart_row() {
 	local dir=$T/prestart kind round log=$T/prestart.us
 	mkdir -p "$dir/gpus" "$dir/none" "$dir/bin"
