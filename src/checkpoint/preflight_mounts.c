@@ -39,7 +39,7 @@ static bool answers(const char *path)
 {
 	struct pollfd ended = {.events = POLLIN};
 	pid_t pid = fork();
-	bool in_time;
+	bool watched, in_time;
 
 	if (pid == 0) {
 		struct stat st;
@@ -50,13 +50,15 @@ static bool answers(const char *path)
 	if (pid < 0)
 		return true;
 	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	in_time = ended.fd < 0 || poll(&ended, 1, PATIENCE_MS) != 0;
-	if (ended.fd >= 0)
+	/* One that cannot be watched is not waited for either, and counts as an answer. */
+	watched = ended.fd >= 0;
+	in_time = watched && poll(&ended, 1, PATIENCE_MS) != 0;
+	if (watched)
 		close(ended.fd);
 	if (!in_time)
 		kill(pid, SIGKILL);
 	waitpid(pid, NULL, in_time ? 0 : WNOHANG);
-	return in_time;
+	return in_time || !watched;
 }
 
 bool nvb_preflight_is_silent(const char *path)
