@@ -28,11 +28,12 @@ int nvb_state_each_fd(
 	while ((entry = readdir(directory))) {
 		char target[PATH_MAX];
 		ssize_t n = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+		uint32_t fd;
 
-		if (n <= 0)
+		if (n <= 0 || !nvb_parse_u32(entry->d_name, &fd))
 			continue;
 		target[n] = '\0';
-		if (!visit(pid, atoi(entry->d_name), target, data))
+		if (!visit(pid, (int)fd, target, data))
 			break;
 	}
 	return 0;
