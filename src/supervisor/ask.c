@@ -140,6 +140,7 @@ int nvb_supervisor_ask(const struct nvb_run_host *host, const struct nvb_state *
 			continue;
 		if (rc < 0)
 			nvb_error_move(err, NVB_TAKE_PTR(why));
-		return rc;
+		/* Something else was not found: it runs. */
+		return rc == -NVB_ERR_NOT_FOUND ? -NVB_ERR_SYSTEM : rc;
 	}
 }
