@@ -51,6 +51,7 @@ static const char *state_of(const struct nvb_snapshot_info *info)
 static void add_row(struct nvb_table *table, const struct nvb_snapshot_info *info)
 {
 	const struct nvb_snapshot_manifest *m = &info->manifest;
+	_cleanup_strbuf_ struct nvb_strbuf comment = {0};
 	char buffer[64];
 
 	nvb_table_cell(table, info->id.text);
@@ -62,6 +63,8 @@ static void add_row(struct nvb_table *table, const struct nvb_snapshot_info *inf
 	nvb_table_cell(table, nvb_format_bytes(info->alone, buffer, sizeof(buffer)));
 	nvb_table_cellf(table, "%zu", m->gpu_count);
 	nvb_table_cell(table, state_of(info));
+	nvb_sb_add_visible(&comment, m->comment ?: "-");
+	nvb_table_cellf(table, "%.60s", comment.s ?: "");
 	if (info->trouble || !info->is_signed)
 		nvb_table_style(table, NVB_STYLE_RED);
 }
@@ -69,7 +72,8 @@ static void add_row(struct nvb_table *table, const struct nvb_snapshot_info *inf
 static int print_table(const struct nvb_snapshot_info *list, size_t count, nvb_error **err)
 {
 	static const struct nvb_column columns[] = {{"ID"}, {"CAPSULE"}, {"CREATED"}, {"SIZE", true},
-		{"STORED", true}, {"NEW", true}, {"ALONE", true}, {"GPUS", true}, {"NOTE"}, {NULL}};
+		{"STORED", true}, {"NEW", true}, {"ALONE", true}, {"GPUS", true}, {"NOTE"}, {"COMMENT"},
+		{NULL}};
 	_cleanup_table_ struct nvb_table table = {.columns = columns};
 
 	for (size_t i = 0; i < count; i++)
