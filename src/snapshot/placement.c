@@ -171,8 +171,8 @@ int nvb_fail_chunk(const nvb_snapshot *s, const struct nvb_pack_reader *pack, ui
 	_cleanup_free_ char *path = NULL;
 
 	if (!placement)
-		return nvb_fail(err, NVB_ERR_CORRUPT, "snapshot %s: %s: chunk %u (of no file here): %s",
-			s->id.text, pack->name, chunk, why);
+		return nvb_fail(err, NVB_ERR_CORRUPT, "snapshot %s: %s: chunk %u: %s", s->id.text, pack->name,
+			chunk, why);
 	path = nvb_entry_path(&s->index.trees[placement->tree], placement->entry);
 	return nvb_fail(err, NVB_ERR_CORRUPT, "snapshot %s: %s: chunk %u (%s/%s from byte %llu on): %s",
 		s->id.text, pack->name, chunk, s->index.trees[placement->tree].name, path ?: "?",

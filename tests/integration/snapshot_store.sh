@@ -385,3 +385,6 @@ says 'no such snapshot' 'no such snapshot: nothing' snap verify nothing
 says 'a number that is none' "behind @ stands a number or 'latest'" snap verify small@x
 says 'prune wants a number' '--keep says how many' snap prune
 says 'export does not overwrite' 'is there already' snap export small "$T/good.tar"
+mkfifo "$T/pipe"
+says 'nor puts a file in the place of what is none' 'is not a file' snap export --force small "$T/pipe"
+check 'which is what it was' test -p "$T/pipe"

@@ -38,16 +38,22 @@ static int export_to_file(nvb_snapshot *snapshot, const char *path, nvb_error **
 	struct stat st;
 	int rc;
 
-	if (!force && lstat(path, &st) == 0)
-		return nvb_hint(err, nvb_fail(err, NVB_ERR_CONFLICT, "%s is there already", path),
-			"--force replaces it");
+	if (lstat(path, &st) == 0) {
+		/* Renamed over, a device or a pipe of the host would be a file from then on. */
+		if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+			return nvb_hint(err, nvb_fail(err, NVB_ERR_CONFLICT, "%s is not a file", path),
+				"- writes to standard output");
+		if (!force)
+			return nvb_hint(err, nvb_fail(err, NVB_ERR_CONFLICT, "%s is there already", path),
+				"--force replaces it");
+	}
 	if (asprintf(&beside, "%s.part.%d", path, (int)getpid()) < 0) {
 		beside = NULL;
 		return nvb_fail_oom(err);
 	}
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return nvb_fail_errno(err, errno, "%s", beside);
+		return nvb_fail_errno(err, errno, "%s", path);
 	rc = nvb_snapshot_export(snapshot, fd, err);
 	if (rc == 0 && fsync(fd) < 0)
 		rc = nvb_fail_errno(err, errno, "%s", beside);
