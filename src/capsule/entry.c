@@ -313,7 +313,7 @@ void nvb_entry_forget_init(const struct nvb_entry *entry)
 		unlink(path);
 }
 
-static char *read_key(const struct nvb_entry *entry, const char *key)
+char *nvb_entry_value(const struct nvb_entry *entry, const char *key)
 {
 	_cleanup_free_ char *path = nvb_state_join(entry->run, "record"), *text = NULL;
 
@@ -324,7 +324,7 @@ static char *read_key(const struct nvb_entry *entry, const char *key)
 
 void nvb_entry_refresh(const struct nvb_state *state, struct nvb_entry *entry)
 {
-	char *runtime = read_key(entry, "runtime");
+	char *runtime = nvb_entry_value(entry, "runtime");
 
 	if (!runtime)
 		return;
@@ -335,14 +335,14 @@ void nvb_entry_refresh(const struct nvb_state *state, struct nvb_entry *entry)
 
 bool nvb_entry_is(const struct nvb_entry *entry, const char *what)
 {
-	_cleanup_free_ char *said = read_key(entry, "state");
+	_cleanup_free_ char *said = nvb_entry_value(entry, "state");
 
 	return nvb_streq0(said, what);
 }
 
 bool nvb_entry_has(const struct nvb_entry *entry, const char *key)
 {
-	_cleanup_free_ char *said = read_key(entry, key);
+	_cleanup_free_ char *said = nvb_entry_value(entry, key);
 
 	return nvb_streq0(said, "1");
 }

@@ -122,6 +122,9 @@ void nvb_entry_refresh(const struct nvb_state *state, struct nvb_entry *entry);
 /* Whether the record says so: "running", "paused" ... */
 bool nvb_entry_is(const struct nvb_entry *entry, const char *what);
 
+/* What the record has behind a key; malloc'd, NULL: nothing. */
+char *nvb_entry_value(const struct nvb_entry *entry, const char *key);
+
 /* Whether the record has "<key> 1". */
 bool nvb_entry_has(const struct nvb_entry *entry, const char *key);
 

@@ -20,6 +20,7 @@
 #include "checkpoint/describe.h"
 #include "checkpoint/gpu_map.h"
 #include "checkpoint/images.h"
+#include "checkpoint/preflight_private.h"
 #include "inventory/inventory.h"
 #include "supervisor/starter.h"
 #include "supervisor/supervisor.h"
@@ -151,13 +152,13 @@ static int map_gpus(struct bringing *b, nvb_error **err)
 	return rc;
 }
 
-static int preflight(const struct bringing *b, const char *place, nvb_error **err)
+static int preflight(
+	const struct bringing *b, const char *place, struct nvb_preflight_report *report, nvb_error **err)
 {
-	_cleanup_preflight_ struct nvb_preflight_report report = {0};
 	_cleanup_free_ struct nvb_preflight_gpu *gpus = calloc(b->map.count + 1, sizeof(*gpus));
 	struct nvb_preflight_snapshot snapshot = {
 		.inventory = b->inventory,
-		.driver = b->manifest->process_count ? b->manifest->driver : NULL,
+		.driver = b->inventory && b->manifest->process_count ? b->manifest->driver : NULL,
 		.gpus = gpus,
 		.gpu_count = b->manifest->process_count ? b->map.count : 0,
 		.place = place,
@@ -167,7 +168,6 @@ static int preflight(const struct bringing *b, const char *place, nvb_error **er
 			.major = b->criu.major,
 			.minor = b->criu.minor},
 	};
-	int rc;
 
 	if (!gpus)
 		return nvb_fail_oom(err);
@@ -182,8 +182,15 @@ static int preflight(const struct bringing *b, const char *place, nvb_error **er
 		if (nvb_streq0(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
 			snapshot.memory = b->manifest->trees[i].bytes;
 	}
-	rc = nvb_preflight_restore(&snapshot, &report, err);
-	return rc < 0 ? rc : nvb_preflight_fails(&report) ? nvb_preflight_refuse(&report, err) : 0;
+	return nvb_preflight_restore(&snapshot, report, err);
+}
+
+static int refuse_what_fails(const struct bringing *b, const char *place, nvb_error **err)
+{
+	_cleanup_preflight_ struct nvb_preflight_report report = {0};
+	int rc = preflight(b, place, &report, err);
+
+	return rc == 0 && nvb_preflight_fails(&report) ? nvb_preflight_refuse(&report, err) : rc;
 }
 
 static int make_capsule(struct bringing *b, nvb_error **err)
@@ -315,7 +322,11 @@ static int start(struct bringing *b, nvb_error **err)
 		.pair_count = b->map.changes ? b->map.count : 0,
 	};
 	const struct nvb_supervisor_start how = {
-		.attached = -1, .restoring = &restoring, .keeps = b->restore->keeps};
+		.attached = -1,
+		.restoring = &restoring,
+		.keeps = b->restore->keeps,
+		.keeps_key = b->restore->keeps ? b->restore->key_file : NULL,
+	};
 	struct nvb_capsule_start begun;
 	int status, rc;
 
@@ -399,7 +410,7 @@ int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_sta
 	if (rc == 0)
 		rc = map_gpus(&b, err);
 	if (rc == 0)
-		rc = preflight(&b, state->data, err);
+		rc = refuse_what_fails(&b, state->data, err);
 	if (rc == 0)
 		rc = make_capsule(&b, err);
 	if (rc == 0)
@@ -413,4 +424,84 @@ int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_sta
 	if (rc == 0)
 		memcpy(id, b.id, sizeof(b.id));
 	return rc;
+}
+
+/* Only looking. */
+
+/* What ends a restore is a finding of a look at it. */
+static void find(struct nvb_preflight_report *report, const char *id, bool fatal, nvb_error *why)
+{
+	nvb_preflight_find(
+		report, id, 0, fatal, "%s", why ? nvb_error_message(why) : "it could not be looked at");
+	nvb_error_free(why);
+}
+
+static void see_capsule(struct bringing *b, struct nvb_preflight_report *report)
+{
+	nvb_error *why = NULL;
+	char taken[NVB_CAPSULE_ID + 1];
+
+	if (find_capsule(b, &why) < 0)
+		find(report, "capsule", true, why);
+	if (b->restore->name && nvb_capsule_find(b->state, b->restore->name, taken, NULL) == 0)
+		nvb_preflight_find(
+			report, "capsule", 0, true, "there is a capsule '%s' already", b->restore->name);
+}
+
+/* One that would be fetched is none that fails. */
+static void see_image(struct bringing *b, struct nvb_preflight_report *report)
+{
+	bool fetched = b->definition.spec.pull != NVB_PULL_NEVER;
+	nvb_error *why = NULL;
+	int rc;
+
+	b->definition.spec.pull = NVB_PULL_NEVER;
+	rc = check_image(b, &why);
+	if (rc < 0)
+		find(report, "image", rc == -NVB_ERR_CONFLICT || !fetched, why);
+}
+
+static void see_gpus(struct bringing *b, struct nvb_preflight_report *report)
+{
+	nvb_error *why = NULL;
+	int rc = map_gpus(b, &why);
+
+	if (rc < 0)
+		find(report, rc == -NVB_ERR_UNSUPPORTED ? "chip-differs" : "gpu-gone", true, why);
+}
+
+int nvb_checkpoint_check_restore(const struct nvb_run_host *host, const struct nvb_state *state,
+	const struct nvb_restore *restore, struct nvb_preflight_report *report, nvb_error **err)
+{
+	_cleanup_(release) struct bringing b = {
+		.host = host, .state = state, .restore = restore, .lock = -1, .images = -1};
+	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
+	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data);
+	nvb_error *why = NULL;
+	int rc;
+
+	if (state->rootless)
+		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU restores processes for root alone");
+	rc = path ? nvb_snapshots_open(&store, path, err) : nvb_fail_oom(err);
+	if (rc == 0)
+		rc = open_snapshot(&b, &store, err);
+	if (rc < 0)
+		return rc;
+	see_capsule(&b, report);
+	/* Of a capsule that is gone there is what the snapshot says. */
+	if (read_definition(&b, NULL) < 0) {
+		nvb_capsule_definition_release(&b.definition);
+		nvb_capsule_definition_init(&b.definition);
+		rc = nvb_definition_read(
+			&b.definition, b.manifest->definition, strlen(b.manifest->definition), err);
+	}
+	if (rc == 0)
+		rc = nvb_criu_find(host->criu, state->run, &b.criu, err);
+	if (rc < 0)
+		return rc;
+	if (check_cgroups(&b, &why) < 0)
+		find(report, "control-groups", true, why);
+	see_image(&b, report);
+	see_gpus(&b, report);
+	return preflight(&b, state->data, report, err);
 }

@@ -72,8 +72,8 @@ struct nvb_restore {
 	const char *name;     /* of a new capsule; NULL: the one it was taken of */
 	char *const *
 		gpu_map; /* "OLD=NEW", or "NEW" for the only one; NULL: the same, or as the definition says */
-	const char *key_file;
-	bool trust; /* also one that this host did not sign */
+	const char *key_file; /* from / on where it keeps: it encrypts that, too */
+	bool trust;	      /* also one that this host did not sign */
 	/* Asked about such a one before anything is done; a negated code refuses. NULL: whatever it is. */
 	int (*judge)(void *data, const struct nvb_snapshot_manifest *manifest, nvb_error **err);
 	bool keeps; /* whoever stops it then keeps a snapshot */
@@ -88,5 +88,10 @@ struct nvb_restore {
  */
 int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_state *state,
 	const struct nvb_restore *restore, char id[static NVB_CAPSULE_ID + 1], nvb_error **err);
+
+/* What would be against that, without touching anything; no image is fetched for it. Errors are those of a
+ * snapshot that cannot be read at all. */
+int nvb_checkpoint_check_restore(const struct nvb_run_host *host, const struct nvb_state *state,
+	const struct nvb_restore *restore, struct nvb_preflight_report *report, nvb_error **err);
 
 #endif

@@ -123,6 +123,7 @@ int nvb_preflight_take(
 	int rc;
 
 	see_criu(&capsule->criu, 0, 0, report);
+	nvb_preflight_processes(capsule, report);
 	if (capsule->has_gpus)
 		on_gpus = see_gpus(capsule, report);
 	see_disk(capsule, on_gpus, report);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/root.h"
 #include "checkpoint/preflight_private.h"
+#include "checkpoint/processes.h"
 #include "gpustate/gpustate.h"
 
 /* Files of the host in a capsule: what CRIU wants to find again where and as it was. */
@@ -114,6 +115,25 @@ int nvb_preflight_descriptors(
 		rc = nvb_state_each_fd(capsule->pids[i], see_descriptor, &mounts, err);
 	}
 	return rc;
+}
+
+void nvb_preflight_processes(const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report)
+{
+	size_t at = 0;
+	pid_t pid;
+
+	if (capsule->paused)
+		nvb_preflight_find(report, "frozen", 0, true,
+			"the capsule is paused, and its processes must be able to run at first");
+	while ((pid = nvb_processes_beside(
+			capsule->init, capsule->supervisor, capsule->pids, capsule->count, &at))) {
+		char name[17];
+
+		nvb_process_name(pid, name);
+		nvb_preflight_find(report, "beside", pid, true,
+			"it (%s) was started beside the capsule's own program and cannot be saved with it",
+			name);
+	}
 }
 
 struct wanted {

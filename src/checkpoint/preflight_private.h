@@ -28,6 +28,10 @@ int nvb_preflight_sockets(
 int nvb_preflight_descriptors(
 	const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report, nvb_error **err);
 
+/* Processes that are not of the tree that CRIU saves; a capsule that stands still. */
+void nvb_preflight_processes(
+	const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report);
+
 /* What a snapshot wants back of the host's files. */
 void nvb_preflight_wanted_files(char *const *lines, struct nvb_preflight_report *report);
 

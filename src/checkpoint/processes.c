@@ -98,21 +98,43 @@ int nvb_process_inner(pid_t pid)
 	return inner > 0 ? inner : 0;
 }
 
-int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **err)
+/* Whoever it is that lies between: a runtime that runs it in the capsule, say. */
+static bool is_of(int pid, pid_t other)
 {
-	char name[17];
+	enum { DEEP = 64 };
 
-	for (size_t i = 0; i < count; i++) {
-		if (descends(pids[i], init, pids, count) || nvb_proc_start_time(pids[i]) == 0)
-			continue;
-		nvb_process_name(pids[i], name);
-		nvb_fail(err, NVB_ERR_BUSY,
-			"process %d (%s) was started beside the capsule's own program and cannot be saved "
-			"with it",
-			pids[i], name);
-		return nvb_hint(err, -NVB_ERR_BUSY, "let what 'bolt capsule exec' runs end first");
+	for (int i = 0; other > 1 && pid > 1 && i < DEEP; i++) {
+		if (pid == other)
+			return true;
+		pid = status_number(pid, "\nPPid:");
+	}
+	return false;
+}
+
+pid_t nvb_processes_beside(pid_t init, pid_t other, const int *pids, size_t count, size_t *at)
+{
+	while (*at < count) {
+		int pid = pids[(*at)++];
+
+		if (!descends(pid, init, pids, count) && !is_of(pid, other) && nvb_proc_start_time(pid) != 0)
+			return pid;
 	}
 	return 0;
+}
+
+int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **err)
+{
+	size_t at = 0;
+	pid_t pid = nvb_processes_beside(init, 0, pids, count, &at);
+	char name[17];
+
+	if (!pid)
+		return 0;
+	nvb_process_name(pid, name);
+	nvb_fail(err, NVB_ERR_BUSY,
+		"process %d (%s) was started beside the capsule's own program and cannot be saved with it",
+		pid, name);
+	return nvb_hint(err, -NVB_ERR_BUSY, "let what 'bolt capsule exec' runs end first");
 }
 
 static bool is_corpse(pid_t pid, const char *name)

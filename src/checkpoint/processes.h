@@ -15,6 +15,10 @@
  * that was started beside it ('bolt capsule exec'). */
 int nvb_processes_check(pid_t init, const int *pids, size_t count, nvb_error **err);
 
+/* The first of them, from *at on, that does not descend from `init`, nor, unless that is 0, from `other`; *at
+ * is behind it then. 0: there is none. */
+pid_t nvb_processes_beside(pid_t init, pid_t other, const int *pids, size_t count, size_t *at);
+
 /* Bytes that they have resident. */
 uint64_t nvb_processes_memory(const int *pids, size_t count);
 

@@ -40,6 +40,9 @@ struct taking {
 	nvb_snapshot_id *id;
 	uint64_t memory; /* that the processes have, about */
 	bool captured, frozen, committed;
+	/* Of one that is only looked at. */
+	pid_t supervisor;
+	bool paused;
 };
 
 static int tell(struct taking *t, const char *step, uint64_t done, uint64_t total, nvb_error **err)
@@ -101,6 +104,8 @@ static int preflight(struct taking *t, struct nvb_preflight_report *report, nvb_
 		.pids = t->pids,
 		.count = t->pid_count,
 		.init = t->c->init,
+		.supervisor = t->supervisor,
+		.paused = t->paused,
 		.has_gpus = t->inventory,
 		.tcp = t->c->tcp,
 		.upper = t->c->definition->spec.read_only ? NULL : upper,
@@ -392,10 +397,13 @@ int nvb_checkpoint_check(
 	const struct nvb_checkpoint *checkpoint, struct nvb_preflight_report *report, nvb_error **err)
 {
 	_cleanup_(release) struct taking t = {.c = checkpoint, .images = -1, .store = {.fd = -1}};
+	_cleanup_free_ char *supervisor = nvb_entry_value(checkpoint->entry, "pid");
 	int rc = find_means(&t, err);
 
 	if (rc == 0)
 		rc = open_store(&t, err);
+	t.supervisor = supervisor ? (pid_t)strtol(supervisor, NULL, 10) : 0;
+	t.paused = nvb_entry_is(checkpoint->entry, "paused");
 	return rc < 0 ? rc : preflight(&t, report, err);
 }
 

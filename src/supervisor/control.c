@@ -101,7 +101,7 @@ void nvb_control_wait(struct nvb_supervisor *s, int socket)
  */
 static bool stop(struct nvb_supervisor *s, int socket, int signal, uint64_t seconds, bool discard)
 {
-	const struct nvb_snapshot_wish wish = {0};
+	const struct nvb_snapshot_wish wish = {.key_file = s->keeps_key};
 	nvb_error *err = NULL;
 	int rc;
 

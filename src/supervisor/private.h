@@ -83,6 +83,7 @@ struct nvb_supervisor {
 		uint64_t stop_seconds;
 	} snapshot;
 	bool keeps;			       /* whoever stops it keeps a snapshot */
+	const char *keeps_key;		       /* encrypted with the key in this file; NULL: not */
 	const struct nvb_restoring *restoring; /* for the first start; NULL: its program begins */
 
 	/* Nanoseconds of the monotonic clock; 0: never. */

@@ -285,6 +285,7 @@ void nvb_supervised_adopt(struct nvb_supervisor *s)
 	if (s->health && s->paused)
 		nvb_health_pause(s->health, true);
 	s->keeps = nvb_entry_has(&s->entry, "keeps");
+	s->keeps_key = s->keeps ? nvb_entry_value(&s->entry, "keeps_key") : NULL;
 	if (nvb_supervised_was_broken_off(s)) {
 		s->paused = false;
 		nvb_supervised_repair(s);

@@ -267,7 +267,8 @@ static int start(struct nvb_supervisor *s, const char *id, nvb_error **err)
 	if (rc == 0)
 		rc = begin_alone(s, id, data, err);
 	if (rc == 0 && s->keeps)
-		rc = nvb_entry_note(&s->entry, (const char *const[]){"keeps", "1", NULL}, err);
+		rc = nvb_entry_note(
+			&s->entry, (const char *const[]){"keeps", "1", "keeps_key", s->keeps_key, NULL}, err);
 	if (rc == 0)
 		rc = open_log(s, err);
 	if (rc == 0)
@@ -286,6 +287,7 @@ static _Noreturn void run_start(const struct nvb_run_host *host, const struct nv
 	s.attached = how->attached;
 	s.restoring = how->restoring;
 	s.keeps = how->keeps;
+	s.keeps_key = how->keeps_key;
 	silence(0, 1);
 	if (start(&s, id, &err) < 0) {
 		s.status = 125;

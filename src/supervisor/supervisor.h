@@ -34,6 +34,7 @@ struct nvb_supervisor_start {
 			 which stays the caller's; -1: none */
 	const struct nvb_restoring *restoring; /* it goes on from there (starter.h); NULL: it begins */
 	bool keeps;			       /* whoever stops it keeps a snapshot */
+	const char *keeps_key; /* the file of the key that encrypts that, from / on; NULL: nothing does */
 };
 
 /* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. */

@@ -16,6 +16,7 @@
 #include "cli/logging.h"
 #include "cli/output.h"
 #include "host.h"
+#include "key_file.h"
 #include "run_options.h"
 #include "supervisor/supervisor.h"
 #include "verbs.h"
@@ -89,7 +90,7 @@ static const struct nvb_option start_options[] = {
 	{"gpu-snapshot", 0, NVB_OPTION_FLAG(&start_opt.gpu_snapshot),
 		"go on from its last snapshot, where there is one, and keep one when it is stopped"},
 	{"key-file", 0, NVB_OPTION_STRING("FILE", &start_opt.key_file),
-		"the key of that snapshot, of one that is encrypted"},
+		"the key of that snapshot, if it is encrypted; the one that is kept then is, too"},
 	{"restartable", 0, NVB_OPTION_FLAG(&start_opt.restartable),
 		"all whose policy is always or unless-stopped and that ran when the host went down"},
 	{NULL},
@@ -107,29 +108,45 @@ static int check_snapshots(const struct nvb_state *state, const char *id, nvb_er
 	return rc < 0 ? rc : nvb_snapshot_preflight(run_host(), state, &definition, err);
 }
 
-static int begin_anew(const struct nvb_state *state, const char *id, nvb_error **err)
+static int begin_anew(const struct nvb_state *state, const char *id, const char *key_file, nvb_error **err)
 {
-	const struct nvb_supervisor_start how = {.attached = -1, .keeps = true};
+	const struct nvb_supervisor_start how = {.attached = -1, .keeps = true, .keeps_key = key_file};
 	struct nvb_capsule_start start;
 	int status, rc = nvb_capsule_start_how(run_host(), state, id, &how, &start, err);
 
 	return rc < 0 ? rc : nvb_capsule_start_finish(&start, &status, err);
 }
 
+/* Of one that runs it is true already, or cannot become so. */
+static int runs_already(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	struct nvb_entry entry = NVB_ENTRY_INIT;
+	bool keeps = nvb_entry_open(state, id, -1, &entry, NULL) == 0 && nvb_entry_has(&entry, "keeps");
+
+	nvb_entry_release(&entry);
+	if (keeps)
+		return 0;
+	return nvb_hint(err,
+		nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s runs already, without --gpu-snapshot", id),
+		"'bolt capsule snapshot' saves and stops it; then start it so");
+}
+
 /* From the last snapshot, or, without one, from the beginning. */
 static int go_on(const struct nvb_state *state, const char *id, nvb_error **err)
 {
 	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
-	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data), *last = NULL;
+	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data), *last = NULL, *key_file = NULL;
 	_cleanup_error_ nvb_error *none = NULL;
-	struct nvb_restore restore = {.key_file = start_opt.key_file, .keeps = true};
+	struct nvb_restore restore = {.keeps = true};
 	char same[NVB_CAPSULE_ID + 1];
 	nvb_snapshot_id snapshot;
 	int rc;
 
 	if (nvb_supervisor_ensure(run_host(), state, id, NULL) == 0)
-		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s is running", id);
-	rc = check_snapshots(state, id, err);
+		return runs_already(state, id, err);
+	rc = key_file_find(start_opt.key_file, &key_file, err);
+	if (rc == 0)
+		rc = check_snapshots(state, id, err);
 	if (rc < 0)
 		return rc;
 	if (!path || asprintf(&last, "%s@latest", id) < 0)
@@ -139,12 +156,13 @@ static int go_on(const struct nvb_state *state, const char *id, nvb_error **err)
 		return rc;
 	rc = nvb_snapshot_find(&store, last, &snapshot, &none);
 	if (rc == -NVB_ERR_NOT_FOUND)
-		return begin_anew(state, id, err);
+		return begin_anew(state, id, key_file, err);
 	if (rc < 0) {
 		nvb_error_move(err, NVB_TAKE_PTR(none));
 		return rc;
 	}
 	restore.snapshot = snapshot.text;
+	restore.key_file = key_file;
 	return nvb_checkpoint_restore(run_host(), state, &restore, same, err);
 }
 
@@ -235,6 +253,10 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 	if (start_opt.restartable ? argc > 0 : argc == 0)
 		return nvb_usage(err, start_opt.restartable ? "--restartable takes no capsules"
 							    : "which capsule? Name one, or --restartable");
+	if (start_opt.key_file && !start_opt.gpu_snapshot)
+		return nvb_usage(err, "--key-file is the key of snapshots, for --gpu-snapshot");
+	if (start_opt.restartable && start_opt.gpu_snapshot)
+		return nvb_usage(err, "--restartable takes no --gpu-snapshot");
 	rc = nvb_state_open(&state, err);
 	if (rc < 0)
 		return rc;
@@ -258,8 +280,9 @@ int capsule_start(int argc, char **argv, nvb_error **err)
 			rc = start_opt.gpu_snapshot
 				     ? go_on(&state, id, &why)
 				     : nvb_capsule_start(run_host(), &state, id, &status, &why);
-		/* As docker: what was asked for is so already. */
-		if (rc == -NVB_ERR_CONFLICT)
+		/* As docker: what was asked for is so already. Going on from a snapshot has other conflicts.
+		 */
+		if (rc == -NVB_ERR_CONFLICT && !start_opt.gpu_snapshot)
 			rc = 0;
 		if (rc == 0)
 			printf("%s\n", argv[i]);

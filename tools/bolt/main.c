@@ -333,6 +333,7 @@ static const struct nvb_verb capsule_verbs[] = {
 			"SNAPSHOT is an id, CAPSULE@N, or CAPSULE for its last. The capsule it was taken of goes on, "
 			"with the files that it had then, and must not run; or a new one. Prints the capsule's id.",
 		.examples = "  bolt capsule restore trainer\n"
+			    "  bolt capsule restore trainer --check\n"
 			    "  bolt capsule restore trainer@3 --name trainer-2 --gpu 1\n",
 		.groups = capsule_restore_groups,
 		.run = capsule_restore,
