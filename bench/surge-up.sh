@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `bolt surge up` of 20 services takes, beside the OCI runtime that bolt uses here starting 20 containers like
 # those, all at once: with the host's network, and in a bridge, where the bare ones are joined by the same CNI plugins
-# and nothing else. In mount and network namespaces of its own.
+# and nothing else. In mount and network namespaces of its own. crun is given its compiled system call filter by bolt,
+# which nobody else does: BARE is without it, FILTER is the bare runtime with it.
 #
 #	bench/surge-up.sh [RUNS]		default: 10
 #
-# Prints "up RUNTIME NETWORK BARE BOLT AGAIN" in milliseconds: medians of whole commands that take turns. AGAIN are 20
-# that are there and start again; BOLT makes them, too, and has them on the disk.
+# Prints "up RUNTIME NETWORK BARE FILTER BOLT AGAIN" in milliseconds: medians of whole commands that take turns. AGAIN
+# are 20 that are there and start again; BOLT makes them, too, and has them on the disk.
 set -euo pipefail
 
 source=$(cd "$(dirname "$0")/.." && pwd)
@@ -63,7 +64,7 @@ timed() {
 
 # The bundle that bolt's starter had, for the bare runtime: its config.json with a plain directory as root.
 bundles_of() {
-	local pid workspace i
+	local pid workspace i config
 	bolt surge run --rm "$dir/base" sleep 1000 &
 	pid=$!
 	workspace=/proc/$pid/root/run/bolt/workspace
@@ -72,15 +73,18 @@ bundles_of() {
 	cp "$workspace"/{hosts,hostname,resolv.conf} "$dir/$1/"
 	cp -a "$workspace/rootfs" "$dir/$1/rootfs"
 	for ((i = 1; i <= count; i++)); do
-		mkdir -p "$dir/$1"/{host,bridge}/"$i"
+		mkdir -p "$dir/$1"/{bare,filter}-{host,bridge}/"$i"
+		config=$dir/$1/filter-host/$i/config.json
 		jq --arg b "$dir/$1" --arg i "$i" '.linux.cgroupsPath = "/bolt-bench/\($i)" | .root.path = "\($b)/rootfs"
-			| .mounts |= map(.source |= sub("^/run/bolt/workspace"; $b))' \
-			"$workspace/config.json" >"$dir/$1/host/$i/config.json"
-		jq --arg i "$i" '.linux.namespaces += [{type: "network", path: "/run/netns/bench-\($i)"}]' \
-			"$dir/$1/host/$i/config.json" >"$dir/$1/bridge/$i/config.json"
+			| .mounts |= map(.source |= sub("^/run/bolt/workspace"; $b))' "$workspace/config.json" >"$config"
+		jq 'del(.annotations["run.oci.seccomp_bpf_data"])' "$config" >"$dir/$1/bare-host/$i/config.json"
+		for kind in bare filter; do
+			jq --arg i "$i" '.linux.namespaces += [{type: "network", path: "/run/netns/bench-\($i)"}]' \
+				"$dir/$1/$kind-host/$i/config.json" >"$dir/$1/$kind-bridge/$i/config.json"
+		done
 		jq -n --arg i "$i" '{cniVersion: "0.4.0", type: "bridge", name: "bench", bridge: "bench0", isGateway: true,
 			isDefaultGateway: true, hairpinMode: true, ipMasq: false, ipam: {type: "static",
-			addresses: [{address: "10.99.0.\(100 + ($i | tonumber))/24", gateway: "10.99.0.1"}]}}' >"$dir/$1/bridge/$i/cni"
+			addresses: [{address: "10.99.0.\(100 + ($i | tonumber))/24", gateway: "10.99.0.1"}]}}' >"$dir/$1/cni-$i"
 	done
 	kill -KILL "$(cat "$workspace/pid")"
 	wait "$pid" || true
@@ -88,24 +92,24 @@ bundles_of() {
 
 cat >"$dir/one-host" <<'ONE'
 #!/bin/sh
-exec "$1" --root "$2/state" run --detach --bundle "$2/$1/host/$3" "bench-$3" >/dev/null 2>&1
+exec "$1" --root "$2/state" run --detach --bundle "$2/$1/$5-host/$3" "bench-$3" >/dev/null 2>&1
 ONE
 cat >"$dir/one-bridge" <<'ONE'
 #!/bin/sh
 ip netns add "bench-$3"
-CNI_COMMAND=ADD CNI_CONTAINERID=bench-$3 CNI_NETNS=/run/netns/bench-$3 CNI_IFNAME=eth0 CNI_PATH=$4 "$4/bridge" <"$2/$1/bridge/$3/cni" >/dev/null
-exec "$1" --root "$2/state" run --detach --bundle "$2/$1/bridge/$3" "bench-$3" >/dev/null 2>&1
+CNI_COMMAND=ADD CNI_CONTAINERID=bench-$3 CNI_NETNS=/run/netns/bench-$3 CNI_IFNAME=eth0 CNI_PATH=$4 "$4/bridge" <"$2/$1/cni-$3" >/dev/null
+exec "$1" --root "$2/state" run --detach --bundle "$2/$1/$5-bridge/$3" "bench-$3" >/dev/null 2>&1
 ONE
 chmod +x "$dir"/one-*
 
-# bare RUNTIME NETWORK: the first one makes the bridge, which two at once cannot.
+# bare RUNTIME NETWORK KIND: the first one makes the bridge, which two at once cannot.
 bare() {
 	local first=1
 	if [ "$2" = bridge ]; then
-		"$dir/one-bridge" "$1" "$dir" 1 "$plugins"
+		"$dir/one-bridge" "$1" "$dir" 1 "$plugins" "$3"
 		first=2
 	fi
-	seq "$first" "$count" | xargs -P "$count" -I{} "$dir/one-$2" "$1" "$dir" {} "$plugins"
+	seq "$first" "$count" | xargs -P "$count" -I{} "$dir/one-$2" "$1" "$dir" {} "$plugins" "$3"
 }
 
 bare_end() {
@@ -140,9 +144,11 @@ for network in host bridge; do
 		file=$dir/times
 		[ "$i" -ge 0 ] || file=$dir/warm
 		# The kernel goes on taking containers down after the command that ended them: nobody's time.
-		sleep 1
-		timed "$file.bare" bare "$runtime" "$network"
-		bare_end "$runtime" "$network"
+		for kind in bare filter; do
+			sleep 1
+			timed "$file.$kind" bare "$runtime" "$network" "$kind"
+			bare_end "$runtime" "$network"
+		done
 		sleep 1
 		timed "$file.bolt" up
 		(cd "$dir" && bolt surge stop -t 0 >/dev/null 2>&1)
@@ -150,6 +156,10 @@ for network in host bridge; do
 		timed "$file.again" up
 		(cd "$dir" && bolt surge down -t 0 >/dev/null 2>&1)
 	done
-	echo "up $runtime $network $(median <"$dir/times.bare") $(median <"$dir/times.bolt") $(median <"$dir/times.again")"
+	printf 'up %s %s' "$runtime" "$network"
+	for kind in bare filter bolt again; do
+		printf ' %s' "$(median <"$dir/times.$kind")"
+	done
+	echo
 	rm -f "$dir"/times.*
 done
