@@ -63,18 +63,26 @@ void nvb_sb_addc(struct nvb_strbuf *sb, char c)
 
 void nvb_sb_addf(struct nvb_strbuf *sb, const char *fmt, ...)
 {
+	enum { MOSTLY = 64 };
 	va_list ap, again;
+	size_t room;
 	int len;
 
+	if (!reserve(sb, MOSTLY))
+		return;
+	room = sb->capacity - sb->len;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
-	if (len < 0) {
-		sb->failed = true;
-	} else if (reserve(sb, (size_t)len)) {
+	/* Formatted once where it fits, as it mostly does. */
+	len = vsnprintf(sb->s + sb->len, room, fmt, ap);
+	if (len >= 0 && (size_t)len >= room && reserve(sb, (size_t)len))
 		vsnprintf(sb->s + sb->len, (size_t)len + 1, fmt, again);
+	if (len < 0)
+		sb->failed = true;
+	if (!sb->failed)
 		sb->len += (size_t)len;
-	}
+	else
+		sb->s[sb->len] = '\0';
 	va_end(again);
 	va_end(ap);
 }

@@ -70,6 +70,9 @@ int nvb_up_prepare(const struct nvb_project *project, const bool *wanted, bool r
 void nvb_up_release(struct nvb_up *up);
 #define _cleanup_up_ _cleanup_(nvb_up_release)
 
+/* Starts a capsule that is there, in a job of work before whose preparation dead bolts were looked after. */
+int nvb_project_start_capsule(const struct nvb_project *project, const char *id, nvb_error **err);
+
 /* Makes the networks and volumes of the file that its wanted services use and that are not there. */
 int nvb_project_make_parts(const struct nvb_project *project, const bool *wanted, nvb_error **err);
 

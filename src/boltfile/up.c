@@ -9,6 +9,7 @@
 #include "capsule/capsules.h"
 #include "capsule/names.h"
 #include "capsule/rootless.h"
+#include "supervisor/supervisor.h"
 
 /* Bringing services up. Each capsule is a job in a process of its own: what is there already is compared by
  * the hash of its definition, so that only what has changed is made anew. */
@@ -67,11 +68,13 @@ static int compare_with(const struct nvb_up *up, const char *id,
 	return 0;
 }
 
-static int start(const struct nvb_up *up, const char *id, nvb_error **err)
+int nvb_project_start_capsule(const struct nvb_project *project, const char *id, nvb_error **err)
 {
-	int status = 0;
+	const struct nvb_supervisor_start how = {.attached = -1, .swept = true};
+	struct nvb_capsule_start start;
+	int rc = nvb_capsule_start_how(project->host, project->state, id, &how, &start, err), status;
 
-	return nvb_capsule_start(up->project->host, up->project->state, id, &status, err);
+	return rc < 0 ? rc : nvb_capsule_start_finish(&start, &status, err);
 }
 
 /* Gives an old capsule's GPUs and files back first: the new one may want the same. */
@@ -91,7 +94,7 @@ static int replace(const struct nvb_up *up, const char *old, const struct nvb_ca
 	}
 	if (rc == 0)
 		rc = nvb_capsule_create(project->host, project->state, definition, id, err);
-	return rc < 0 ? rc : start(up, id, err);
+	return rc < 0 ? rc : nvb_project_start_capsule(project, id, err);
 }
 
 static int bring_up(void *data, size_t job, nvb_error **err)
@@ -124,7 +127,7 @@ static int bring_up(void *data, size_t job, nvb_error **err)
 	rc = nvb_capsule_info_of(project->state, id, &info, err);
 	if (rc < 0 || nvb_capsule_is_up(&info))
 		return rc < 0 ? rc : NVB_UP_UNCHANGED;
-	rc = start(up, id, err);
+	rc = nvb_project_start_capsule(project, id, err);
 	return rc < 0 ? rc : NVB_UP_STARTED;
 }
 
@@ -269,8 +272,11 @@ int nvb_up_prepare(const struct nvb_project *project, const bool *wanted, bool r
 		}
 	for (size_t i = 0; ok && i < up->jobs.count; i++)
 		ok = link_job(up, i, wanted);
-	if (ok)
+	if (ok) {
+		/* Once, and not in each of the jobs. */
+		nvb_state_sweep(project->state, project->host->log);
 		return 0;
+	}
 	nvb_up_release(up);
 	return nvb_fail_oom(err);
 }

@@ -19,13 +19,6 @@ static int ignore_ended(int rc, nvb_error **err)
 	return 0;
 }
 
-static int start(const struct nvb_project *project, const char *id, nvb_error **err)
-{
-	int status = 0;
-
-	return nvb_capsule_start(project->host, project->state, id, &status, err);
-}
-
 static int work_on(void *data, size_t job, nvb_error **err)
 {
 	const struct nvb_project_work *work = data;
@@ -35,7 +28,7 @@ static int work_on(void *data, size_t job, nvb_error **err)
 	int rc;
 
 	if (work->action == NVB_PROJECT_START)
-		return ignore_ended(start(project, removal.id, err), err);
+		return ignore_ended(nvb_project_start_capsule(project, removal.id, err), err);
 	if (work->action == NVB_PROJECT_KILL)
 		return ignore_ended(
 			nvb_capsule_kill(project->host, project->state, removal.id, SIGKILL, err), err);
@@ -43,7 +36,7 @@ static int work_on(void *data, size_t job, nvb_error **err)
 	if (rc < 0 || work->action == NVB_PROJECT_STOP)
 		return rc;
 	if (work->action == NVB_PROJECT_RESTART)
-		return start(project, removal.id, err);
+		return nvb_project_start_capsule(project, removal.id, err);
 	rc = nvb_project_remove_capsule(&removal, err);
 	return rc == -NVB_ERR_NOT_FOUND ? ignore_ended(rc, err) : rc;
 }
@@ -112,8 +105,11 @@ int nvb_project_work_prepare(const struct nvb_project *project, const struct nvb
 		work->jobs.list[work->jobs.count++].name =
 			capsule->info.name ? capsule->info.name : capsule->info.id;
 	}
-	if (link_jobs(work))
+	if (link_jobs(work)) {
+		if (action == NVB_PROJECT_START || action == NVB_PROJECT_RESTART)
+			nvb_state_sweep(project->state, project->host->log);
 		return 0;
+	}
 oom:
 	nvb_project_work_release(work);
 	return nvb_fail_oom(err);

@@ -132,7 +132,8 @@ int nvb_capsule_start_how(const struct nvb_run_host *host, const struct nvb_stat
 	start->report = -1;
 	if (is_running(host, state, id))
 		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s is running", id);
-	nvb_state_sweep(state, host->log);
+	if (!how->swept)
+		nvb_state_sweep(state, host->log);
 	memcpy(start->id, id, sizeof(start->id));
 	return nvb_supervisor_start(host, state, id, how, &start->report, err);
 }

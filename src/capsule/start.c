@@ -66,10 +66,11 @@ static int enter(struct nvb_start *start, nvb_error **err)
 		rc = start->entered(start, err);
 	if (rc < 0)
 		return rc;
-	if (!rootless) {
+	/* For one under a supervisor whoever asked for it has looked what dead bolts left. */
+	if (!rootless && !start->entry.run)
 		nvb_state_sweep(&start->state, start->host->log);
+	if (!rootless)
 		nvb_capsule_settle_knobs(start->host);
-	}
 	if (start->restores)
 		return choose_restoring(start, candidates, err);
 	return nvb_runtime_choose(&start->state, candidates, &start->runtime, start->host->log, err);

@@ -338,23 +338,32 @@ static _Noreturn void run_adopt(const struct nvb_run_host *host, const struct nv
 	supervise(&s);
 }
 
-/* Forks twice, so that the supervisor is nobody's child: 0 in it, 1 in the caller, or a negated code. */
+/*
+ * Forks twice, so that the supervisor is nobody's child: 0 in it, 1 in the caller, or a negated code. Who is
+ * in between does nothing but fork, so it takes no copy of the caller's memory for itself.
+ */
 static int detach(nvb_error **err)
 {
-	pid_t pid = fork();
+	pid_t between = vfork();
+	int status = 0;
 
-	if (pid < 0)
-		return nvb_fail_errno(err, errno, "starting a supervisor");
-	if (pid > 0) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		return 1;
+	if (between == 0) {
+		pid_t pid = fork();
+
+		if (pid != 0)
+			_exit(pid < 0 ? errno : 0);
+		/* A copy of the caller, whose stack nobody else is on: it may return. */
+		become_daemon();
+		return 0;
 	}
-	pid = fork();
-	if (pid != 0)
-		_exit(pid < 0);
-	become_daemon();
-	return 0;
+	if (between < 0)
+		return nvb_fail_errno(err, errno, "starting a supervisor");
+	while (waitpid(between, &status, 0) < 0 && errno == EINTR)
+		;
+	/* When it was killed the report tells whether there is a supervisor. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return nvb_fail_errno(err, WEXITSTATUS(status), "starting a supervisor");
+	return 1;
 }
 
 static int make_socket(int pair[2], nvb_error **err)

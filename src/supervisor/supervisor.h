@@ -35,6 +35,7 @@ struct nvb_supervisor_start {
 	const struct nvb_restoring *restoring; /* it goes on from there (starter.h); NULL: it begins */
 	bool keeps;			       /* whoever stops it keeps a snapshot */
 	const char *keeps_key; /* the file of the key that encrypts that, from / on; NULL: nothing does */
+	bool swept;	       /* the caller, who starts several, has looked for what dead bolts left */
 };
 
 /* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. */
