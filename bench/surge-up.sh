@@ -25,7 +25,7 @@ fi
 # Where crun refuses a host with both versions of control groups it gets one.
 ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
 # What is flushed goes to the disk that it would go to.
-state=$(mktemp -d /var/tmp/nvb-bench.XXXXXXXX)
+state=$(mktemp -d "${NVB_BENCH_DISK:-/var/tmp}/nvb-bench.XXXXXXXX")
 mkdir -p /run/bolt /var/lib/bolt /run/netns
 mount -t tmpfs none /run/bolt
 mount -t tmpfs none /run/netns
