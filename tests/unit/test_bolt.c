@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manager: what it says of a host, what it makes of configurations, how it drives an engine. */
+/* The manager: what it says of a host and what it makes of configurations. */
 #include "host.h"
 
 #include <unistd.h>
 
-#include "nvbind/bolt.h"
+#include "bolt_engine.h"
+#include "refused.h"
 #include "request/request.h"
 
 static char profiles[128], heard[4096];
@@ -64,17 +65,6 @@ static nvb_manager *manager_with(bool strict)
 	config.profiles = profiles;
 	assert_int_equal(nvb_manager_new(&config, &manager, NULL), 0);
 	return manager;
-}
-
-/* What must fail does, with that code and a message in which that stands. */
-static void refused(int rc, nvb_error **err, enum nvb_error_code code, const char *message)
-{
-	assert_int_equal(rc, -(int)code);
-	assert_int_equal(nvb_error_code(*err), code);
-	if (!strstr(nvb_error_message(*err), message))
-		fail_msg("'%s' is not in: %s", message, nvb_error_message(*err));
-	nvb_error_free(*err);
-	*err = NULL;
 }
 
 static void configurations(void **state)
@@ -213,202 +203,6 @@ static void incompatible_without_libraries(void **state)
 	host_module("550.54.15");
 	host_gpu("0000:17:00.0", 0, HOST_UUID(1));
 	incompatible("the driver's libraries are not installed");
-}
-
-/* An engine that writes down what it is told. */
-struct engine {
-	char told[1024];
-	const char *fails; /* the function that does */
-};
-
-static int note(
-	struct engine *engine, const char *function, const char *capsule, const char *what, nvb_error **err)
-{
-	size_t n = strlen(engine->told);
-
-	snprintf(engine->told + n, sizeof(engine->told) - n, "%s %s %s\n", function, capsule,
-		what ? what : "-");
-	if (engine->fails && strcmp(engine->fails, function) == 0)
-		return nvb_error_set(err, NVB_ERR_CONFLICT, "the engine does not want to", "ask it again");
-	return engine->fails && strcmp(engine->fails, "silently") == 0 ? -NVB_ERR_BUSY : 0;
-}
-
-static int isolation(void *e, const char *c, const struct nvb_bolt_isolation *i, nvb_error **err)
-{
-	return note(e, "isolation", c, i->mode, err);
-}
-
-static int gaming(void *e, const char *c, const struct nvb_bolt_gaming_gpu_config *g, nvb_error **err)
-{
-	return note(e, "gaming", c, g->performance_profile, err);
-}
-
-static int aiml(void *e, const char *c, const struct nvb_bolt_aiml_config *a, nvb_error **err)
-{
-	return note(e, "aiml", c, a->profile, err);
-}
-
-static int devices(void *e, const char *c, const char *const *names, nvb_error **err)
-{
-	return note(e, "devices", c, names[0], err);
-}
-
-static int give(void *e, const char *c, const struct nvb_bolt_capsule_config *config, nvb_error **err)
-{
-	return note(e, "gpus", c, config->gpus ? config->gpus[0] : NULL, err);
-}
-
-static int snapshot(void *e, const char *c, const struct nvb_bolt_capsule_config *config, nvb_error **err)
-{
-	return note(e, "snapshot", c, config->snapshot_gpu_state ? "yes" : "no", err);
-}
-
-static const struct nvb_bolt_runtime_ops ops = {.size = sizeof(ops),
-	.name = "test",
-	.configure_gpu_isolation = isolation,
-	.setup_gaming_optimization = gaming,
-	.setup_aiml_optimization = aiml,
-	.apply_cdi_devices = devices,
-	.setup_gpu_for_capsule = give,
-	.enable_gpu_snapshot = snapshot};
-
-static const char *const all[] = {"all", NULL}, *const cdi[] = {"nvidia.com/gpu-bolt=0", NULL},
-			 *const no_words[] = {NULL};
-static const struct nvb_bolt_isolation exclusive = {.size = sizeof(exclusive), .mode = "exclusive"};
-static const struct nvb_bolt_gaming_gpu_config game = {
-	.size = sizeof(game), .performance_profile = "performance"};
-static const struct nvb_bolt_aiml_config work = {.size = sizeof(work), .profile = "training"};
-static const struct nvb_bolt_capsule_config everything = {.size = sizeof(everything),
-	.gpus = all,
-	.cdi_devices = cdi,
-	.isolation = &exclusive,
-	.gaming = &game,
-	.aiml = &work,
-	.snapshot_gpu_state = true};
-
-static void drives_an_engine(void **state)
-{
-	static const char order[] = "isolation c exclusive\ngaming c performance\naiml c training\n"
-				    "devices c nvidia.com/gpu-bolt=0\ngpus c all\nsnapshot c yes\n";
-	struct nvb_bolt_capsule_config config = {.size = sizeof(config)};
-	struct engine engine = {0};
-	nvb_manager *manager;
-
-	(void)state;
-	assert_int_equal(nvb_manager_new_default(&manager, NULL), 0);
-	assert_int_equal(nvb_manager_setup_capsule(manager, &ops, &engine, "c", &everything, NULL), 0);
-	assert_string_equal(engine.told, order);
-	/* Nothing is asked for: nobody is called. */
-	engine.told[0] = '\0';
-	config.gpus = config.cdi_devices = no_words;
-	assert_int_equal(nvb_manager_setup_capsule(manager, &ops, &engine, "c", &config, NULL), 0);
-	assert_string_equal(engine.told, "");
-	config.gpus = all;
-	assert_int_equal(nvb_manager_setup_capsule(manager, &ops, &engine, "c", &config, NULL), 0);
-	assert_string_equal(engine.told, "gpus c all\n");
-	nvb_manager_free(manager);
-}
-
-static void an_engine_fails(void **state)
-{
-	struct engine engine = {.fails = "aiml"};
-	nvb_manager *manager;
-	nvb_error *err = NULL;
-
-	(void)state;
-	assert_int_equal(nvb_manager_new_default(&manager, NULL), 0);
-	assert_int_equal(
-		nvb_manager_setup_capsule(manager, &ops, &engine, "c", &everything, &err), -NVB_ERR_CONFLICT);
-	assert_string_equal(nvb_error_message(err), "the engine does not want to");
-	assert_string_equal(nvb_error_hint(err), "ask it again");
-	assert_non_null(strstr(engine.told, "aiml"));
-	assert_null(strstr(engine.told, "gpus"));
-	nvb_error_free(err);
-	err = NULL;
-	engine = (struct engine){.fails = "silently"};
-	refused(nvb_manager_setup_capsule(manager, &ops, &engine, "c", &everything, &err), &err, NVB_ERR_BUSY,
-		"capsule c: test failed without a reason");
-	/* The caller wants only the code. */
-	assert_int_equal(
-		nvb_manager_setup_capsule(manager, &ops, &engine, "c", &everything, NULL), -NVB_ERR_BUSY);
-	nvb_manager_free(manager);
-}
-
-/* An engine without a function is one that cannot do it. */
-static void an_engine_lacks(void **state)
-{
-	static const struct {
-		size_t offset;
-		const char *name;
-	} functions[] = {
-		{offsetof(struct nvb_bolt_runtime_ops, configure_gpu_isolation), "configure_gpu_isolation"},
-		{offsetof(struct nvb_bolt_runtime_ops, setup_gaming_optimization),
-			"setup_gaming_optimization"},
-		{offsetof(struct nvb_bolt_runtime_ops, setup_aiml_optimization), "setup_aiml_optimization"},
-		{offsetof(struct nvb_bolt_runtime_ops, apply_cdi_devices), "apply_cdi_devices"},
-		{offsetof(struct nvb_bolt_runtime_ops, setup_gpu_for_capsule), "setup_gpu_for_capsule"},
-		{offsetof(struct nvb_bolt_runtime_ops, enable_gpu_snapshot), "enable_gpu_snapshot"},
-	};
-	const struct nvb_bolt_capsule_config nothing = {.size = sizeof(nothing)};
-	nvb_manager *manager;
-
-	(void)state;
-	assert_int_equal(nvb_manager_new_default(&manager, NULL), 0);
-	for (size_t i = 0; i < NVB_ELEMENTS(functions); i++) {
-		struct nvb_bolt_runtime_ops less = ops;
-		struct engine engine = {0};
-		nvb_error *err = NULL;
-		char text[80];
-
-		memset((char *)&less + functions[i].offset, 0, sizeof(void *));
-		snprintf(text, sizeof(text), "capsule c: test has no %s", functions[i].name);
-		refused(nvb_manager_setup_capsule(manager, &less, &engine, "c", &everything, &err), &err,
-			NVB_ERR_UNSUPPORTED, text);
-		assert_int_equal(nvb_manager_setup_capsule(manager, &less, &engine, "c", &nothing, NULL), 0);
-	}
-	nvb_manager_free(manager);
-}
-
-static void bad_configurations(void **state)
-{
-	static const struct nvb_bolt_isolation limits = {.size = sizeof(limits), .memory_limit = "8GB"};
-	const struct {
-		struct nvb_bolt_capsule_config config;
-		const char *message;
-	} cases[] = {
-		{{.size = 1}, "nvb_bolt_capsule_config.size is 1"},
-		{{.size = sizeof(everything), .profiles = all}, "a profile, but no GPU was asked for"},
-		{{.size = sizeof(everything), .gaming = &game}, "gaming, but no GPU"},
-		{{.size = sizeof(everything), .aiml = &work}, "AI/ML, but no GPU"},
-		{{.size = sizeof(everything), .isolation = &limits}, "a limit on GPUs, but no GPU"},
-		{{.size = sizeof(everything), .snapshot_gpu_state = true}, "a snapshot of GPUs, but no GPU"},
-		{{.size = sizeof(everything),
-			 .gpus = all,
-			 .isolation = &(struct nvb_bolt_isolation){.size = 2}},
-			"nvb_bolt_isolation.size is 2"},
-		{{.size = sizeof(everything),
-			 .gpus = all,
-			 .gaming = &(struct nvb_bolt_gaming_gpu_config){.size = 2}},
-			"nvb_bolt_gaming_gpu_config.size is 2"},
-		{{.size = sizeof(everything), .gpus = all, .aiml = &(struct nvb_bolt_aiml_config){.size = 2}},
-			"nvb_bolt_aiml_config.size is 2"},
-	};
-	struct nvb_bolt_runtime_ops other = ops;
-	struct engine engine = {0};
-	nvb_manager *manager;
-	nvb_error *err = NULL;
-
-	(void)state;
-	assert_int_equal(nvb_manager_new_default(&manager, NULL), 0);
-	for (size_t i = 0; i < NVB_ELEMENTS(cases); i++) {
-		refused(nvb_manager_setup_capsule(manager, &ops, &engine, "c", &cases[i].config, &err), &err,
-			NVB_ERR_INVALID, cases[i].message);
-	}
-	other.size = 8;
-	refused(nvb_manager_setup_capsule(manager, &other, &engine, "c", &everything, &err), &err,
-		NVB_ERR_INVALID, "nvb_bolt_runtime_ops.size is 8");
-	assert_string_equal(engine.told, "");
-	nvb_manager_free(manager);
 }
 
 static nvb_request *new_request(void)
@@ -562,154 +356,6 @@ static void errors_of_callers(void **state)
 	assert_string_equal(nvb_error_message(err), "no reason given");
 	nvb_error_free(err);
 }
-
-/* A program stands for bolt: what it was called with, and its status. */
-static void runs(void **state)
-{
-	const char *const command[] = {"nvidia-smi", "-L", NULL};
-	const struct nvb_inventory_options host = {.size = sizeof(host), .root = "/some/where"};
-	char program[128], *text = NULL;
-	struct nvb_bolt_config config = {.size = sizeof(config), .inventory = &host, .bolt = program};
-	nvb_manager *manager = NULL;
-	nvb_error *err = NULL;
-	int status = -1;
-
-	(void)state;
-	snprintf(program, sizeof(program), "%s/bolt", scratch.path);
-	scratch_write("bolt",
-		"#!/bin/sh\nprintf '%s\\n' \"$@\" >\"${0%/*}/words\"\ncase \"$*\" in *kill*) kill -9 $$;; "
-		"*ours*) exit 125;; esac\nexit 3\n");
-	assert_int_equal(fchmodat(scratch.fd, "bolt", 0755, 0), 0);
-	assert_int_equal(nvb_manager_new(&config, &manager, NULL), 0);
-	assert_int_equal(nvb_manager_run(manager, "nvidia/cuda:latest", command, "all", &status, NULL), 0);
-	assert_int_equal(status, 3);
-	assert_int_equal(nvb_file_read(scratch.fd, "words", 4096, &text, NULL, NULL), 0);
-	assert_string_equal(text,
-		"--root\n/some/where\nsurge\nrun\n--gpu-runtime\nnvbind\n--rm\n--gpu\nall\nnvidia/"
-		"cuda:latest\nnvidia-smi\n-L\n");
-	free(text);
-	assert_int_equal(nvb_manager_run(manager, "kill", NULL, NULL, &status, NULL), 0);
-	assert_int_equal(status, 128 + 9);
-	status = -1;
-	refused(nvb_manager_run(manager, "ours", NULL, NULL, &status, &err), &err, NVB_ERR_SYSTEM,
-		"bolt could not run ours");
-	refused(nvb_manager_run(manager, "--privileged", NULL, NULL, &status, &err), &err, NVB_ERR_INVALID,
-		"not a name");
-	assert_int_equal(unlinkat(scratch.fd, "bolt", 0), 0);
-	refused(nvb_manager_run(manager, "x", NULL, NULL, &status, &err), &err, NVB_ERR_NOT_FOUND,
-		"starting ");
-	assert_int_equal(status, -1);
-	nvb_manager_free(manager);
-}
-
-/* bolt as a script: `surge run` prints an id, `capsule inspect` what the file "inspect" holds. */
-static nvb_manager *manager_with_script(void)
-{
-	static char program[128];
-	const struct nvb_bolt_config config = {.size = sizeof(config), .bolt = program};
-	nvb_manager *manager = NULL;
-
-	snprintf(program, sizeof(program), "%s/bolt", scratch.path);
-	scratch_write("bolt",
-		"#!/bin/sh\nhere=${0%/*}\nif [ \"$1\" = surge ]; then printf '%s\\n' \"$@\" >$here/words; "
-		"echo 0123456789abcdef; case $* in *fails*) echo noise >&2; echo 'bolt: no such image "
-		"(pull it)' >&2; exit 125;; esac\nelse echo \"$@\" >$here/asked; cat $here/inspect; fi\n");
-	assert_int_equal(fchmodat(scratch.fd, "bolt", 0755, 0), 0);
-	assert_int_equal(nvb_manager_new(&config, &manager, NULL), 0);
-	return manager;
-}
-
-static void assert_file(const char *name, const char *wanted)
-{
-	char *text = NULL;
-
-	assert_int_equal(nvb_file_read(scratch.fd, name, 4096, &text, NULL, NULL), 0);
-	assert_string_equal(text, wanted);
-	free(text);
-}
-
-static void starts_a_container(void **state)
-{
-	static const char *const command[] = {"sleep", "9", NULL}, *const extra[] = {"gaming", NULL};
-	struct nvb_bolt_run run = {.size = sizeof(run),
-		.id = "game",
-		.image = "steam:latest",
-		.rootfs = "/some/root",
-		.command = command,
-		.profiles = extra,
-		.remove = true};
-	nvb_manager *manager = manager_with_script();
-	nvb_request *request = NULL;
-	pid_t pid = 0;
-
-	(void)state;
-	assert_int_equal(nvb_request_new(&request, NULL), 0);
-	assert_int_equal(nvb_request_add_gpus(request, "0,1:0", NULL), 0);
-	assert_int_equal(nvb_request_add_docker_gpus(request, "2", NULL), 0);
-	assert_int_equal(nvb_request_add_cdi_device(request, "nvidia.com/gpu=all", NULL), 0);
-	assert_int_equal(nvb_request_set_capabilities(request, "compute,graphics", NULL), 0);
-	assert_int_equal(nvb_request_set_isolation(request, "virtual", NULL), 0);
-	assert_int_equal(nvb_request_set_memory_limit(request, "8GB", NULL), 0);
-	assert_int_equal(nvb_request_set_compute_limit(request, "80%", NULL), 0);
-	assert_int_equal(nvb_request_set_mig_match(request, "strict", NULL), 0);
-	run.request = request;
-	scratch_write(
-		"inspect", "[{\"id\": \"x\", \"deep\": {\"pid\": 1}, \"pid\": 4711, \"status\": null}]");
-	assert_int_equal(nvb_manager_run_rootfs(manager, &run, &pid, NULL), 0);
-	assert_int_equal(pid, 4711);
-	assert_file("words",
-		"surge\nrun\n--gpu-runtime\nnvbind\n--detach\n--name\ngame\n--annotation\n"
-		"org.opencontainers.image.ref.name=steam:latest\n--rm\n--gpu\n0\n--gpu\n1:0\n--gpus\n2\n"
-		"--cdi-device\nnvidia.com/gpu=all\n--capabilities\ncompute,graphics\n--isolation\nvirtual\n"
-		"--gpu-memory-limit\n8000000000B\n--gpu-compute-limit\n80%\n--mig-match\nstrict\n"
-		"--profile\ngaming\n/some/root\nsleep\n9\n");
-	assert_file("asked", "capsule inspect 0123456789abcdef\n");
-	nvb_request_free(request);
-	nvb_manager_free(manager);
-}
-
-static void starts_no_container(void **state)
-{
-	struct nvb_bolt_run run = {.size = 1};
-	nvb_manager *manager = manager_with_script();
-	nvb_request *request = NULL;
-	nvb_error *err = NULL;
-	pid_t pid = 7;
-
-	(void)state;
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_INVALID,
-		"nvb_bolt_run.size is 1");
-	run.size = sizeof(run);
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_INVALID,
-		"neither an image nor a root");
-	run.rootfs = "here";
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_INVALID,
-		"not an absolute path");
-	run.rootfs = NULL;
-	run.image = "-x";
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_INVALID, "not a name");
-	run.image = "fails";
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_SYSTEM,
-		"bolt: no such image (pull it)");
-	run.image = "x";
-	scratch_write("inspect", "[{\"pid\": null}]");
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_CANCELLED,
-		"capsule 0123456789abcdef: its program has ended already");
-	scratch_write("inspect", "[]");
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_CORRUPT, "no capsule in it");
-	scratch_write("inspect", "pid 12");
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_CORRUPT,
-		"capsule 0123456789abcdef");
-	assert_int_equal(nvb_request_new(&request, NULL), 0);
-	run.request = request;
-	assert_int_equal(nvb_request_add_features(request, NVB_FEATURE_GDS, true, NULL), 0);
-	refused(nvb_manager_run_rootfs(manager, &run, &pid, &err), &err, NVB_ERR_UNSUPPORTED,
-		"a request with features");
-	assert_int_equal(pid, 7);
-	nvb_request_free(request);
-	nvb_manager_free(manager);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,18 +366,11 @@ int main(void)
 		scratch_test(incompatible_without_driver),
 		scratch_test(incompatible_with_two_versions),
 		scratch_test(incompatible_without_libraries),
-		cmocka_unit_test(drives_an_engine),
-		cmocka_unit_test(an_engine_fails),
-		cmocka_unit_test(an_engine_lacks),
-		cmocka_unit_test(bad_configurations),
 		scratch_test(games),
 		scratch_test(settings_without_effect),
 		scratch_test(aiml_work),
 		scratch_test(cdi_specs),
 		cmocka_unit_test(errors_of_callers),
-		scratch_test(runs),
-		scratch_test(starts_a_container),
-		scratch_test(starts_no_container),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
