@@ -82,11 +82,6 @@ static void sweep_one(const struct nvb_state *state, const char *id, int lock, c
 		close(lock);
 		return;
 	}
-	/* Those under a supervisor are for another one to take over (supervisor.h). */
-	if (entry.detached) {
-		nvb_entry_release(&entry);
-		return;
-	}
 	if ((!entry.recorded || entry.parked) && was_made(&entry)) {
 		nvb_file_remove_tree(AT_FDCWD, entry.run, NULL);
 		nvb_entry_release(&entry);
@@ -129,6 +124,16 @@ bool nvb_entry_take_over(int directory)
 	return true;
 }
 
+/* Those under a supervisor are for another one to take over (supervisor.h). Where a thousand run, this is all
+ * that is looked at. */
+static bool is_detached(int directory)
+{
+	_cleanup_free_ char *record = NULL;
+
+	return nvb_file_read(directory, "record", NVB_RECORD_MOST, &record, NULL, NULL) == 0 &&
+	       nvb_record_flag(record, "detached");
+}
+
 void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log)
 {
 	_cleanup_free_ char *path = nvb_state_join(state->run, "capsules");
@@ -149,7 +154,7 @@ void nvb_state_sweep(const struct nvb_state *state, const struct nvb_log *log)
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (nvb_entry_take_over(fd))
+		if (!is_detached(fd) && nvb_entry_take_over(fd))
 			sweep_one(state, entry->d_name, fd, log);
 		else
 			close(fd);
