@@ -166,7 +166,7 @@ static void take_rest(struct scan *scan)
 		scan->argv[scan->arguments++] = scan->argv[scan->at++];
 }
 
-int nvb_options_parse(const struct nvb_option_group *const *groups, bool end_at_first_argument, int *argc,
+int nvb_options_parse(const struct nvb_option_group *const *groups, enum nvb_options_end end, int *argc,
 	char **argv, nvb_error **err)
 {
 	struct scan scan = {.groups = groups, .argv = argv, .argc = *argc, .err = err};
@@ -176,10 +176,12 @@ int nvb_options_parse(const struct nvb_option_group *const *groups, bool end_at_
 		int rc = 0;
 
 		if (nvb_streq(word, "--")) {
+			if (end == NVB_OPTIONS_KEEP_DASHES)
+				argv[scan.arguments++] = word;
 			take_rest(&scan);
 		} else if (word[0] != '-' || !word[1]) {
 			argv[scan.arguments++] = word;
-			if (end_at_first_argument)
+			if (end == NVB_OPTIONS_FIRST)
 				take_rest(&scan);
 		} else if (word[1] == '-') {
 			rc = parse_long(&scan, word + 2);

@@ -116,6 +116,8 @@ struct nvb_verb {
 	uint32_t min_args, max_args; /* max_args 0: takes none */
 	/* `surge run`: what follows IMAGE belongs to the command, options included. */
 	bool options_end_at_first_argument;
+	/* Where "--" parts a command from what may be left out before it, it stays among the arguments. */
+	bool keeps_dashes;
 	/* Exit status of our failure: 0 means 1, and 2 for wrong usage; any other number is used for both
 	 * (125 for verbs that pass a program's status through). */
 	int failure;
@@ -135,12 +137,19 @@ struct nvb_program {
 /* Parses, runs the verb, reports its error; returns the exit status for main() to return. */
 int nvb_program_main(const struct nvb_program *program, int argc, char **argv);
 
+/* Where options may stand. */
+enum nvb_options_end {
+	NVB_OPTIONS_ANYWHERE,	 /* before and after arguments */
+	NVB_OPTIONS_FIRST,	 /* the first argument ends them */
+	NVB_OPTIONS_KEEP_DASHES, /* as anywhere; "--" stays as the argument that it is */
+};
+
 /*
  * The parser alone, for programs without verbs. `groups` is a list of arrays of groups, searched in order,
  * NULL at its end. argv[0] is the first word to look at, not the program's name; the arguments are moved to
  * its front, *argc becomes their number. 0, a negated code, or 1 when a callback stopped it.
  */
-int nvb_options_parse(const struct nvb_option_group *const *groups, bool end_at_first_argument, int *argc,
+int nvb_options_parse(const struct nvb_option_group *const *groups, enum nvb_options_end end, int *argc,
 	char **argv, nvb_error **err);
 
 #endif

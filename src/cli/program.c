@@ -80,7 +80,7 @@ static int usage_hint(struct walk *w)
 	return USAGE;
 }
 
-static int parse_here(struct walk *w, bool end_at_first_argument)
+static int parse_here(struct walk *w, enum nvb_options_end end)
 {
 	static const struct nvb_option_group none[] = {{NULL, NULL}};
 	const struct nvb_option_group *const groups[] = {
@@ -89,7 +89,7 @@ static int parse_here(struct walk *w, bool end_at_first_argument)
 		w->verb ? verb_groups : program_groups,
 		NULL,
 	};
-	int rc = nvb_options_parse(groups, end_at_first_argument, &w->argc, w->argv, w->err);
+	int rc = nvb_options_parse(groups, end, &w->argc, w->argv, w->err);
 
 	return rc < 0 ? usage_hint(w) : rc;
 }
@@ -171,7 +171,7 @@ static int walk(struct walk *w)
 	int rc;
 
 	while (w->verbs) {
-		rc = parse_here(w, true);
+		rc = parse_here(w, NVB_OPTIONS_FIRST);
 		if (rc != 0)
 			return rc;
 		if (w->argc == 0)
@@ -184,7 +184,9 @@ static int walk(struct walk *w)
 		w->argv++;
 		w->argc--;
 	}
-	rc = parse_here(w, w->verb->options_end_at_first_argument);
+	rc = parse_here(w, w->verb->options_end_at_first_argument ? NVB_OPTIONS_FIRST
+			   : w->verb->keeps_dashes		  ? NVB_OPTIONS_KEEP_DASHES
+								  : NVB_OPTIONS_ANYWHERE);
 	return rc != 0 ? rc : check_arguments(w);
 }
 

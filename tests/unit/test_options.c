@@ -50,7 +50,7 @@ static const struct nvb_option run_options[] = {
 static const struct nvb_option_group *const run_groups[] = {NVB_GROUPS({"Options", run_options}), NULL};
 
 /* Splits `line` at blanks, parses it, and joins the arguments with '|'. */
-static int parse(const char *line, bool end_at_first, char *arguments, size_t size, nvb_error **err)
+static int parse(const char *line, enum nvb_options_end end, char *arguments, size_t size, nvb_error **err)
 {
 	static char **words;
 	int argc, rc;
@@ -65,7 +65,7 @@ static int parse(const char *line, bool end_at_first, char *arguments, size_t si
 	char *argv[32];
 
 	memcpy(argv, words, sizeof(*argv) * (size_t)(argc + 1));
-	rc = nvb_options_parse(run_groups, end_at_first, &argc, argv, err);
+	rc = nvb_options_parse(run_groups, end, &argc, argv, err);
 	if (rc < 0)
 		return rc;
 	arguments[0] = '\0';
@@ -75,12 +75,12 @@ static int parse(const char *line, bool end_at_first, char *arguments, size_t si
 	return rc;
 }
 
-static void assert_parses(const char *line, bool end_at_first, const char *arguments)
+static void assert_parses(const char *line, enum nvb_options_end end, const char *arguments)
 {
 	_cleanup_error_ nvb_error *err = NULL;
 	char is[256];
 
-	if (parse(line, end_at_first, is, sizeof(is), &err) != 0)
+	if (parse(line, end, is, sizeof(is), &err) != 0)
 		fail_msg("%s: %s", line, nvb_error_message(err));
 	assert_string_equal(is, arguments);
 }
@@ -90,7 +90,7 @@ static void assert_fails(const char *line, const char *message, const char *hint
 	_cleanup_error_ nvb_error *err = NULL;
 	char is[256];
 
-	assert_int_equal(parse(line, false, is, sizeof(is), &err), -NVB_ERR_INVALID);
+	assert_int_equal(parse(line, NVB_OPTIONS_ANYWHERE, is, sizeof(is), &err), -NVB_ERR_INVALID);
 	assert_string_equal(nvb_error_message(err), message);
 	if (hint)
 		assert_string_equal(nvb_error_hint(err), hint);
@@ -101,43 +101,45 @@ static void assert_fails(const char *line, const char *message, const char *hint
 static void every_spelling_is_understood(void **state)
 {
 	(void)state;
-	assert_parses("--rm -it --name=x --env A=1 -e B=2 -eC=3 -e=D=4", false, "");
+	assert_parses("--rm -it --name=x --env A=1 -e B=2 -eC=3 -e=D=4", NVB_OPTIONS_ANYWHERE, "");
 	assert_true(opt.rm && opt.interactive && opt.tty && opt.name_given);
 	assert_string_equal(opt.name, "x");
 	assert_int_equal(nvb_strv_length(opt.env), 4);
 	assert_string_equal(opt.env[2], "C=3");
 	assert_string_equal(opt.env[3], "D=4");
-	assert_parses("-itn x --count 3 --memory 8G --interval=100ms --mode exclusive", false, "");
+	assert_parses(
+		"-itn x --count 3 --memory 8G --interval=100ms --mode exclusive", NVB_OPTIONS_ANYWHERE, "");
 	assert_string_equal(opt.name, "x");
 	assert_int_equal(opt.count, 3);
 	assert_true(opt.memory == 8ULL << 30 && opt.interval == 100000000);
 	assert_int_equal(opt.mode, 2);
-	assert_parses("--name a --name b --rm --rm=false", false, "");
+	assert_parses("--name a --name b --rm --rm=false", NVB_OPTIONS_ANYWHERE, "");
 	assert_string_equal(opt.name, "b");
 	assert_false(opt.rm);
-	assert_parses("--name --rm --name=", false, "");
+	assert_parses("--name --rm --name=", NVB_OPTIONS_ANYWHERE, "");
 	assert_string_equal(opt.name, "");
 	assert_false(opt.rm);
-	assert_parses("-c x", false, "");
+	assert_parses("-c x", NVB_OPTIONS_ANYWHERE, "");
 	assert_string_equal(opt.called, "call=x");
-	assert_parses("--poke", false, "");
+	assert_parses("--poke", NVB_OPTIONS_ANYWHERE, "");
 	assert_string_equal(opt.called, "poke=(none)");
-	assert_parses("", false, "");
+	assert_parses("", NVB_OPTIONS_ANYWHERE, "");
 	assert_false(opt.name_given);
 }
 
 static void arguments_are_told_from_options(void **state)
 {
 	(void)state;
-	assert_parses("a --rm b -i c", false, "a|b|c|");
+	assert_parses("a --rm b -i c", NVB_OPTIONS_ANYWHERE, "a|b|c|");
 	assert_true(opt.rm && opt.interactive);
-	assert_parses("--rm a -- --tty -- b", false, "a|--tty|--|b|");
+	assert_parses("--rm a -- --tty -- b", NVB_OPTIONS_ANYWHERE, "a|--tty|--|b|");
+	assert_parses("--rm -- a --tty", NVB_OPTIONS_KEEP_DASHES, "--|a|--tty|");
 	assert_false(opt.tty);
-	assert_parses("--rm image -i --name x", true, "image|-i|--name|x|");
+	assert_parses("--rm image -i --name x", NVB_OPTIONS_FIRST, "image|-i|--name|x|");
 	assert_true(opt.rm && !opt.interactive && !opt.name);
-	assert_parses("--rm -- image -i", true, "image|-i|");
-	assert_parses("image -- cmd", true, "image|--|cmd|");
-	assert_parses("- a", false, "-|a|");
+	assert_parses("--rm -- image -i", NVB_OPTIONS_FIRST, "image|-i|");
+	assert_parses("image -- cmd", NVB_OPTIONS_FIRST, "image|--|cmd|");
+	assert_parses("- a", NVB_OPTIONS_ANYWHERE, "-|a|");
 }
 
 static void mistakes_get_one_clear_line(void **state)

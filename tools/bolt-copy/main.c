@@ -35,7 +35,7 @@ static int enter(nvb_error **err)
 static int run(int argc, char **argv, nvb_error **err)
 {
 	const struct nvb_option_group *const all[] = {groups, NULL};
-	int rc = nvb_options_parse(all, false, &argc, argv, err);
+	int rc = nvb_options_parse(all, NVB_OPTIONS_ANYWHERE, &argc, argv, err);
 
 	if (rc < 0)
 		return rc;

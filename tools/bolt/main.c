@@ -140,6 +140,7 @@ static const struct nvb_verb capsule_verbs[] = {
 		.groups = capsule_create_groups,
 		.run = capsule_create,
 		.max_args = NVB_ARGS_ANY,
+		.keeps_dashes = true,
 		.failure = FAILURE,
 	},
 	{

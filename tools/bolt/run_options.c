@@ -372,20 +372,25 @@ int run_options_update(struct nvb_capsule_definition *definition, bool *any, nvb
 int run_options_apply_create(
 	int argc, char **argv, struct nvb_capsule_definition *definition, nvb_error **err)
 {
+	bool named = argc > 0 && !nvb_streq(argv[0], "--");
 	int rc;
 
-	if (argc > 0) {
+	if (named) {
 		if (opt.name)
 			return nvb_usage(err, "the capsule's name is given twice: '%s' and --name %s",
 				argv[0], opt.name);
 		opt.name = argv[0];
 	}
+	/* The command: behind the name, or "--", or both. */
+	argv += named;
+	if (*argv && nvb_streq(*argv, "--"))
+		argv++;
 	/* Docker's order of words would make the image a name. */
 	if (!opt.image)
 		return nvb_hint(
 			err, nvb_usage(err, "no image was named"), "bolt capsule create NAME --image IMAGE");
 	rc = run_options_apply(definition, err);
-	if (rc == 0 && argc > 1)
-		rc = nvb_definition_set_command(definition, (const char *const *)argv + 1, err);
+	if (rc == 0 && *argv)
+		rc = nvb_definition_set_command(definition, (const char *const *)argv, err);
 	return rc;
 }
