@@ -80,7 +80,7 @@ void nvb_state_empty_trash(const struct nvb_state *state)
 
 /* What is only true of one that runs. */
 static const char *const passing[] = {"pid", "started", "cgroup", "runtime", "detached", "resumed", "state",
-	"since", "health", "keeps", "keeps_key", "stdin", "stdout", "stderr", "parked", NULL};
+	"since", "health", "keeps", "keeps_key", "stdin", "stdout", "stderr", "parked", "stop-signal", NULL};
 
 /* The record in /run without that; malloc'd. */
 static int lasting_record(const struct nvb_entry *entry, char **out, nvb_error **err)

@@ -18,7 +18,9 @@
 #include "capsule/names.h"
 #include "capsule/network.h"
 #include "capsule/record.h"
+#include "capsule/summary.h"
 #include "network/names.h"
+#include "supervisor/foreground.h"
 #include "supervisor/report.h"
 #include "supervisor/supervisor.h"
 
@@ -47,13 +49,22 @@ int nvb_capsule_definition_of(const struct nvb_state *state, const char *id,
 	struct nvb_capsule_definition *definition, nvb_error **err)
 {
 	_cleanup_free_ char *data = data_of(state, id);
+	_cleanup_error_ nvb_error *why = NULL;
+	pid_t keeper;
+	int rc = data ? nvb_definition_load(definition, data, &why) : nvb_fail_oom(&why);
 
-	return data ? nvb_definition_load(definition, data, err) : nvb_fail_oom(err);
+	if (rc < 0 && nvb_foreground_has(state, id, &keeper))
+		return nvb_foreground_refuse(
+			id, keeper, "with --rm, nothing is kept to be changed or started again", err);
+	if (rc < 0)
+		nvb_error_move(err, NVB_TAKE_PTR(why));
+	return rc;
 }
 
-/* What a start would find wrong that is wrong for good: words of no profile, an image that is nowhere. */
-static int check(
-	const struct nvb_run_host *host, const struct nvb_capsule_definition *definition, nvb_error **err)
+/* What a start would find wrong that is wrong for good: words of no profile, an image that is nowhere. What
+ * it runs and where it listens is for lists. */
+static int check(const struct nvb_run_host *host, const struct nvb_capsule_definition *definition,
+	struct nvb_strbuf *command, struct nvb_strbuf *ports, nvb_error **err)
 {
 	struct nvb_request *request = NULL;
 	struct nvb_image image;
@@ -62,23 +73,28 @@ static int check(
 	nvb_request_free(request);
 	if (rc == 0)
 		rc = nvb_image_bring(host, &definition->spec, &image, err);
-	if (rc == 0)
-		nvb_image_close(&image);
-	return rc;
+	if (rc < 0)
+		return rc;
+	nvb_capsule_summary(&definition->spec, &image, command, ports);
+	nvb_image_close(&image);
+	return 0;
 }
 
 int nvb_capsule_create(const struct nvb_run_host *host, const struct nvb_state *state,
 	const struct nvb_capsule_definition *definition, char id[static NVB_CAPSULE_ID + 1], nvb_error **err)
 {
-	const struct nvb_entry_options options = {
+	_cleanup_strbuf_ struct nvb_strbuf command = {0}, ports = {0};
+	struct nvb_entry_options options = {
 		.name = definition->spec.name,
 		.image = definition->spec.image,
 		.keep = true,
 		.parked = true,
 	};
 	struct nvb_entry entry = NVB_ENTRY_INIT;
-	int rc = check(host, definition, err);
+	int rc = check(host, definition, &command, &ports, err);
 
+	options.command = command.s;
+	options.ports = ports.s;
 	if (rc == 0)
 		rc = nvb_entry_begin(state, &options, &entry, err);
 	if (rc < 0)
@@ -321,11 +337,14 @@ int nvb_capsule_rename(const struct nvb_run_host *host, const struct nvb_state *
 {
 	_cleanup_free_ char *old = name_of(state, id), *request = NULL;
 	_cleanup_close_ int lock = -1;
+	pid_t keeper;
 	int rc;
 
 	rc = check_name(name, err);
 	if (rc < 0)
 		return rc;
+	if (nvb_foreground_has(state, id, &keeper))
+		return nvb_foreground_refuse(id, keeper, "it keeps its name until it has ended", err);
 	if (nvb_streq0(old, name))
 		return nvb_fail(err, NVB_ERR_CONFLICT, "capsule %.12s is called '%s' already", id, name);
 	if (asprintf(&request, "rename %s", name) < 0)

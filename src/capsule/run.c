@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capsule/run.h"
 
+#include <signal.h>
+#include <stdio.h>
+
 #include "base/log.h"
 #include "capsule/attach.h"
 #include "capsule/start.h"
@@ -23,9 +26,22 @@ static int attach(struct nvb_start *start, nvb_error **err)
 		spec->terminal, spec->interactive, start->state.workspace, &run->attachment, err);
 }
 
+/* Who stops it from elsewhere (supervisor/foreground.h) reads which signal asks its program to end. */
+static int note_stop_signal(const struct nvb_start *start, nvb_error **err)
+{
+	char number[16];
+
+	if (start->process.stop_signal == SIGTERM)
+		return 0;
+	snprintf(number, sizeof(number), "%d", start->process.stop_signal);
+	return nvb_entry_note(&start->entry, (const char *const[]){"stop-signal", number, NULL}, err);
+}
+
 static int note_start(void *data, pid_t init, nvb_error **err)
 {
-	return nvb_start_note(data, init, err);
+	int rc = note_stop_signal(data, err);
+
+	return rc < 0 ? rc : nvb_start_note(data, init, err);
 }
 
 static int launch(struct run *run, int *status, nvb_error **err)

@@ -14,6 +14,7 @@
 #include "capsule/program.h"
 #include "capsule/rootless.h"
 #include "capsule/schedule.h"
+#include "capsule/summary.h"
 #include "capsule/userns.h"
 
 /* Each function is a step, in this order. */
@@ -84,17 +85,27 @@ static int open_image(struct nvb_start *start, nvb_error **err)
 	return rc;
 }
 
-static int begin(struct nvb_start *start, nvb_error **err)
+static int record(struct nvb_start *start, nvb_error **err)
 {
-	const struct nvb_entry_options options = {
+	_cleanup_strbuf_ struct nvb_strbuf command = {0}, ports = {0};
+	struct nvb_entry_options options = {
 		.name = start->spec->name,
 		.image = start->spec->image,
 		.runtime = start->runtime,
 		.keep = !start->spec->remove,
 		.cgroup = !start->state.rootless,
 	};
+
+	nvb_capsule_summary(start->spec, &start->image, &command, &ports);
+	options.command = command.s;
+	options.ports = ports.s;
+	return nvb_entry_begin(&start->state, &options, &start->entry, err);
+}
+
+static int begin(struct nvb_start *start, nvb_error **err)
+{
 	int rc = start->entry.run ? nvb_entry_use_runtime(&start->state, &start->entry, start->runtime, err)
-				  : nvb_entry_begin(&start->state, &options, &start->entry, err);
+				  : record(start, err);
 
 	/* What it was made from, for whoever asks or starts it again. */
 	if (rc == 0 && !start->entry.resumed)

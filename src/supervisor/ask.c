@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "capsule/record.h"
+#include "supervisor/foreground.h"
 #include "supervisor/private.h"
 #include "supervisor/report.h"
 
@@ -94,6 +95,7 @@ int nvb_supervisor_reach(const struct nvb_run_host *host, const struct nvb_state
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 
 	for (int i = 0; i < TRIES; i++) {
+		pid_t keeper;
 		int rc;
 
 		*socket = connect_to(state, id);
@@ -102,16 +104,19 @@ int nvb_supervisor_reach(const struct nvb_run_host *host, const struct nvb_state
 		rc = nvb_supervisor_ensure(host, state, id, err);
 		if (rc < 0)
 			return rc;
+		if (nvb_foreground_has(state, id, &keeper))
+			return nvb_foreground_refuse(
+				id, keeper, "nobody else can be attached to it, or save it", err);
 		if (i > 0)
 			nanosleep(&pause, NULL);
 	}
 	return nvb_fail(err, NVB_ERR_BUSY, "the supervisor of capsule %.12s does not answer", id);
 }
 
-int nvb_supervisor_attach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
-	bool input, int *connection, nvb_error **err)
+/* A request whose answer comes later. */
+static int begin(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	const char *request, int *connection, nvb_error **err)
 {
-	const char *request = input ? "attach input" : "attach";
 	_cleanup_close_ int socket = -1;
 	int rc = nvb_supervisor_reach(host, state, id, &socket, err);
 
@@ -123,15 +128,31 @@ int nvb_supervisor_attach(const struct nvb_run_host *host, const struct nvb_stat
 	return 0;
 }
 
+int nvb_supervisor_attach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	bool input, int *connection, nvb_error **err)
+{
+	return begin(host, state, id, input ? "attach input" : "attach", connection, err);
+}
+
+int nvb_supervisor_wait(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int *connection, nvb_error **err)
+{
+	return begin(host, state, id, "wait", connection, err);
+}
+
 int nvb_supervisor_ask(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	const char *request, nvb_error **err)
 {
 	for (int i = 0;; i++) {
 		_cleanup_error_ nvb_error *why = NULL;
-		int socket, rc = nvb_supervisor_reach(host, state, id, &socket, err);
+		int socket, rc = nvb_supervisor_reach(host, state, id, &socket, &why);
 
-		if (rc < 0)
+		if (rc == -NVB_ERR_UNSUPPORTED)
+			return nvb_foreground_ask(state, id, request, err);
+		if (rc < 0) {
+			nvb_error_move(err, NVB_TAKE_PTR(why));
 			return rc;
+		}
 		rc = send(socket, request, strlen(request), MSG_NOSIGNAL) < 0
 			     ? nvb_fail(&why, NVB_ERR_CANCELLED, "the supervisor has gone")
 			     : nvb_report_read(socket, NULL, NULL, NULL, &why);

@@ -184,6 +184,10 @@ bool nvb_control_read(struct nvb_supervisor *s, size_t i)
 		forget(s, i);
 		return true;
 	}
+	if (nvb_streq(request, "wait")) {
+		client->waits = true;
+		return false;
+	}
 	if (!client->waits && sscanf(request, "stop %d %lld %15s", &signal, &seconds, word) >= 2 &&
 		seconds >= 0 && seconds <= NVB_STOP_TIMEOUT_MOST) {
 		if (stop(s, client->socket, signal, (uint64_t)seconds, nvb_streq(word, "discard"))) {
@@ -202,7 +206,7 @@ void nvb_control_ended(struct nvb_supervisor *s)
 {
 	for (size_t i = 0; i < s->client_count; i++) {
 		if (s->clients[i].waits)
-			nvb_report_ok(s->clients[i].socket, 0, -1);
+			nvb_report_ok(s->clients[i].socket, s->status, -1);
 		close(s->clients[i].socket);
 	}
 	s->client_count = 0;

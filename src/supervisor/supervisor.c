@@ -21,7 +21,7 @@
 #include "capsule/bring.h"
 #include "capsule/files.h"
 #include "capsule/record.h"
-#include "network/port.h"
+#include "capsule/summary.h"
 #include "supervisor/private.h"
 #include "supervisor/report.h"
 
@@ -178,30 +178,6 @@ static int open_log(struct nvb_supervisor *s, nvb_error **err)
 	return nvb_log_writer_open(path, spool, &s->definition.log, &s->log, err);
 }
 
-static void add_words(struct nvb_strbuf *out, const char *const *words)
-{
-	for (; words && *words; words++)
-		nvb_sb_addf(out, "%s%s", out->len ? " " : "", *words);
-}
-
-/* What it runs and where it listens, for lists. */
-static void describe(const struct nvb_supervisor *s, struct nvb_strbuf *command, struct nvb_strbuf *ports)
-{
-	const struct nvb_capsule_spec *spec = &s->definition.spec;
-	char text[NVB_PORT_TEXT];
-
-	if (spec->entrypoint)
-		nvb_sb_add(command, spec->entrypoint);
-	else
-		add_words(command, s->image.entrypoint);
-	if (spec->command && *spec->command)
-		add_words(command, (const char *const *)spec->command);
-	else if (!spec->entrypoint)
-		add_words(command, s->image.command);
-	for (size_t i = 0; i < spec->port_count; i++)
-		nvb_sb_addf(ports, "%s%s", ports->len ? ", " : "", nvb_port_format(&spec->ports[i], text));
-}
-
 static int begin(struct nvb_supervisor *s, const char *id, nvb_error **err)
 {
 	_cleanup_strbuf_ struct nvb_strbuf command = {0}, ports = {0};
@@ -215,7 +191,7 @@ static int begin(struct nvb_supervisor *s, const char *id, nvb_error **err)
 		.detached = true,
 	};
 
-	describe(s, &command, &ports);
+	nvb_capsule_summary(spec, &s->image, &command, &ports);
 	options.command = command.s;
 	options.ports = ports.s;
 	return nvb_entry_begin(&s->state, &options, &s->entry, err);

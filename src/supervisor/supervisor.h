@@ -22,8 +22,8 @@
  *	alive			whether its program runs, or will
  *	update			the definition has changed
  *	rename NAME
- *	snapshot ...		see snapshot.h
- *	attach [input]		see attach.h
+ *	wait			answered when all is given back, with the status of the last run, -1 for one
+ *that nobody saw snapshot ...		see snapshot.h attach [input]		see attach.h
  *
  * Answers are reports (report.h). Killing it ends nothing: the container runs on, its lease names the
  *container, and whoever next needs the capsule starts another supervisor, which takes it over.
@@ -54,6 +54,12 @@ void nvb_supervisor_adopt_all(const struct nvb_run_host *host, const struct nvb_
  * first. NVB_ERR_NOT_FOUND: the capsule does not run. */
 int nvb_supervisor_attach(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
 	bool input, int *connection, nvb_error **err);
+
+/* Asks it to tell of the capsule's end: on *connection, which is the caller's, nvb_report_read() gets the
+ * status as its number. NVB_ERR_NOT_FOUND: it does not run; NVB_ERR_UNSUPPORTED: in the foreground it has
+ * none. */
+int nvb_supervisor_wait(const struct nvb_run_host *host, const struct nvb_state *state, const char *id,
+	int *connection, nvb_error **err);
 
 /* Asks the supervisor and waits for the answer; one that was killed meanwhile is replaced and asked once
  * more. NVB_ERR_NOT_FOUND: the capsule does not run. */

@@ -58,6 +58,19 @@ signals() {
 	check "$WORLD: removed" bolt capsule rm sig
 }
 
+# What it is to run is listed before it runs; behind -- stands the command, with a name before it or none.
+listed() {
+	local id
+	id=$(bolt capsule create --image "$ROOT" --runtime "$RUNTIME" -p 8080:80 -- sleep 1000)
+	is "$WORLD: a command without a name" 'null sleep 1000 8080->80/tcp' \
+		"$(bolt capsule ps -a --format json | jq -r '.[0] | "\(.name) \(.command) \(.ports)"')"
+	bolt capsule rm "$id" >/dev/null
+	bolt capsule create --image "$ROOT" --runtime "$RUNTIME" nap sleep 1000 >/dev/null
+	is "$WORLD: a command behind its name" 'nap sleep 1000' \
+		"$(bolt capsule ps -a --format json | jq -r '.[0] | "\(.name) \(.command)"')"
+	bolt capsule rm nap >/dev/null
+}
+
 failures() {
 	local s=0
 	refuses "$WORLD: an image that is not there" 125 "nowhere" \
@@ -71,6 +84,11 @@ failures() {
 	refuses "$WORLD: run -d of such one" 127 'is not in the container' \
 		bolt surge run -d --runtime "$RUNTIME" --name bad "$ROOT" nothing
 	is "$WORLD: leaves nothing" '' "$(leftovers)"
+	bolt surge run -d --rm --runtime "$RUNTIME" --name once "$ROOT" sleep 1000 >/dev/null
+	refuses "$WORLD: one that goes when it ends is not ended over a restart" 1 'nothing to start again' \
+		bolt capsule restart -t 0 once
+	is "$WORLD: it runs" 'once running null' "$(shown once)"
+	check "$WORLD: and goes" bolt capsule rm -f once
 	refuses "$WORLD: --rm and a restart policy" 125 'cannot be restarted' create bad --rm --restart always
 	refuses "$WORLD: a policy that is none" 125 'restart policy' create bad --restart sometimes
 	refuses "$WORLD: no such capsule" 1 "no capsule 'ghost'" bolt capsule stop ghost
@@ -138,6 +156,7 @@ limits() {
 
 world() {
 	life
+	listed
 	failures
 	detached
 	# The rest is the same whatever the control groups.

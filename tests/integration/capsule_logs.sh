@@ -10,6 +10,24 @@ need bolt busybox jq runc
 export ROOT=$T/root
 make_busybox_root "$ROOT"
 
+# asks PID NUMBER: so many supervisors are asked by it.
+asks() { [ "$(find "/proc/$1/fd" -lname 'socket:*' | wc -l)" -ge "$2" ]; }
+
+# Of what is removed when it ends nothing can be read; both have ended before the first is told of.
+removed() {
+	local waiter
+	bolt surge run -d --rm --runtime "$RUNTIME" --name five "$ROOT" sh -c 'trap "exit 5" USR1; while :; do sleep 0.02; done' >/dev/null
+	bolt surge run -d --rm --runtime "$RUNTIME" --name six "$ROOT" sh -c 'trap "exit 6" USR1; while :; do sleep 0.02; done' >/dev/null
+	bolt capsule wait five six >"$T/waited" &
+	waiter=$!
+	check "$WORLD: wait asks both supervisors" until_true asks "$waiter" 2
+	bolt capsule stop -s USR1 six five >/dev/null
+	check "$WORLD: wait for those that are gone then" wait "$waiter"
+	is "$WORLD: tells how they ended" '5 6' "$(xargs <"$T/waited")"
+	refuses "$WORLD: a name that is none is told before anything is waited for" 1 "no capsule 'nobody'" \
+		bolt capsule wait talk nobody
+}
+
 words() {
 	local before
 	started talk -- sh -c 'echo out; echo err >&2; printf "\377\000\n"; printf "no end"; exit 3'
@@ -32,6 +50,7 @@ words() {
 	refuses "$WORLD: no number" 1 "--tail '-3': must be a number of lines" bolt capsule logs --tail=-3 talk
 	refuses "$WORLD: no capsule" 1 "no capsule 'nobody'" bolt capsule logs nobody
 	refuses "$WORLD: waiting for none" 1 "no capsule 'nobody'" bolt capsule wait nobody
+	removed
 	gone talk
 	made still -- true
 	is "$WORLD: one that never ran has no log" '' "$(logs still 2>&1)"

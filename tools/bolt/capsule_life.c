@@ -343,10 +343,27 @@ int capsule_stop(int argc, char **argv, nvb_error **err)
 	return each_capsule(argc, argv, stop_one, err);
 }
 
+/* One that is gone when it has ended must not end over this. */
+static int check_stays(const struct nvb_state *state, const char *id, nvb_error **err)
+{
+	_cleanup_definition_ struct nvb_capsule_definition definition = {0};
+	int rc;
+
+	nvb_capsule_definition_init(&definition);
+	rc = nvb_capsule_definition_of(state, id, &definition, err);
+	if (rc == 0 && definition.spec.remove)
+		rc = nvb_fail(err, NVB_ERR_UNSUPPORTED,
+			"capsule %.12s is removed when it ends (--rm): there would be nothing to start again",
+			id);
+	return rc;
+}
+
 static int restart_one(const struct nvb_state *state, const char *id, nvb_error **err)
 {
-	int status, rc = stop_one(state, id, err);
+	int status, rc = check_stays(state, id, err);
 
+	if (rc == 0)
+		rc = stop_one(state, id, err);
 	return rc < 0 ? rc : nvb_capsule_start(run_host(), state, id, &status, err);
 }
 

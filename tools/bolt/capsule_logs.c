@@ -14,6 +14,7 @@
 #include "capsule/locate.h"
 #include "cli/output.h"
 #include "host.h"
+#include "supervisor/foreground.h"
 #include "supervisor/log.h"
 #include "supervisor/supervisor.h"
 #include "verbs.h"
@@ -229,11 +230,14 @@ int capsule_logs(int argc, char **argv, nvb_error **err)
 	_cleanup_located_ struct nvb_located capsule = {0};
 	static struct printer printer = {.fd = STDOUT_FILENO};
 	struct nvb_log_reader *reader = NULL;
+	pid_t keeper;
 	int rc = nvb_state_open(&state, err);
 
 	(void)argc;
 	if (rc == 0)
 		rc = nvb_locate(&state, argv[0], &capsule, err);
+	if (rc == 0 && nvb_foreground_has(&state, capsule.id, &keeper))
+		rc = nvb_foreground_refuse(capsule.id, keeper, "it prints there, and no log is kept", err);
 	if (rc == 0)
 		rc = nvb_log_reader_open(capsule.logs, &reader, err);
 	/* What a killed supervisor has not written down another one does. */
