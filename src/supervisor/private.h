@@ -76,6 +76,7 @@ struct nvb_supervisor {
 	struct {
 		pid_t worker;	   /* 0: none */
 		int report, asker; /* its; who waits for it; -1: none */
+		int broken;	   /* who broke it off, and waits until it is undone; -1: none */
 		bool leave_running, repairs;
 		bool quiet;	 /* who waits wanted it stopped and hears of that alone */
 		int tries;	 /* of undoing that failed */

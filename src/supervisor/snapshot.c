@@ -218,9 +218,11 @@ static int read_report(struct nvb_supervisor *s, char id[static 65], nvb_error *
 
 static void answer(struct nvb_supervisor *s, int rc, const char *id, const nvb_error *error)
 {
-	int asker = NVB_TAKE_FD(s->snapshot.asker);
+	int asker = NVB_TAKE_FD(s->snapshot.asker), broken = NVB_TAKE_FD(s->snapshot.broken);
 	char text[80];
 
+	if (asker < 0)
+		asker = broken;
 	if (asker < 0)
 		return;
 	if (rc < 0) {
@@ -286,17 +288,20 @@ void nvb_supervised_worked(struct nvb_supervisor *s)
 	s->snapshot.stop_signal = 0;
 }
 
-/* Nobody waits for it any more. */
+/* Nobody wants it any more: gone, or, with the other half of the connection still there, about to hear when
+ * it is undone. */
 void nvb_supervised_asker_gone(struct nvb_supervisor *s)
 {
 	char byte;
 
 	if (recv(s->snapshot.asker, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	close(NVB_TAKE_FD(s->snapshot.asker));
 	/* What was to be stopped is stopped, whoever waits for it. */
-	if (s->snapshot.quiet)
+	if (s->snapshot.quiet) {
+		close(NVB_TAKE_FD(s->snapshot.asker));
 		return;
+	}
+	s->snapshot.broken = NVB_TAKE_FD(s->snapshot.asker);
 	if (s->snapshot.worker > 0 && !s->snapshot.repairs)
 		kill(s->snapshot.worker, SIGTERM);
 }

@@ -15,14 +15,16 @@
  *	snapshot leave_running|stop tcp|- [KEY FILE]\n[COMMENT]
  *
  * While it is taken the answer begins with packets "step NAME DONE TOTAL"; then comes "id ID" and the report
- * (report.h), of one that is stopped once all is given back. Who closes the connection before breaks it off.
+ * (report.h), of one that is stopped once all is given back. Who closes the connection before, or his half of
+ * it, breaks it off; in that case the report comes when all is undone.
  */
 enum { NVB_SNAPSHOT_REQUEST_MOST = 8192 };
 
 struct nvb_snapshot_wish {
 	bool leave_running, tcp;
 	const char *key_file, *comment; /* or NULL */
-	/* Told of what happens; another value than 0 breaks it off. NULL: nobody is. */
+	/* Told of what happens; another value than 0 breaks it off, and, once it is another one again, waits
+	 * no longer for what becomes of that. NULL: nobody is. */
 	int (*progress)(void *data, const char *step, uint64_t done, uint64_t total);
 	void *data;
 };

@@ -31,42 +31,68 @@ static int send_wish(int socket, const struct nvb_snapshot_wish *wish, nvb_error
 	return 0;
 }
 
+struct following {
+	int socket;
+	const struct nvb_snapshot_wish *wish;
+	int broken; /* what progress said when it broke it off; 0: it has not */
+};
+
+/* Whether to wait on. Who breaks it off hears when all is undone; who then wants that once more does not
+ * wait. */
+static bool go_on(struct following *f, const char *step, uint64_t done, uint64_t total)
+{
+	int said = f->wish->progress ? f->wish->progress(f->wish->data, step, done, total) : 0;
+
+	if (!said || said == f->broken)
+		return true;
+	if (f->broken)
+		return false;
+	f->broken = said;
+	return shutdown(f->socket, SHUT_WR) == 0;
+}
+
 /* Waits for the next packet, and asks ten times a second whether it shall go on. */
-static ssize_t next(int socket, const struct nvb_snapshot_wish *wish, char *text, size_t size)
+static ssize_t next(struct following *f, char *text, size_t size)
 {
 	enum { TICK_MS = 100 };
 
 	for (;;) {
-		struct pollfd fds = {.fd = socket, .events = POLLIN};
+		struct pollfd fds = {.fd = f->socket, .events = POLLIN};
 		int n = poll(&fds, 1, TICK_MS);
 
 		if (n > 0)
-			return recv(socket, text, size - 1, MSG_PEEK);
-		if (wish->progress && wish->progress(wish->data, NULL, 0, 0) != 0)
+			return recv(f->socket, text, size - 1, MSG_PEEK);
+		if (!go_on(f, NULL, 0, 0))
 			return -1;
 	}
 }
 
-static int follow(int socket, const struct nvb_snapshot_wish *wish, char snapshot[static 65], nvb_error **err)
+static int broken_off(nvb_error **err)
+{
+	return nvb_hint(err, nvb_fail(err, NVB_ERR_CANCELLED, "the snapshot was broken off"),
+		"the capsule runs on once that is undone");
+}
+
+static int follow(struct following *f, char snapshot[static 65], nvb_error **err)
 {
 	char text[256], step[32];
 	uint64_t done, total;
 
 	for (;;) {
-		ssize_t n = next(socket, wish, text, sizeof(text));
+		ssize_t n = next(f, text, sizeof(text));
 
-		if (n < 0)
-			return nvb_fail(err, NVB_ERR_CANCELLED, "the snapshot was broken off");
+		if (n < 0 || (n == 0 && f->broken))
+			return *snapshot ? 0 : broken_off(err);
 		text[n] = '\0';
 		if (sscanf(text, "step %31s %" SCNu64 " %" SCNu64, step, &done, &total) == 3) {
-			recv(socket, text, sizeof(text), 0);
-			if (wish->progress && wish->progress(wish->data, step, done, total) != 0)
-				return nvb_fail(err, NVB_ERR_CANCELLED, "the snapshot was broken off");
+			recv(f->socket, text, sizeof(text), 0);
+			if (!go_on(f, step, done, total))
+				return broken_off(err);
 		} else if (nvb_after(text, "id ")) {
-			recv(socket, text, sizeof(text), 0);
+			recv(f->socket, text, sizeof(text), 0);
 			snprintf(snapshot, 65, "%.64s", nvb_after(text, "id "));
 		} else {
-			return nvb_report_read(socket, NULL, NULL, NULL, err);
+			return nvb_report_read(f->socket, NULL, NULL, NULL, err);
 		}
 	}
 }
@@ -75,10 +101,12 @@ int nvb_supervisor_snapshot(const struct nvb_run_host *host, const struct nvb_st
 	const struct nvb_snapshot_wish *wish, char snapshot[static 65], nvb_error **err)
 {
 	_cleanup_close_ int socket = -1;
+	struct following following = {.wish = wish};
 	int rc = nvb_supervisor_reach(host, state, id, &socket, err);
 
 	*snapshot = '\0';
 	if (rc == 0)
 		rc = send_wish(socket, wish, err);
-	return rc < 0 ? rc : follow(socket, wish, snapshot, err);
+	following.socket = socket;
+	return rc < 0 ? rc : follow(&following, snapshot, err);
 }

@@ -221,7 +221,7 @@ static void init(struct nvb_supervisor *s, const struct nvb_run_host *host, cons
 		.starter_report = -1,
 		.init_gone = -1,
 		.keeper_gone = -1,
-		.snapshot = {.report = -1, .asker = -1},
+		.snapshot = {.report = -1, .asker = -1, .broken = -1},
 		.status = -1,
 	};
 	nvb_capsule_definition_init(&s->definition);

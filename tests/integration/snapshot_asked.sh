@@ -97,8 +97,52 @@ checked() {
 	bolt capsule rm -f seen >/dev/null
 }
 
+# take_and_hold NAME: somebody asks for a snapshot, $ASKER, and its taker, $TAKER, stands still.
+take_and_hold() {
+	local i
+	for ((i = 0; i < 20; i++)); do
+		bolt capsule snapshot "$1" --leave-running >"$T/out" 2>"$T/said" &
+		ASKER=$!
+		TAKER=
+		while [ -d "/proc/$ASKER" ] && ! TAKER=$(pgrep -x bolt-snapshot -P "$(supervisor_of "$1")"); do :; done
+		[ -z "$TAKER" ] || ! kill -STOP "$TAKER" 2>/dev/null || return 0
+		wait "$ASKER" || true
+	done
+	return 1
+}
+is_marked() { [ -e "$BOLT_RUN/capsules/$(id_of "$1")/checkpoint" ]; }
+unmarked() { ! is_marked "$1"; }
+
+# Who breaks a snapshot off comes back once it is undone; who insists, at once.
+broken_off() {
+	local status=0
+	sleeper held
+	bolt capsule start held >/dev/null
+	take_and_hold held || fail "$WORLD: a snapshot under way"
+	kill -INT "$ASKER"
+	sleep 0.5
+	check "$WORLD: broken off: it is waited for what becomes of that" test -d "/proc/$ASKER"
+	kill -CONT "$TAKER"
+	wait "$ASKER" || status=$?
+	is "$WORLD: then it says so" '130 bolt: the snapshot was broken off' "$status $(cat "$T/said")"
+	check "$WORLD: and nothing of it is left" unmarked held
+	status=0
+	take_and_hold held || fail "$WORLD: another one under way"
+	kill -INT "$ASKER"
+	sleep 0.5
+	kill -INT "$ASKER"
+	wait "$ASKER" || status=$?
+	is "$WORLD: asked twice it does not wait" '130 true' "$status $(is_marked held && echo true)"
+	like "$WORLD: and says what is to be undone yet" 'broken off .*runs on once' "$(cat "$T/said")"
+	kill -CONT "$TAKER"
+	check "$WORLD: which it then is" eventually unmarked held
+	is "$WORLD: none was taken" '' "$(bolt snapshot ls -q held)"
+	bolt capsule rm -f held >/dev/null
+}
+
 world() {
 	trap end_capsules EXIT
+	broken_off
 	started
 	encrypted
 	checked

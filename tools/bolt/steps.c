@@ -15,7 +15,7 @@ static volatile sig_atomic_t asked_to_end;
 static void ask_to_end(int signal)
 {
 	(void)signal;
-	asked_to_end = 1;
+	asked_to_end = asked_to_end < 2 ? asked_to_end + 1 : 2;
 }
 
 void steps_catch(void)
