@@ -90,16 +90,25 @@ unsigned nvb_details_cgroup(void)
 }
 
 /* What of the host's it needs again: volumes, and files in them that it has open. */
+struct nvb_preflight_mount *nvb_describe_mounts(const struct nvb_capsule_spec *spec, nvb_error **err)
+{
+	struct nvb_preflight_mount *mounts = calloc(spec->volume_count + 1, sizeof(*mounts));
+
+	if (!mounts)
+		nvb_fail_oom(err);
+	for (size_t i = 0; mounts && i < spec->volume_count; i++)
+		mounts[i] = (struct nvb_preflight_mount){
+			.source = spec->volumes[i].source, .target = spec->volumes[i].target};
+	return mounts;
+}
+
 static int list_files(const struct nvb_capsule_spec *spec, const int *pids, size_t pid_count, char ***files,
 	nvb_error **err)
 {
-	_cleanup_free_ struct nvb_preflight_mount *mounts = calloc(spec->volume_count + 1, sizeof(*mounts));
+	_cleanup_free_ struct nvb_preflight_mount *mounts = nvb_describe_mounts(spec, err);
 
 	if (!mounts)
-		return nvb_fail_oom(err);
-	for (size_t i = 0; i < spec->volume_count; i++)
-		mounts[i] = (struct nvb_preflight_mount){
-			.source = spec->volumes[i].source, .target = spec->volumes[i].target};
+		return -NVB_ERR_NO_MEMORY;
 	return nvb_preflight_files(mounts, spec->volume_count, pids, pid_count, files, err);
 }
 

@@ -37,4 +37,7 @@ unsigned nvb_details_cgroup(void);
 /* NVB_ERR_CORRUPT. */
 int nvb_details_read(const char *text, struct nvb_details *details, nvb_error **err);
 
+/* The volumes of a capsule, as many as its spec has; malloc'd, with the spec's words. NULL without memory. */
+struct nvb_preflight_mount *nvb_describe_mounts(const struct nvb_capsule_spec *spec, nvb_error **err);
+
 #endif

@@ -124,6 +124,7 @@ int nvb_preflight_take(
 
 	see_criu(&capsule->criu, 0, 0, report);
 	nvb_preflight_processes(capsule, report);
+	nvb_preflight_sources(capsule, report);
 	if (capsule->has_gpus)
 		on_gpus = see_gpus(capsule, report);
 	see_disk(capsule, on_gpus, report);

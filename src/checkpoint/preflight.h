@@ -50,6 +50,12 @@ struct nvb_preflight_gpu {
 	const char *target; /* UUID to go to instead; NULL: the same */
 };
 
+/* A directory or file of the host that is mounted in the capsule (a volume). */
+struct nvb_preflight_mount {
+	const char *source; /* on the host */
+	const char *target; /* inside */
+};
+
 /* A capsule that runs and of which a snapshot would be taken. */
 struct nvb_preflight_capsule {
 	const struct nvb_inventory *inventory;
@@ -62,6 +68,8 @@ struct nvb_preflight_capsule {
 	bool tcp;	   /* established connections of TCP are to be kept */
 	const char *upper; /* directory of what it has written; NULL: none */
 	const char *place; /* an existing directory on the disk that the snapshot goes to */
+	const struct nvb_preflight_mount *mounts; /* its volumes */
+	size_t mount_count;
 	struct nvb_preflight_criu criu;
 };
 
@@ -92,12 +100,6 @@ int nvb_preflight_refuse(const struct nvb_preflight_report *report, nvb_error **
 /* As JSON: [{"check": "mig", "fatal": true, "pid": 4711, "reason": ..., "hint": ...}]; pid null for the host.
  */
 void nvb_preflight_json(const struct nvb_preflight_report *report, struct nvb_strbuf *out);
-
-/* A directory or file of the host that is mounted in the capsule (a volume). */
-struct nvb_preflight_mount {
-	const char *source; /* on the host */
-	const char *target; /* inside */
-};
 
 /*
  * For the manifest: what of the host's the capsule needs to be there again, one line each, "d SOURCE" for a

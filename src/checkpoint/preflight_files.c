@@ -117,6 +117,19 @@ int nvb_preflight_descriptors(
 	return rc;
 }
 
+void nvb_preflight_sources(const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report)
+{
+	for (size_t i = 0; i < capsule->mount_count; i++) {
+		const struct nvb_preflight_mount *mount = &capsule->mounts[i];
+		struct stat st;
+
+		if (!nvb_preflight_is_silent(mount->source) && stat(mount->source, &st) < 0)
+			nvb_preflight_find(report, "mount-gone", 0, false,
+				"%s, which is mounted at %s, is not there any more (%s): a restore needs it",
+				mount->source, mount->target, strerror(errno));
+	}
+}
+
 void nvb_preflight_processes(const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report)
 {
 	size_t at = 0;
@@ -224,6 +237,20 @@ static char kind_of(mode_t mode)
 	return S_ISDIR(mode) ? 'd' : S_ISREG(mode) ? 'r' : 'o';
 }
 
+/* What a mount is, also where its source is not at its place any more: the capsule still has it. */
+static bool see_mount(const struct nvb_preflight_mount *mount, const int *pids, size_t count, struct stat *st)
+{
+	_cleanup_root_ struct nvb_root root = NVB_ROOT_INIT;
+	char top[64];
+
+	if (stat(mount->source, st) == 0)
+		return true;
+	if (!count)
+		return false;
+	snprintf(top, sizeof(top), "/proc/%d/root", pids[0]);
+	return nvb_root_open(&root, top, NULL) == 0 && nvb_root_stat(&root, mount->target, true, st) == 0;
+}
+
 int nvb_preflight_files(const struct nvb_preflight_mount *mounts, size_t mount_count, const int *pids,
 	size_t pid_count, char ***lines, nvb_error **err)
 {
@@ -233,7 +260,7 @@ int nvb_preflight_files(const struct nvb_preflight_mount *mounts, size_t mount_c
 	for (size_t i = 0; i < mount_count; i++) {
 		struct stat st;
 
-		if (stat(mounts[i].source, &st) == 0 &&
+		if (see_mount(&mounts[i], pids, pid_count, &st) &&
 			!nvb_strv_addf(&wanted.lines, "%c %s", kind_of(st.st_mode), mounts[i].source))
 			wanted.failed = true;
 	}

@@ -32,6 +32,9 @@ int nvb_preflight_descriptors(
 void nvb_preflight_processes(
 	const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report);
 
+/* Mounts whose source is at its place no more. */
+void nvb_preflight_sources(const struct nvb_preflight_capsule *capsule, struct nvb_preflight_report *report);
+
 /* What a snapshot wants back of the host's files. */
 void nvb_preflight_wanted_files(char *const *lines, struct nvb_preflight_report *report);
 

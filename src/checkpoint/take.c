@@ -98,6 +98,7 @@ static int open_store(struct taking *t, nvb_error **err)
 
 static int preflight(struct taking *t, struct nvb_preflight_report *report, nvb_error **err)
 {
+	_cleanup_free_ struct nvb_preflight_mount *mounts = nvb_describe_mounts(&t->c->definition->spec, err);
 	_cleanup_free_ char *upper = nvb_state_join(t->c->entry->data, "upper");
 	struct nvb_preflight_capsule capsule = {
 		.inventory = t->inventory,
@@ -110,12 +111,16 @@ static int preflight(struct taking *t, struct nvb_preflight_report *report, nvb_
 		.tcp = t->c->tcp,
 		.upper = t->c->definition->spec.read_only ? NULL : upper,
 		.place = t->store.path,
+		.mounts = mounts,
+		.mount_count = t->c->definition->spec.volume_count,
 		.criu = {.path = t->criu.path,
 			.problem = t->criu.problem,
 			.major = t->criu.major,
 			.minor = t->criu.minor},
 	};
 
+	if (!mounts)
+		return -NVB_ERR_NO_MEMORY;
 	if (!upper)
 		return nvb_fail_oom(err);
 	return nvb_preflight_take(&capsule, report, err);

@@ -95,6 +95,18 @@ checked() {
 	is "$WORLD: as another one nothing is against it" '' "$(found bolt capsule restore seen --name other)"
 	is "$WORLD: which was not made" '' "$(shown other)"
 	bolt capsule rm -f seen >/dev/null
+	mkdir "$T/volume"
+	sleeper moved -v "$T/volume:/v"
+	bolt capsule start moved >/dev/null
+	mv "$T/volume" "$T/elsewhere"
+	is "$WORLD: a volume that was moved" 'mount-gone false' "$(found bolt capsule snapshot moved)"
+	bolt capsule snapshot moved >/dev/null
+	is "$WORLD: is missed by a restore" 'mount-gone true' "$(found bolt capsule restore moved)"
+	refuses "$WORLD: which makes no empty one in its place" 1 "$T/volume: No such file" bolt capsule restore moved
+	check "$WORLD: and leaves none behind" test ! -e "$T/volume"
+	mv "$T/elsewhere" "$T/volume"
+	check "$WORLD: once it is there again it is restored" bolt capsule restore moved
+	bolt capsule rm -f moved >/dev/null
 }
 
 # take_and_hold NAME: somebody asks for a snapshot, $ASKER, and its taker, $TAKER, stands still.
