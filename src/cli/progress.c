@@ -65,6 +65,14 @@ static void add_numbers(struct nvb_strbuf *line, const struct nvb_progress *p, u
 	double rate = seconds > 0 ? (double)p->done / seconds : 0;
 	char buffer[16];
 
+	/* Of what nobody can say how far it is: that it is under way, and for how long. */
+	if (!p->total && !p->done) {
+		if (seconds >= 1)
+			nvb_sb_addf(line, "%.0f s", seconds);
+		else
+			nvb_sb_add(line, "");
+		return;
+	}
 	nvb_sb_add(line, nvb_format_bytes(p->done, buffer, sizeof(buffer)));
 	if (p->total)
 		nvb_sb_addf(line, " / %s", nvb_format_bytes(p->total, buffer, sizeof(buffer)));

@@ -218,6 +218,25 @@ static void progress_is_for_terminals_alone(void **state)
 	assert_string_equal(child.err, "bolt: warning: between\ndone");
 }
 
+static void without_an_end(void)
+{
+	struct nvb_progress p;
+
+	nvb_progress_begin(&p, "waiting", 0);
+	nvb_progress_set(&p, 0);
+	p.started -= 7000000000;
+	p.drawn = 0;
+	nvb_progress_set(&p, 0);
+	nvb_progress_end(&p);
+}
+
+static void progress_without_an_end_shows_time(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		on_terminal(without_an_end, "xterm", "1"), "\r\x1b[Kwaiting  \r\x1b[Kwaiting  7 s\r\x1b[K");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +247,7 @@ int main(void)
 		cmocka_unit_test(errors_are_one_line),
 		cmocka_unit_test(colour_is_for_terminals_that_want_it),
 		cmocka_unit_test(progress_is_for_terminals_alone),
+		cmocka_unit_test(progress_without_an_end_shows_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

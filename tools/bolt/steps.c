@@ -36,12 +36,13 @@ static const char *label_of(const char *step)
 		{"gpu", "GPU memory into the processes"},
 		{"begin", "beginning the snapshot"},
 		{"freeze", "freezing the processes"},
-		{"processes", "saving the processes"},
-		{"files", "saving the files"},
+		/* 17 columns at most leave room for a bar in 80. */
+		{"processes", "saving processes"},
+		{"files", "saving files"},
 		{"commit", "completing the snapshot"},
 		{"resume", "letting it run on"},
 		{"unpack", "unpacking"},
-		{"restore", "restoring the processes"},
+		{"restore", "restoring processes"},
 	};
 
 	for (size_t i = 0; i < NVB_ELEMENTS(labels); i++)
@@ -80,9 +81,12 @@ int steps_tell(void *data, const char *step, uint64_t done, uint64_t total)
 		steps->progress = (struct nvb_progress){0};
 		if (steps->current)
 			nvb_progress_begin(&steps->progress, steps->current, total);
-	} else if (step && steps->current) {
+	} else if (step) {
 		nvb_progress_set_total(&steps->progress, total);
-		nvb_progress_set(&steps->progress, done);
+		steps->progress.done = done;
 	}
+	/* Also where there is nothing new: what is under way stands there from its beginning on. */
+	if (steps->current)
+		nvb_progress_set(&steps->progress, steps->progress.done);
 	return asked_to_end;
 }
