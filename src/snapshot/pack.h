@@ -70,8 +70,15 @@ void nvb_decoder_release(struct nvb_decoder *decoder);
 
 /* Whether the stored bytes are those that were written: NULL, or what is wrong. */
 const char *nvb_chunk_check(const struct nvb_pack_reader *pack, uint32_t chunk, const uint8_t *stored);
-/* Decodes them, which changes them, into decoder->raw and holds that against the hash. NULL, or what is
- * wrong. */
+/* Decodes them, which changes them: *content is in `room` (NVB_CHUNK_MAX bytes) or, where they were not
+ * compressed, in their place. Its hash is still to be compared. NULL, or what is wrong. `zstd` is a
+ * ZSTD_DCtx. */
+const char *nvb_chunk_open(const struct nvb_pack_reader *pack, uint32_t chunk, uint8_t *stored, void *zstd,
+	uint8_t *room, const uint8_t **content);
+/* Whether that is the hash of its content. */
+const char *nvb_chunk_compare(
+	const struct nvb_pack_reader *pack, uint32_t chunk, const uint8_t hash[static NVB_HASH]);
+/* Both in one, into decoder->raw. */
 const char *nvb_chunk_decode(const struct nvb_pack_reader *pack, const struct nvb_keys *keys, uint32_t chunk,
 	uint8_t *stored, struct nvb_decoder *decoder);
 

@@ -156,17 +156,41 @@ const char *nvb_chunk_check(const struct nvb_pack_reader *pack, uint32_t chunk, 
 	return nvb_crc32c(0, stored, e->stored) == e->crc ? NULL : "not the bytes that were written";
 }
 
-const char *nvb_chunk_decode(const struct nvb_pack_reader *pack, const struct nvb_keys *keys, uint32_t chunk,
-	uint8_t *stored, struct nvb_decoder *decoder)
+const char *nvb_chunk_open(const struct nvb_pack_reader *pack, uint32_t chunk, uint8_t *stored, void *zstd,
+	uint8_t *room, const uint8_t **content)
 {
 	const struct nvb_pack_entry *e = &pack->entries[chunk];
-	uint8_t hash[NVB_HASH];
 	size_t size = e->stored;
 
 	if (!nvb_unseal(&pack->sealer, chunk, stored, &size))
 		return "not what was encrypted with this key";
-	if (!nvb_decompress(decoder->zstd, e->codec, stored, size, decoder->raw, e->raw))
+	*content = room;
+	if (e->codec == NVB_CODEC_RAW && size == e->raw)
+		*content = stored;
+	else if (!nvb_decompress(zstd, e->codec, stored, size, room, e->raw))
 		return "it cannot be decompressed";
+	return NULL;
+}
+
+const char *nvb_chunk_compare(
+	const struct nvb_pack_reader *pack, uint32_t chunk, const uint8_t hash[static NVB_HASH])
+{
+	return memcmp(hash, pack->entries[chunk].hash, NVB_HASH) == 0 ? NULL
+								      : "its content does not match its hash";
+}
+
+const char *nvb_chunk_decode(const struct nvb_pack_reader *pack, const struct nvb_keys *keys, uint32_t chunk,
+	uint8_t *stored, struct nvb_decoder *decoder)
+{
+	const struct nvb_pack_entry *e = &pack->entries[chunk];
+	const uint8_t *content;
+	uint8_t hash[NVB_HASH];
+	const char *why = nvb_chunk_open(pack, chunk, stored, decoder->zstd, decoder->raw, &content);
+
+	if (why)
+		return why;
+	if (content != decoder->raw)
+		memcpy(decoder->raw, content, e->raw);
 	nvb_keys_hash(keys, decoder->raw, e->raw, hash);
-	return memcmp(hash, e->hash, NVB_HASH) == 0 ? NULL : "its content does not match its hash";
+	return nvb_chunk_compare(pack, chunk, hash);
 }

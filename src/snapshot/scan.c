@@ -4,8 +4,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+#include <zstd.h>
 
 #include "snapshot/codec.h"
+#include "snapshot/hash.h"
 #include "snapshot/reader.h"
 
 /* Goes through packs from front to back, a stretch at a time for each thread. */
@@ -24,6 +26,7 @@ struct crew {
 	atomic_size_t next;
 	atomic_uint_fast64_t done;
 	atomic_bool stop;
+	bool pairs;
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	unsigned running;
@@ -31,20 +34,79 @@ struct crew {
 	nvb_error *error;
 };
 
-static int one_chunk(const struct nvb_scan *scan, const struct job *job, uint32_t chunk, uint8_t *stored,
-	struct nvb_decoder *decoder, nvb_error **err)
-{
-	const struct nvb_pack_reader *pack = &scan->packs[job->pack];
-	const char *why = nvb_chunk_check(pack, chunk, stored);
-	bool wanted = !why && scan->wants(scan->data, job->pack, chunk);
+/* Chunks that are hashed together, which takes less time than one by one. */
+enum { TOGETHER = 8 };
 
-	if (wanted)
-		why = nvb_chunk_decode(pack, &scan->snapshot->keys, chunk, stored, decoder);
+struct hand {
+	const struct nvb_scan *scan;
+	bool pairs; /* the processor hashes two at a time */
+	void *zstd;
+	uint8_t *window, *room; /* as they are stored; decompressed, TOGETHER of them */
+	struct nvb_piece pieces[TOGETHER];
+	uint32_t chunks[TOGETHER];
+	size_t count;
+};
+
+static int hand_init(struct hand *hand, const struct crew *crew, nvb_error **err)
+{
+	*hand = (struct hand){
+		.scan = crew->scan,
+		.pairs = crew->pairs,
+		.zstd = ZSTD_createDCtx(),
+		.window = malloc(WINDOW + nvb_compressed_max()),
+		.room = malloc(TOGETHER * NVB_CHUNK_MAX),
+	};
+	return hand->zstd && hand->window && hand->room ? 0 : nvb_fail_oom(err);
+}
+
+static void hand_release(struct hand *hand)
+{
+	ZSTD_freeDCtx(hand->zstd);
+	free(hand->window);
+	free(hand->room);
+}
+
+/* Those that were opened: nothing of one leaves here before its hash was compared. */
+static int hand_over(struct hand *hand, const struct job *job, nvb_error **err)
+{
+	const struct nvb_scan *scan = hand->scan;
+	const struct nvb_pack_reader *pack = &scan->packs[job->pack];
+	uint8_t hashes[TOGETHER][NVB_HASH];
+	size_t count = hand->count;
+	int rc = 0;
+
+	hand->count = 0;
+	nvb_keys_hash_several(&scan->snapshot->keys, hand->pieces, count, hand->pairs, hashes);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		const char *why = nvb_chunk_compare(pack, hand->chunks[i], hashes[i]);
+
+		if (why)
+			rc = scan->bad(scan->data, job->pack, hand->chunks[i], why, err);
+		else if (scan->deliver)
+			rc = scan->deliver(scan->data, job->pack, hand->chunks[i], hand->pieces[i].data,
+				hand->pieces[i].size, err);
+	}
+	return rc;
+}
+
+static int one_chunk(
+	struct hand *hand, const struct job *job, uint32_t chunk, uint8_t *stored, nvb_error **err)
+{
+	const struct nvb_scan *scan = hand->scan;
+	const struct nvb_pack_reader *pack = &scan->packs[job->pack];
+	struct nvb_piece *piece = &hand->pieces[hand->count];
+	const char *why = nvb_chunk_check(pack, chunk, stored);
+
+	if (!why && !scan->wants(scan->data, job->pack, chunk))
+		return 0;
+	if (!why)
+		why = nvb_chunk_open(pack, chunk, stored, hand->zstd,
+			hand->room + hand->count * NVB_CHUNK_MAX, &piece->data);
 	if (why)
 		return scan->bad(scan->data, job->pack, chunk, why, err);
-	return wanted && scan->deliver ? scan->deliver(scan->data, job->pack, chunk, decoder->raw,
-						 pack->entries[chunk].raw, err)
-				       : 0;
+	piece->size = pack->entries[chunk].raw;
+	hand->chunks[hand->count++] = chunk;
+	return hand->count == TOGETHER ? hand_over(hand, job, err) : 0;
 }
 
 /* As many chunks as the window holds. */
@@ -58,8 +120,7 @@ static uint32_t window_end(const struct nvb_pack_reader *pack, const struct job 
 	return end;
 }
 
-static int do_job(struct crew *crew, const struct job *job, uint8_t *window, struct nvb_decoder *decoder,
-	nvb_error **err)
+static int do_job(struct crew *crew, const struct job *job, struct hand *hand, nvb_error **err)
 {
 	const struct nvb_pack_reader *pack = &crew->scan->packs[job->pack];
 	uint32_t first = job->first;
@@ -70,36 +131,33 @@ static int do_job(struct crew *crew, const struct job *job, uint8_t *window, str
 		uint64_t from = pack->entries[first].offset;
 		size_t size = (size_t)(pack->entries[end - 1].offset + pack->entries[end - 1].stored - from);
 
-		rc = nvb_read_exactly(pack->fd, pack->name, window, size, from, err);
+		rc = nvb_read_exactly(pack->fd, pack->name, hand->window, size, from, err);
 		for (; rc == 0 && first < end && !atomic_load(&crew->stop); first++) {
-			rc = one_chunk(crew->scan, job, first, window + (pack->entries[first].offset - from),
-				decoder, err);
+			rc = one_chunk(
+				hand, job, first, hand->window + (pack->entries[first].offset - from), err);
 			atomic_fetch_add(&crew->done, pack->entries[first].stored);
 		}
 		if (atomic_load(&crew->stop))
 			break;
+		if (rc == 0)
+			rc = hand_over(hand, job, err);
 	}
 	return rc;
 }
 
 static int work_through(struct crew *crew, nvb_error **err)
 {
-	_cleanup_free_ uint8_t *window = malloc(WINDOW + nvb_compressed_max());
-	struct nvb_decoder decoder;
-	int rc = nvb_decoder_init(&decoder, err);
+	struct hand hand;
+	int rc = hand_init(&hand, crew, err);
 
-	if (rc < 0)
-		return rc;
-	if (!window)
-		rc = nvb_fail_oom(err);
 	while (rc == 0 && !atomic_load(&crew->stop)) {
 		size_t next = atomic_fetch_add(&crew->next, 1);
 
 		if (next >= crew->job_count)
 			break;
-		rc = do_job(crew, &crew->jobs[next], window, &decoder, err);
+		rc = do_job(crew, &crew->jobs[next], &hand, err);
 	}
-	nvb_decoder_release(&decoder);
+	hand_release(&hand);
 	return rc;
 }
 
@@ -209,7 +267,7 @@ static int run(struct crew *crew, nvb_error **err)
 
 int nvb_scan_packs(const struct nvb_scan *scan, nvb_error **err)
 {
-	struct crew crew = {.scan = scan, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct crew crew = {.scan = scan, .pairs = nvb_sha256_can_pair(), .lock = PTHREAD_MUTEX_INITIALIZER};
 	uint64_t most = stretch(scan);
 	pthread_condattr_t attributes;
 	bool ok = true;
