@@ -37,8 +37,7 @@ int nvb_images_in_memory(uint64_t bytes)
 	uint64_t room = room_for(bytes);
 	char size[32];
 
-	/* Others are read again before they are on their way to a disk. */
-	if (!nvb_images_are_large(bytes) || !room)
+	if (!room)
 		return -1;
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)room);
 	fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);

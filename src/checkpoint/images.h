@@ -7,9 +7,9 @@
 
 /*
  * A directory in memory, without a name, where CRIU's images of so many bytes are unpacked for a restore: on
- * a disk they would be on their way to it before CRIU has read them again. Its content goes with its last
- * descriptor, however that is closed. -1: it would not be worth it, there is not room for the images and the
- * processes at once, or the kernel has no such thing.
+ * a disk each of some twenty files takes as long as all of them here, and large ones would be on their way to
+ * it before CRIU has read them again. Its content goes with its last descriptor, however that is closed. -1:
+ * there is not room for the images and the processes at once, or the kernel has no such thing.
  */
 int nvb_images_in_memory(uint64_t bytes);
 
