@@ -42,7 +42,7 @@ static void become_runtime(const struct nvb_launch *launch, char *const argv[], 
 	_exit(125);
 }
 
-static bool is_crun(const char *runtime)
+bool nvb_runtime_is_crun(const char *runtime)
 {
 	const char *slash = strrchr(runtime, '/');
 
@@ -60,7 +60,7 @@ static size_t add_restoring(const struct nvb_launch *launch, const char **argv)
 	argv[n++] = launch->bundle;
 	argv[n++] = "--file-locks";
 	/* crun has no such option, and takes it from CRIU's configuration (checkpoint/criu.c). */
-	if (launch->gives_up && !is_crun(launch->entry->runtime))
+	if (launch->gives_up && !nvb_runtime_is_crun(launch->entry->runtime))
 		argv[n++] = "--auto-dedup";
 	if (launch->tcp)
 		argv[n++] = "--tcp-established";
@@ -79,7 +79,7 @@ int nvb_launch_begin(const struct nvb_launch *launch, nvb_error **err)
 		return nvb_fail_oom(err);
 	argv[n++] = entry->runtime;
 	/* Without a group asked for, crun would make one where it happens to be. */
-	if (!entry->cgroup && is_crun(entry->runtime))
+	if (!entry->cgroup && nvb_runtime_is_crun(entry->runtime))
 		argv[n++] = "--cgroup-manager=disabled";
 	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
 		     "--log-format", "json",
@@ -127,7 +127,7 @@ int nvb_launch_start(const struct nvb_launch *launch, const char *program, nvb_e
 	if (asprintf(&log, "%s/log", launch->bundle) < 0)
 		return nvb_fail_oom(err);
 	argv[n++] = entry->runtime;
-	if (!entry->cgroup && is_crun(entry->runtime))
+	if (!entry->cgroup && nvb_runtime_is_crun(entry->runtime))
 		argv[n++] = "--cgroup-manager=disabled";
 	for (const char *const *a = (const char *const[]){"--root", entry->runtime_root, "--log", log,
 		     "--log-format", "json", "start", entry->id, NULL};

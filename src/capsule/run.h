@@ -22,9 +22,10 @@ struct nvb_run_host {
 	const char *profiles; /* directory of the installed ones; NULL: none */
 	const char *hook;     /* nvbind-hook, for what OCI runtimes cannot do (see params.h); NULL: none */
 	struct nvb_isolation_rules isolation; /* zeroed: the defaults */
-	const char *criu; /* for snapshots; NULL: the one in PATH */
-	struct nvb_plugin_options plugins; /* what adds to plans; zeroed: nothing */
-	bool no_cuda_compat, no_params_mask; /* as in struct nvb_plan_options */
+	const char *criu;		      /* for snapshots; NULL: the one in PATH */
+	const char *criu_front;		      /* bolt-criu, which stands before it in a restore; NULL: none */
+	struct nvb_plugin_options plugins;    /* what adds to plans; zeroed: nothing */
+	bool no_cuda_compat, no_params_mask;  /* as in struct nvb_plan_options */
 };
 
 /*

@@ -27,26 +27,29 @@ char *nvb_runtime_find(const char *name);
 /* Whether it can restore containers from images of CRIU, which crun must have been built for. */
 bool nvb_runtime_restores(const char *name);
 
-/* One start of a container, or of a further program in one, detached: the runtime ends once the program inside
- * runs. */
+/* Whether a program of that name takes crun's options, and has its ways. */
+bool nvb_runtime_is_crun(const char *runtime);
+
+/* One start of a container, or of a further program in one, detached: the runtime ends once the program
+ * inside runs. */
 struct nvb_launch {
 	const struct nvb_entry *entry;
 	const char *bundle;  /* directory with config.json */
 	const char *process; /* of a further program: its description; `bundle` is where messages go */
 	const char *console; /* socket that gets the terminal, or NULL */
 	int stdio[3];	     /* what the container gets as 0, 1, 2 */
-	/* Runs in a forked child just before it becomes the runtime, with its streams: namespaces that are not
-	 * the caller's. False ends it; what it wrote on standard error is the reason. NULL: nothing. */
+	/* Runs in a forked child just before it becomes the runtime, with its streams: namespaces that are
+	 * not the caller's. False ends it; what it wrote on standard error is the reason. NULL: nothing. */
 	bool (*enter)(const void *data);
 	const void *enter_data;
 	/* Create it only: something is still to be done to its first process, before nvb_launch_start. */
 	bool hold;
-	/* Restore it from the images of CRIU there instead; `hold` and `process` are not for that. NULL: start
-	 * its program. */
+	/* Restore it from the images of CRIU there instead; `hold` and `process` are not for that. NULL:
+	 * start its program. */
 	const char *images;
-	bool gives_up;		    /* CRIU: what it has read of them */
-	bool tcp;		    /* with the connections that it had */
-	char *const *environment;   /* of the runtime; NULL: ours */
+	bool gives_up;		  /* CRIU: what it has read of them */
+	bool tcp;		  /* with the connections that it had */
+	char *const *environment; /* of the runtime; NULL: ours */
 };
 
 /* Starts the runtime and returns its pid. It dies with us. Its messages go to <bundle>/log, the container's

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -19,8 +17,8 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/gpu_map.h"
-#include "checkpoint/images.h"
 #include "checkpoint/preflight_private.h"
+#include "checkpoint/unpack.h"
 #include "inventory/inventory.h"
 #include "supervisor/starter.h"
 #include "supervisor/supervisor.h"
@@ -31,6 +29,7 @@ struct bringing {
 	const struct nvb_run_host *host;
 	const struct nvb_state *state;
 	const struct nvb_restore *restore;
+	struct nvb_snapshots store;
 	nvb_snapshot *snapshot;
 	const struct nvb_snapshot_manifest *manifest; /* until all is unpacked */
 	size_t processes;			      /* that have a state of GPUs in them */
@@ -40,23 +39,45 @@ struct bringing {
 	struct nvb_inventory *inventory;
 	struct nvb_gpu_map map;
 	char id[NVB_CAPSULE_ID + 1];
-	bool large;		/* CRIU's images are */
-	bool made;		/* a new capsule, which goes if this fails */
-	char *data, *directory; /* the capsule's; where things are unpacked */
-	int lock, images;	/* of that directory; of CRIU's, which may be elsewhere */
+	bool made;  /* a new capsule, which goes if this fails */
+	char *data; /* the capsule's directory */
+	struct nvb_unpacking unpacking;
+	int whole;  /* our end: what says so of the images */
+	int report; /* of the start that waits for them; -1: none does */
 };
+
+static struct bringing bringing(
+	const struct nvb_run_host *host, const struct nvb_state *state, const struct nvb_restore *restore)
+{
+	return (struct bringing){
+		.host = host,
+		.state = state,
+		.restore = restore,
+		.store = {.fd = -1},
+		.unpacking = NVB_UNPACKING_INIT,
+		.whole = -1,
+		.report = -1,
+	};
+}
 
 static int tell(const struct bringing *b, const char *step, uint64_t done, uint64_t total)
 {
 	return b->restore->progress ? b->restore->progress(b->restore->data, step, done, total) : 0;
 }
 
-static int unpacking(void *data, uint64_t done, uint64_t total)
+static bool has_failed(const struct bringing *b)
 {
-	return tell(data, "unpack", done, total);
+	struct pollfd said = {.fd = b->report, .events = POLLIN};
+
+	return poll(&said, 1, 0) > 0;
 }
 
-static int open_snapshot(struct bringing *b, const struct nvb_snapshots *store, nvb_error **err)
+static int unpacking(void *data, uint64_t done, uint64_t total)
+{
+	return tell(data, "unpack", done, total) || has_failed(data);
+}
+
+static int open_snapshot(struct bringing *b, nvb_error **err)
 {
 	const struct nvb_snapshot_options options = {
 		.key_file = b->restore->key_file,
@@ -66,7 +87,7 @@ static int open_snapshot(struct bringing *b, const struct nvb_snapshots *store, 
 		.progress = unpacking,
 		.data = b,
 	};
-	int rc = nvb_snapshot_open(store, b->restore->snapshot, &options, &b->snapshot, err);
+	int rc = nvb_snapshot_open(&b->store, b->restore->snapshot, &options, &b->snapshot, err);
 
 	if (rc < 0)
 		return rc;
@@ -210,112 +231,68 @@ static int make_capsule(struct bringing *b, nvb_error **err)
 	return rc;
 }
 
-/* What somebody who was killed had unpacked. */
-static void sweep(const char *data)
+static void close_snapshot(struct bringing *b)
 {
-	_cleanup_closedir_ DIR *dir = opendir(data);
-	const struct dirent *entry;
+	nvb_snapshot_close(NVB_TAKE_PTR(b->snapshot));
+	b->manifest = NULL;
+	nvb_snapshots_close(&b->store);
+}
 
-	while (dir && (entry = readdir(dir))) {
-		_cleanup_close_ int fd = -1;
+/* In the supervisor. With the snapshot nobody could remove that, with our end nobody would learn that we have
+ * been killed. */
+static void leave(void *data)
+{
+	struct bringing *b = data;
 
-		if (!nvb_after(entry->d_name, "restoring-"))
-			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			nvb_file_remove_tree(dirfd(dir), entry->d_name, NULL);
+	close_snapshot(b);
+	nvb_closep(&b->whole);
+}
+
+/* Beside a start, which has enough to do before it needs them. */
+static int bring_images(struct bringing *b, nvb_error **err)
+{
+	int rc = nvb_unpack_images(&b->unpacking, b->snapshot, b->id, err);
+
+	close_snapshot(b);
+	if (rc == 0 && write(b->whole, "", 1) != 1)
+		rc = nvb_fail_errno(err, errno, "saying that CRIU's images are whole");
+	/* Whoever has it last takes the directory away, and need not be who is waited for. */
+	nvb_closep(&b->whole);
+	nvb_closep(&b->unpacking.images);
+	return rc;
+}
+
+/* A start that waits for the images and one that has failed meanwhile, by whichever came first. */
+static int finish(struct bringing *b, struct nvb_capsule_start *begun, nvb_error **err)
+{
+	nvb_error *why = NULL;
+	int status, rc, unpacked;
+	bool failed;
+
+	b->report = begun->report;
+	unpacked = bring_images(b, &why);
+	failed = has_failed(b);
+	b->report = -1;
+	tell(b, "restore", 0, 0);
+	rc = nvb_capsule_start_finish(begun, &status, unpacked < 0 && !failed ? NULL : err);
+	if (unpacked < 0 && !failed) {
+		nvb_error_move(err, why);
+		return unpacked;
 	}
-}
-
-/* A directory beside the capsule's files: fd. */
-static int make_directory(const struct bringing *b, const char *name, mode_t mode, nvb_error **err)
-{
-	int fd = mkdirat(b->lock, name, mode);
-
-	if (fd == 0)
-		fd = openat(b->lock, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? nvb_fail_errno(err, errno, "%s/%s", b->directory, name) : fd;
-}
-
-static int extract_images(struct bringing *b, nvb_error **err)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < b->manifest->tree_count; i++)
-		if (nvb_streq0(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
-			bytes = b->manifest->trees[i].bytes;
-	b->large = nvb_images_are_large(bytes);
-	b->images = nvb_images_in_memory(bytes);
-	if (b->images < 0)
-		b->images = make_directory(b, NVB_CHECKPOINT_PROCESSES, 0700, err);
-	return b->images < 0 ? b->images
-			     : nvb_snapshot_extract(b->snapshot, NVB_CHECKPOINT_PROCESSES, b->images, err);
-}
-
-static int extract_files(struct bringing *b, nvb_error **err)
-{
-	_cleanup_close_ int fd = make_directory(b, NVB_CHECKPOINT_UPPER, 0755, err);
-
-	return fd < 0 ? fd : nvb_snapshot_extract(b->snapshot, NVB_CHECKPOINT_UPPER, fd, err);
-}
-
-/*
- * The images name the control groups, "/bolt/<id>", that the processes are put into again. Those of a new
- * capsule are other ones; ids are all of one length, so no other byte of the message changes.
- */
-static int move_groups(const struct bringing *b, nvb_error **err)
-{
-	static const char name[] = "cgroup.img";
-	_cleanup_free_ char *image = NULL;
-	char *rest, *found;
-	size_t size, n = strlen(b->id);
-	int rc;
-
-	if (nvb_streq(b->id, b->manifest->capsule))
-		return 0;
-	if (!nvb_record_is_id(b->manifest->capsule))
-		return nvb_fail(err, NVB_ERR_CORRUPT, "'%s' is no capsule's id", b->manifest->capsule);
-	rc = nvb_file_read(b->images, name, 16 << 20, &image, &size, err);
-	if (rc < 0)
-		return rc;
-	rest = image;
-	while ((found = memmem(rest, size - (size_t)(rest - image), b->manifest->capsule, n))) {
-		memcpy(found, b->id, n);
-		rest = found + n;
-	}
-	return nvb_file_write_unflushed(b->images, name, image, size, 0600, err);
-}
-
-static int unpack(struct bringing *b, nvb_error **err)
-{
-	int rc;
-
-	sweep(b->data);
-	if (asprintf(&b->directory, "%s/restoring-XXXXXX", b->data) < 0) {
-		b->directory = NULL;
-		return nvb_fail_oom(err);
-	}
-	if (!mkdtemp(b->directory))
-		return nvb_fail_errno(err, errno, "%s", b->directory);
-	b->lock = open(b->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->lock < 0 || flock(b->lock, LOCK_EX) < 0)
-		return nvb_fail_errno(err, errno, "%s", b->directory);
-	rc = extract_images(b, err);
-	if (rc == 0)
-		rc = move_groups(b, err);
-	if (rc == 0 && nvb_snapshot_has_tree(b->snapshot, NVB_CHECKPOINT_UPPER))
-		rc = extract_files(b, err);
+	nvb_error_free(why);
 	return rc;
 }
 
 static int start(struct bringing *b, nvb_error **err)
 {
-	const struct nvb_restoring restoring = {
-		.directory = b->directory,
-		.images = b->images,
-		.large = b->large,
+	int whole[2];
+	struct nvb_restoring restoring = {
+		.directory = b->unpacking.directory,
+		.images = b->unpacking.images,
+		.large = b->unpacking.large,
 		.criu = b->criu.path,
-		.lock = b->lock,
+		.criu_version = b->criu.version,
+		.lock = b->unpacking.lock,
 		.tcp = b->details.tcp,
 		.gpus = b->processes,
 		.pairs = b->map.changes ? b->map.pairs : NULL,
@@ -326,15 +303,22 @@ static int start(struct bringing *b, nvb_error **err)
 		.restoring = &restoring,
 		.keeps = b->restore->keeps,
 		.keeps_key = b->restore->keeps ? b->restore->key_file : NULL,
+		.leave = leave,
+		.data = b,
 	};
 	struct nvb_capsule_start begun;
-	int status, rc;
+	int rc;
 
-	tell(b, "restore", 0, 0);
+	if (pipe2(whole, O_CLOEXEC) < 0)
+		return nvb_fail_errno(err, errno, "restoring");
+	restoring.whole = whole[0];
+	b->whole = whole[1];
 	rc = nvb_capsule_start_how(b->host, b->state, b->id, &how, &begun, err);
-	/* Whoever has it last takes the directory away, and need not be who is waited for. */
-	nvb_closep(&b->images);
-	return rc < 0 ? rc : nvb_capsule_start_finish(&begun, &status, err);
+	if (rc == 0)
+		rc = finish(b, &begun, err);
+	/* Not before: what is written without a reader is a signal. */
+	close(whole[0]);
+	return rc;
 }
 
 /* A definition with other GPUs is written before the start and taken back when that fails. */
@@ -357,44 +341,32 @@ static int start_redefined(struct bringing *b, nvb_error **err)
 	return rc;
 }
 
-static void close_snapshot(struct bringing *b, struct nvb_snapshots *store)
-{
-	nvb_snapshot_close(NVB_TAKE_PTR(b->snapshot));
-	b->manifest = NULL;
-	nvb_snapshots_close(store);
-}
-
 static void release(struct bringing *b)
 {
-	nvb_snapshot_close(b->snapshot);
+	close_snapshot(b);
 	nvb_details_release(&b->details);
 	nvb_criu_release(&b->criu);
 	nvb_capsule_definition_release(&b->definition);
 	nvb_inventory_free(b->inventory);
 	nvb_gpu_map_release(&b->map);
-	if (b->directory)
-		nvb_file_remove_tree(AT_FDCWD, b->directory, NULL);
+	nvb_unpacking_release(&b->unpacking);
 	free(b->data);
-	free(b->directory);
-	nvb_closep(&b->lock);
-	nvb_closep(&b->images);
+	nvb_closep(&b->whole);
 }
 
 int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_state *state,
 	const struct nvb_restore *restore, char id[static NVB_CAPSULE_ID + 1], nvb_error **err)
 {
-	_cleanup_(release) struct bringing b = {
-		.host = host, .state = state, .restore = restore, .lock = -1, .images = -1};
-	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
+	_cleanup_(release) struct bringing b = bringing(host, state, restore);
 	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data);
 	int rc;
 
 	if (state->rootless)
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU restores processes for root alone");
 	tell(&b, "look", 0, 0);
-	rc = path ? nvb_snapshots_open(&store, path, err) : nvb_fail_oom(err);
+	rc = path ? nvb_snapshots_open(&b.store, path, err) : nvb_fail_oom(err);
 	if (rc == 0)
-		rc = open_snapshot(&b, &store, err);
+		rc = open_snapshot(&b, err);
 	if (rc == 0)
 		rc = find_capsule(&b, err);
 	if (rc == 0)
@@ -414,9 +386,7 @@ int nvb_checkpoint_restore(const struct nvb_run_host *host, const struct nvb_sta
 	if (rc == 0)
 		rc = make_capsule(&b, err);
 	if (rc == 0)
-		rc = unpack(&b, err);
-	/* The supervisor that is started now would keep them open, and nobody could remove the snapshot. */
-	close_snapshot(&b, &store);
+		rc = nvb_unpack_files(&b.unpacking, b.snapshot, b.data, err);
 	if (rc == 0)
 		rc = start_redefined(&b, err);
 	if (rc < 0 && b.made)
@@ -473,18 +443,16 @@ static void see_gpus(struct bringing *b, struct nvb_preflight_report *report)
 int nvb_checkpoint_check_restore(const struct nvb_run_host *host, const struct nvb_state *state,
 	const struct nvb_restore *restore, struct nvb_preflight_report *report, nvb_error **err)
 {
-	_cleanup_(release) struct bringing b = {
-		.host = host, .state = state, .restore = restore, .lock = -1, .images = -1};
-	_cleanup_snapshots_ struct nvb_snapshots store = {.fd = -1};
+	_cleanup_(release) struct bringing b = bringing(host, state, restore);
 	_cleanup_free_ char *path = nvb_snapshots_default_path(state->data);
 	nvb_error *why = NULL;
 	int rc;
 
 	if (state->rootless)
 		return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU restores processes for root alone");
-	rc = path ? nvb_snapshots_open(&store, path, err) : nvb_fail_oom(err);
+	rc = path ? nvb_snapshots_open(&b.store, path, err) : nvb_fail_oom(err);
 	if (rc == 0)
-		rc = open_snapshot(&b, &store, err);
+		rc = open_snapshot(&b, err);
 	if (rc < 0)
 		return rc;
 	see_capsule(&b, report);

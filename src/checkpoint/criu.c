@@ -23,6 +23,7 @@ void nvb_criu_release(struct nvb_criu *criu)
 {
 	free(criu->path);
 	free(criu->problem);
+	free(criu->version);
 	*criu = (struct nvb_criu){0};
 }
 
@@ -84,6 +85,17 @@ static char *explain(const char *path)
 	return *line ? strdup(line) : NULL;
 }
 
+static bool hold_version(struct nvb_criu *criu, const struct nvb_criu_answer *answer)
+{
+	criu->version = malloc(2 * answer->version_size + 1);
+	if (!criu->version)
+		return false;
+	*criu->version = '\0';
+	for (size_t i = 0; i < answer->version_size; i++)
+		sprintf(criu->version + 2 * i, "%02x", answer->version[i]);
+	return true;
+}
+
 static int try_it(struct nvb_criu *criu, nvb_error **err)
 {
 	struct nvb_criu_answer answer = {0};
@@ -95,6 +107,8 @@ static int try_it(struct nvb_criu *criu, nvb_error **err)
 	}
 	criu->major = answer.major;
 	criu->minor = answer.minor;
+	if (!hold_version(criu, &answer))
+		return nvb_fail_oom(err);
 	nvb_error_free(NVB_TAKE_PTR(why));
 	if (ask(criu->path, NVB_CRIU_CHECK, &answer, &why) == 0 && answer.success)
 		return 0;
@@ -104,7 +118,7 @@ static int try_it(struct nvb_criu *criu, nvb_error **err)
 	return criu->problem ? 0 : nvb_fail_oom(err);
 }
 
-/* What is remembered: "<boot id> <path> <mtime> <size> <major> <minor> " and the problem. */
+/* What is remembered: "<boot id> <path> <mtime> <size> <major> <minor> <version>". */
 
 static char *memory_key(const char *path)
 {
@@ -132,11 +146,11 @@ static bool recall(const char *run, const char *key, struct nvb_criu *criu)
 		nvb_file_read(AT_FDCWD, path, 1 << 14, &text, NULL, NULL) < 0)
 		return false;
 	rest = nvb_after(text, key);
-	if (!rest || sscanf(rest, "%u %u%n", &criu->major, &criu->minor, &used) != 2 || !used ||
-		rest[used] != '\n')
-		return false;
 	/* What failed once may have lacked memory or a right then: it is asked again. */
-	return true;
+	if (!rest || sscanf(rest, "%u %u %n", &criu->major, &criu->minor, &used) != 2 || !used)
+		return false;
+	criu->version = strndup(rest + used, strspn(rest + used, "0123456789abcdef"));
+	return criu->version;
 }
 
 static void remember(const char *run, const char *key, const struct nvb_criu *criu)
@@ -145,7 +159,7 @@ static void remember(const char *run, const char *key, const struct nvb_criu *cr
 
 	if (criu->problem || asprintf(&path, "%s/criu", run) < 0)
 		return;
-	if (asprintf(&text, "%s%u %u\n", key, criu->major, criu->minor) >= 0)
+	if (asprintf(&text, "%s%u %u %s\n", key, criu->major, criu->minor, criu->version) >= 0)
 		nvb_file_write_unflushed(AT_FDCWD, path, text, strlen(text), 0600, NULL);
 }
 
@@ -247,38 +261,79 @@ static void map_hierarchies(const char *cgroup, struct nvb_strbuf *config)
  * may not call as they were called when they were taken: runc calls every masked file by the null device, as
  * externals.c does, and crun each by its own path.
  */
-static bool configure(const char *links, const char *params, const char *cgroup, bool gives_up, char ***env)
+static bool configure(const struct nvb_criu_use *use, char ***env)
 {
 	_cleanup_strbuf_ struct nvb_strbuf config = {0};
 
-	if (gives_up)
+	if (use->gives_up)
 		nvb_sb_add(&config, "auto-dedup\n");
 	nvb_sb_add(&config, "external mnt[/dev/null]:/dev/null\n");
-	map_hierarchies(cgroup, &config);
-	return map_empty(links, &config) && (!params || map_params(links, params, &config)) &&
-	       !config.failed && put_file(links, "criu.conf", config.s) &&
-	       nvb_strv_addf(env, "CRIU_CONFIG_FILE=%s/criu.conf", links);
+	map_hierarchies(use->cgroup, &config);
+	return map_empty(use->links, &config) &&
+	       (!use->params || map_params(use->links, use->params, &config)) && !config.failed &&
+	       put_file(use->links, "criu.conf", config.s) &&
+	       nvb_strv_addf(env, "CRIU_CONFIG_FILE=%s/criu.conf", use->links);
 }
 
-char **nvb_criu_environment(
-	const char *criu, const char *links, const char *params, const char *cgroup, bool gives_up)
+/* A link in that directory; one that is there goes. */
+static bool put_link(const char *links, const char *name, const char *target)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return asprintf(&path, "%s/%s", links, name) >= 0 && (unlink(path) == 0 || errno == ENOENT) &&
+	       symlink(target, path) == 0;
+}
+
+static bool make_directory(const char *path)
+{
+	return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+/* What runtimes ask first, CRIU has answered when it was found; and an answer is all that bolt-criu needs. */
+static bool put_version(const struct nvb_criu_use *use)
+{
+	_cleanup_strbuf_ struct nvb_strbuf answer = {0};
+	_cleanup_free_ char *path = NULL;
+	unsigned char version[sizeof(((struct nvb_criu_answer *)NULL)->version)];
+	size_t n = use->version ? strlen(use->version) / 2 : 0;
+
+	if (!n || n > sizeof(version))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (sscanf(use->version + 2 * i, "%2hhx", &version[i]) != 1)
+			return false;
+	nvb_criu_put_number(&answer, 1, NVB_CRIU_VERSION);
+	nvb_criu_put_number(&answer, 2, true);
+	nvb_criu_put_bytes(&answer, 10, version, n);
+	return !answer.failed && asprintf(&path, "%s/version", use->links) >= 0 &&
+	       nvb_file_write_unflushed(AT_FDCWD, path, answer.s, answer.len, 0600, NULL) == 0;
+}
+
+/* The files by which bolt-criu goes (tools/bolt-criu/main.c). */
+static bool put_front(const struct nvb_criu_use *use)
+{
+	_cleanup_free_ char *behind = NULL;
+
+	return asprintf(&behind, "%s/behind", use->links) >= 0 && make_directory(behind) &&
+	       put_link(behind, "criu", use->criu) && put_link(use->links, "whole", use->whole) &&
+	       put_version(use);
+}
+
+char **nvb_criu_environment(const struct nvb_criu_use *use)
 {
 	_cleanup_strv_ char **env = NULL;
-	_cleanup_free_ char *link = NULL;
 	const char *path = getenv("PATH");
-	bool ok = asprintf(&link, "%s/criu", links) >= 0;
+	/* runc 1.2 knows no --criu any more, crun never did: both look for it by name. */
+	bool ok = make_directory(use->links) &&
+		  put_link(use->links, "criu", use->front ? use->front : use->criu) &&
+		  (!use->front || put_front(use));
 
-	/* There are no plugins in that directory, which is what is wanted.
-	 * runc 1.2 knows no --criu any more, crun never did: both look for it by name. */
-	ok = ok && (mkdir(links, 0700) == 0 || errno == EEXIST);
-	if (ok && unlink(link) < 0 && errno != ENOENT)
-		ok = false;
-	ok = ok && symlink(criu, link) == 0;
 	for (char *const *e = environ; ok && *e; e++)
 		if (!nvb_after(*e, "PATH=") && !nvb_after(*e, "CRIU_"))
 			ok = nvb_strv_add(&env, *e);
-	ok = ok && nvb_strv_addf(&env, "PATH=%s:%s", links, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin") &&
-	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", links) &&
-	     configure(links, params, cgroup, gives_up, &env);
+	/* There are no plugins in that directory, which is what is wanted. */
+	ok = ok &&
+	     nvb_strv_addf(&env, "PATH=%s:%s", use->links, path ? path : "/usr/sbin:/usr/bin:/sbin:/bin") &&
+	     nvb_strv_addf(&env, "CRIU_LIBS_DIR=%s", use->links) && configure(use, &env);
 	return ok ? NVB_TAKE_PTR(env) : NULL;
 }

@@ -13,6 +13,7 @@ struct nvb_criu {
 	char *path;	       /* NULL: there is none */
 	char *problem;	       /* why it does not work here, in one line; NULL: it does */
 	unsigned major, minor; /* 0: not known */
+	char *version;	       /* its whole answer to what version it is, in hexadecimal; NULL: not known */
 };
 void nvb_criu_release(struct nvb_criu *criu);
 #define _cleanup_criu_ _cleanup_(nvb_criu_release)
@@ -50,14 +51,24 @@ int nvb_criu_dump(const struct nvb_criu_dump *dump, nvb_error **err);
 /* The reason that a log of CRIU gives for a failure: the text of its first error, malloc'd; NULL: none. */
 char *nvb_criu_reason(int directory, const char *log);
 
+/* How a runtime finds a CRIU, to restore by it. */
+struct nvb_criu_use {
+	const char *criu;    /* path of the program */
+	const char *version; /* as in struct nvb_criu */
+	const char *front;   /* path of bolt-criu, which stands before it; NULL: nothing does */
+	const char *whole;  /* of what that waits for: a pipe that is to be read once the images are whole, at
+			       its end when they will never be */
+	const char *links;  /* an own directory for all of this, in a mount namespace of the caller's own */
+	const char *params; /* what the restored container sees in the place of the driver's parameters
+			       (container/params.h), NULL: nothing of its own */
+	const char *cgroup; /* its control group, "/bolt/<id>", or NULL */
+	bool gives_up;	    /* CRIU punches out what it has read of the images, which are a copy, and the
+			       processes get the memory */
+};
+
 /* Environment of a program that runs this CRIU: found first, without plugins. NULL-terminated, for
- * nvb_strv_free; NULL without memory or room. `links` is an own directory in which a link of that name is
- * made, in a mount namespace of the caller's own. `params` is what the restored container sees in the place
- * of the driver's parameters (container/params.h), NULL: nothing of its own; `cgroup` its control group,
- * "/bolt/<id>", or NULL. `gives_up`: CRIU punches out what it has read of the images, which are a
- * copy, and the processes get the memory. */
-char **nvb_criu_environment(
-	const char *criu, const char *links, const char *params, const char *cgroup, bool gives_up);
+ * nvb_strv_free; NULL without memory or room. */
+char **nvb_criu_environment(const struct nvb_criu_use *use);
 
 /* The name under which CRIU knows that file, which no config.json names: nvbind-hook mounted it. */
 #define NVB_CRIU_PARAMS "nvbind-driver-params"

@@ -114,6 +114,15 @@ static void copy_text(const struct field *f, char *text, size_t size)
 	text[n] = '\0';
 }
 
+static void copy_version(struct nvb_criu_answer *answer, const struct field *f)
+{
+	size_t n = (size_t)(f->bytes.end - f->bytes.at);
+
+	answer->version_size = n <= sizeof(answer->version) ? n : 0;
+	if (answer->version_size)
+		memcpy(answer->version, f->bytes.at, n);
+}
+
 static void read_inner(struct nvb_criu_answer *answer, const struct field *outer)
 {
 	struct reader inner = outer->bytes;
@@ -145,8 +154,11 @@ int nvb_criu_parse(struct nvb_criu_answer *out, const void *data, size_t size, n
 		case 2:
 			answer.success = f.value;
 			break;
-		case 5:
 		case 10:
+			copy_version(&answer, &f);
+			read_inner(&answer, &f);
+			break;
+		case 5:
 			read_inner(&answer, &f);
 			break;
 		case 7:

@@ -29,10 +29,12 @@ void nvb_criu_put_text(struct nvb_strbuf *out, unsigned field, const char *text)
 struct nvb_criu_answer {
 	unsigned type;
 	bool success;
-	int number;	       /* errno, 0: none */
-	char script[64];       /* of a notification */
-	char message[512];     /* why it failed */
-	unsigned major, minor; /* of a version */
+	int number;		    /* errno, 0: none */
+	char script[64];	    /* of a notification */
+	char message[512];	    /* why it failed */
+	unsigned major, minor;	    /* of a version */
+	unsigned char version[128]; /* all of it, as it came; too long a one not at all */
+	size_t version_size;
 };
 
 /* NVB_ERR_CORRUPT for what is no such message. */

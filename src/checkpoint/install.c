@@ -97,24 +97,36 @@ void nvb_restore_undo(const struct nvb_entry *entry)
 	nvb_file_remove_tree(AT_FDCWD, p.restore, NULL);
 }
 
-void nvb_restore_done(const struct nvb_entry *entry)
+static char *gone_path(const struct nvb_entry *entry)
 {
-	_cleanup_free_ char *restore = nvb_state_join(entry->data, NVB_CHECKPOINT_RESTORE), *gone = NULL;
-	pid_t pid;
+	return nvb_state_join(entry->data, "restoring-done");
+}
 
-	/* At once under a name that no start undoes. */
-	if (!restore || asprintf(&gone, "%s/restoring-done", entry->data) < 0)
+void nvb_restore_settle(const struct nvb_entry *entry)
+{
+	_cleanup_free_ char *restore = nvb_state_join(entry->data, NVB_CHECKPOINT_RESTORE),
+			    *gone = gone_path(entry);
+
+	if (!restore || !gone || rename(restore, gone) == 0 || (errno != ENOTEMPTY && errno != EEXIST))
 		return;
+	/* Who was to remove that was killed. */
 	nvb_file_remove_tree(AT_FDCWD, gone, NULL);
-	if (rename(restore, gone) < 0)
-		return;
-	pid = fork();
+	rename(restore, gone);
+}
+
+void nvb_restore_tidy(const struct nvb_entry *entry, int images)
+{
+	_cleanup_free_ char *gone = gone_path(entry);
+	pid_t pid = gone ? fork() : -1;
+
+	if (pid != 0)
+		close(images);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	if (pid != 0)
 		return;
-	/* Nobody waits for it, nor for a descriptor that it has. */
-	if (fork() == 0 && setsid() >= 0 && close_range(0, ~0U, 0) == 0)
+	/* Nobody waits for it, nor for a descriptor that it has. The images are the last that goes. */
+	if (fork() == 0 && setsid() >= 0 && dup2(images, 0) == 0 && close_range(1, ~0U, 0) == 0)
 		nvb_file_remove_tree(AT_FDCWD, gone, NULL);
 	_exit(0);
 }

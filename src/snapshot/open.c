@@ -273,6 +273,12 @@ bool nvb_snapshot_has_tree(const nvb_snapshot *s, const char *tree)
 	return false;
 }
 
+void nvb_snapshot_spare_processor(nvb_snapshot *s)
+{
+	if (s->threads > 1)
+		s->threads--;
+}
+
 int nvb_snapshot_need_content(const nvb_snapshot *s, nvb_error **err)
 {
 	return s->locked_up

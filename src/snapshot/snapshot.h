@@ -194,6 +194,8 @@ static inline void nvb_snapshot_closep(nvb_snapshot **snapshot)
 const nvb_snapshot_id *nvb_snapshot_get_id(const nvb_snapshot *snapshot);
 const struct nvb_snapshot_manifest *nvb_snapshot_manifest(const nvb_snapshot *snapshot);
 bool nvb_snapshot_has_tree(const nvb_snapshot *snapshot, const char *tree);
+/* Leaves a processor to others, where it has several: what follows takes a thread less. */
+void nvb_snapshot_spare_processor(nvb_snapshot *snapshot);
 
 /*
  * Puts a tree into an empty directory as it was taken, every chunk checked against its hash. Not flushed to

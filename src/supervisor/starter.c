@@ -91,29 +91,23 @@ static int wait_for_runtime(struct starting *s, pid_t runtime, int *status, nvb_
 	return -(int)nvb_error_code(*err);
 }
 
-/* Where CRIU is the runtime's to find, and its images. *env is for nvb_strv_free. */
-static int use_images(struct starting *s, char **images, char ***env, nvb_error **err)
+/* Whether the images are whole, and whether they will never be; nothing is read, since others look there,
+ * too. */
+static bool wait_until_whole(const struct nvb_restoring *restoring)
 {
-	const struct nvb_restoring *restoring = s->starter->restoring;
-	_cleanup_free_ char *links = nvb_state_join(s->start.state.workspace, "criu-bin"), *params = NULL;
+	struct pollfd whole = {.fd = restoring->whole, .events = POLLIN};
 
-	/* What they lie in may have no name. */
-	if (asprintf(images, "/proc/%d/fd/%d", getpid(), restoring->images) < 0)
-		*images = NULL;
-	/* Where the mask is not wanted any more the mount is there all the same, with what the host has. */
-	if (nvb_params_read(NVB_DRIVER_PARAMS, &params, NULL) == 0 && !params)
-		nvb_file_read(AT_FDCWD, NVB_DRIVER_PARAMS, 1 << 16, &params, NULL, NULL);
-	*env = links ? nvb_criu_environment(
-			       restoring->criu, links, params, s->starter->entry->cgroup, restoring->large)
-		     : NULL;
-	if (!*images || !*env)
-		return nvb_fail(err, NVB_ERR_SYSTEM, "what CRIU needs cannot be written to %s",
-			links ? links : "memory");
-	s->start.launch.images = *images;
-	s->start.launch.environment = *env;
-	s->start.launch.tcp = restoring->tcp;
-	s->start.launch.gives_up = restoring->large;
-	return 0;
+	while (poll(&whole, 1, -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return whole.revents & POLLIN;
+}
+
+static bool is_never_whole(const struct nvb_restoring *restoring)
+{
+	struct pollfd whole = {.fd = restoring->whole, .events = POLLIN};
+
+	return poll(&whole, 1, 0) > 0 && !(whole.revents & POLLIN);
 }
 
 /* That of crun which loads CRIU's library when it needs it. */
@@ -134,10 +128,59 @@ static int explain(const struct starting *s, nvb_error **err)
 	_cleanup_close_ int directory = open(s->start.state.workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *reason = nvb_criu_reason(directory, "restore.log");
 
+	/* Who unpacks them says why. */
+	if (is_never_whole(s->starter->restoring)) {
+		nvb_error_free(NVB_TAKE_PTR(*err));
+		return nvb_fail(err, NVB_ERR_CANCELLED, "the snapshot was not unpacked to its end");
+	}
 	if (!reason)
 		return explain_library(s, err);
 	nvb_error_free(NVB_TAKE_PTR(*err));
 	return nvb_fail(err, NVB_ERR_UNSUPPORTED, "CRIU cannot restore the processes: %s", reason);
+}
+
+/* runc starts CRIU before it looks at an image, so it is started at once, and what stands before CRIU waits:
+ * half of what a runtime does is done meanwhile. crun reads first. */
+static const char *choose_front(const struct starting *s)
+{
+	const char *front = s->starter->host->criu_front;
+
+	return front && !nvb_runtime_is_crun(s->start.runtime) && access(front, X_OK) == 0 ? front : NULL;
+}
+
+/* Where CRIU is the runtime's to find, and its images. *env is for nvb_strv_free. */
+static int use_images(struct starting *s, char **images, char ***env, nvb_error **err)
+{
+	const struct nvb_restoring *restoring = s->starter->restoring;
+	_cleanup_free_ char *links = nvb_state_join(s->start.state.workspace, "criu-bin"), *params = NULL;
+	char whole[64];
+	struct nvb_criu_use use = {
+		.criu = restoring->criu,
+		.version = restoring->criu_version,
+		.front = choose_front(s),
+		.whole = whole,
+		.links = links,
+		.cgroup = s->starter->entry->cgroup,
+		.gives_up = restoring->large,
+	};
+
+	/* What they lie in may have no name. */
+	if (asprintf(images, "/proc/%d/fd/%d", getpid(), restoring->images) < 0)
+		*images = NULL;
+	snprintf(whole, sizeof(whole), "/proc/%d/fd/%d", getpid(), restoring->whole);
+	/* Where the mask is not wanted any more the mount is there all the same, with what the host has. */
+	if (nvb_params_read(NVB_DRIVER_PARAMS, &params, NULL) == 0 && !params)
+		nvb_file_read(AT_FDCWD, NVB_DRIVER_PARAMS, 1 << 16, &params, NULL, NULL);
+	use.params = params;
+	*env = links ? nvb_criu_environment(&use) : NULL;
+	if (!*images || !*env)
+		return nvb_fail(err, NVB_ERR_SYSTEM, "what CRIU needs cannot be written to %s",
+			links ? links : "memory");
+	s->start.launch.images = *images;
+	s->start.launch.environment = *env;
+	s->start.launch.tcp = restoring->tcp;
+	s->start.launch.gives_up = restoring->large;
+	return use.front || wait_until_whole(restoring) ? 0 : explain(s, err);
 }
 
 static int launch(struct starting *s, pid_t *init, int *master, int *status, nvb_error **err)
@@ -212,10 +255,12 @@ static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, i
 	if (master >= 0)
 		prctl(PR_SET_PDEATHSIG, 0);
 	if (starter->restoring)
-		nvb_restore_done(starter->entry);
+		nvb_restore_settle(starter->entry);
 	nvb_report_ok(socket, init, master);
-	if (starter->restoring)
-		close(starter->restoring->images);
+	if (starter->restoring) {
+		nvb_restore_tidy(starter->entry, starter->restoring->images);
+		close(starter->restoring->whole);
+	}
 	if (master >= 0)
 		nvb_holder_hold(starter->entry, &held, supervisor);
 	_exit(0);

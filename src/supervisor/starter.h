@@ -22,12 +22,14 @@
  * directory "upper" (checkpoint/install.h). */
 struct nvb_restoring {
 	const char *directory;
-	int images;	  /* the directory of those, wherever it is; the start closes it */
-	const char *criu; /* path of the program */
-	int lock;	  /* what keeps the directory from being swept, -1: nothing; the start closes it */
-	bool large;	  /* CRIU gives up what it has read of the images */
-	bool tcp;	  /* with the connections that it had */
-	bool gpus;	  /* its processes have a state of the GPU's in them */
+	int images; /* the directory of those, wherever it is; the start closes it */
+	/* To be read once the images are whole, at its end when they will never be; the start closes it. */
+	int whole;
+	const char *criu, *criu_version; /* path of the program; its answer (checkpoint/criu.h) */
+	int lock;   /* what keeps the directory from being swept, -1: nothing; the start closes it */
+	bool large; /* CRIU gives up what it has read of the images */
+	bool tcp;   /* with the connections that it had */
+	bool gpus;  /* its processes have a state of the GPU's in them */
 	const struct nvb_gpu_pair *pairs; /* to other GPUs */
 	size_t pair_count;
 };

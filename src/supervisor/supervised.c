@@ -80,8 +80,10 @@ int nvb_supervised_start(struct nvb_supervisor *s, nvb_error **err)
 		rc = nvb_starter_begin(&starter, &s->starter, &s->starter_report, err);
 	if (starter.restoring && starter.restoring->lock >= 0)
 		close(starter.restoring->lock);
-	if (starter.restoring)
+	if (starter.restoring) {
 		close(starter.restoring->images);
+		close(starter.restoring->whole);
+	}
 	if (rc < 0)
 		return rc;
 	s->phase = NVB_PHASE_STARTING;
@@ -167,13 +169,15 @@ void nvb_supervised_started(struct nvb_supervisor *s)
 	_cleanup_error_ nvb_error *err = NULL;
 	int status = 125, master = -1, rc;
 	pid_t init = 0;
+	bool stays;
 
 	rc = nvb_report_read(s->starter_report, &init, &master, &status, &err);
 	close(NVB_TAKE_FD(s->starter_report));
-	if (master < 0)
-		waitpid(s->starter, NULL, 0);
-	else
+	stays = master >= 0;
+	if (stays)
 		s->holder = (int)syscall(SYS_pidfd_open, s->starter, 0);
+	else if (rc < 0)
+		waitpid(s->starter, NULL, 0);
 	nvb_entry_refresh(&s->state, &s->entry);
 	if (rc == 0)
 		watch(s, init);
@@ -193,6 +197,9 @@ void nvb_supervised_started(struct nvb_supervisor *s)
 		nvb_report_ok(s->report, init, -1);
 		close(NVB_TAKE_FD(s->report));
 	}
+	/* Not before: it may still have something to take away. */
+	if (!stays)
+		waitpid(s->starter, NULL, 0);
 	/* It was to end before it ran. */
 	if (s->entry.stopped)
 		nvb_supervised_stop(s, s->stop_signal, s->definition.stop_timeout);

@@ -258,6 +258,8 @@ static _Noreturn void run_start(const struct nvb_run_host *host, const struct nv
 	_cleanup_error_ nvb_error *err = NULL;
 	struct nvb_supervisor s;
 
+	if (how->leave)
+		how->leave(how->data);
 	init(&s, host, state);
 	s.report = report;
 	s.attached = how->attached;

@@ -36,6 +36,10 @@ struct nvb_supervisor_start {
 	bool keeps;			       /* whoever stops it keeps a snapshot */
 	const char *keeps_key; /* the file of the key that encrypts that, from / on; NULL: nothing does */
 	bool swept;	       /* the caller, who starts several, has looked for what dead bolts left */
+	/* Called in the supervisor first: gives up its copies of what is the caller's alone. NULL: nothing
+	 * is. */
+	void (*leave)(void *data);
+	void *data;
 };
 
 /* Starts a supervisor that starts the capsule. *report: a socket on which its report comes. */

@@ -19,10 +19,14 @@ flip() { python3 -c 'import os, sys
 f = open(sys.argv[1], "r+b"); n = os.path.getsize(sys.argv[1]) // 2; f.seek(n); b = f.read(1)[0]; f.seek(n); f.write(bytes([b ^ 16]))' "$1"; }
 refused() { ! "$@"; }
 
+# files_of NAME: what it has written.
+files_of() { find "$BOLT_DATA/capsules/$(id_of "$1")/upper" -printf '%P %i %s %T@\n' | sort; }
+
 flipped() {
-	local directory file bad=0 files=0 said
+	local directory file bad=0 files=0 said own
 	directory=$(echo "$BOLT_DATA"/snapshots/*/"$(bolt capsule snapshot one --leave-running)")
 	bolt capsule stop -t 0 one >/dev/null
+	own=$(files_of one)
 	for file in "$directory"/*; do
 		files=$((files + 1))
 		flip "$file"
@@ -31,6 +35,7 @@ flipped() {
 		case $file in
 		*.pack) grep -q "$(basename "$file" .pack)" <<<"$said" || { bad=$((bad + 1)) && echo "it does not name the pack: $said"; } ;;
 		esac
+		[ "$(files_of one)" = "$own" ] || { bad=$((bad + 1)) && echo "its files are others after ${file##*/}"; }
 		is_in one exited || { bad=$((bad + 1)) && bolt capsule stop -t 0 one >/dev/null; }
 		flip "$file"
 	done

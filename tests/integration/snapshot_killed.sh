@@ -141,7 +141,7 @@ takes() {
 
 # --- restoring: a tracer would be in CRIU's way, so they are killed soon after they are there ------------------------
 restores() {
-	local name after call
+	local name after call n point
 	bolt capsule snapshot one >/dev/null
 	for name in runc criu bolt-supervisor; do
 		for after in 0 10 40; do
@@ -150,11 +150,13 @@ restores() {
 			timeout 30 bolt capsule stop -t 0 one >/dev/null 2>&1 || true
 		done
 	done
-	for call in mkdirat fork,clone,clone3,vfork recvmsg; do
-		strace -qq -o "$T/trace" -e "trace=$call" -e "inject=$call:signal=KILL:when=1" bolt capsule restore one@latest >"$T/out" 2>&1 </dev/null || true
+	# The last two: images are unpacked beside a start that waits for them, and they are whole.
+	for point in 'mkdirat 1' 'fork,clone,clone3,vfork 1' 'recvmsg 1' 'utimensat 12' 'write 1'; do
+		read -r call n <<<"$point"
+		strace -qq -o "$T/trace" -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" bolt capsule restore one@latest >"$T/out" 2>&1 </dev/null || true
 		grep -q 'killed by SIGKILL' "$T/trace" || continue
-		echo "restore: bolt at $call 1" >>"$T/points"
-		lives "restore, bolt at $call 1" either
+		echo "restore: bolt at $call $n" >>"$T/points"
+		lives "restore, bolt at $call $n" either
 		timeout 30 bolt capsule stop -t 0 one >/dev/null 2>&1 || true
 	done
 }

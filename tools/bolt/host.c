@@ -34,6 +34,7 @@ const struct nvb_run_host *run_host(void)
 		.profiles = nvb_sibling_data("profiles.d", NVB_DATADIR),
 		.isolation = nvb_config_isolation_rules(config),
 		.criu = config->snapshots.criu,
+		.criu_front = nvb_sibling_program("bolt-criu", NVB_LIBEXECDIR),
 		.plugins = nvb_common_plugin_options(),
 		.no_cuda_compat = !config->driver.cuda_compat,
 		.no_params_mask = !config->driver.mask_params,
