@@ -227,7 +227,7 @@ static int send_all(int socket, const struct nvb_strbuf *message, nvb_error **er
 	if (message->failed)
 		return nvb_fail_oom(err);
 	if (send(socket, message->s, message->len, MSG_NOSIGNAL) < 0)
-		return nvb_fail(err, NVB_ERR_CANCELLED, "CRIU has gone: %s", strerror(errno));
+		return nvb_fail(err, NVB_ERR_SYSTEM, "CRIU has gone: %s", strerror(errno));
 	return 0;
 }
 
@@ -259,6 +259,7 @@ int nvb_criu_read(int socket, struct nvb_criu_answer *answer, nvb_error **err)
 		n = recv(socket, message, sizeof(message), 0);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return nvb_fail(err, NVB_ERR_CANCELLED, "CRIU has gone without an answer");
+		return nvb_fail(
+			err, NVB_ERR_SYSTEM, "CRIU has gone without an answer: it was killed, or crashed");
 	return nvb_criu_parse(answer, message, (size_t)n, err);
 }

@@ -47,7 +47,7 @@ int nvb_criu_start(const char *path, const char *plugins, pid_t *pid, int *socke
 int nvb_criu_ask(int socket, enum nvb_criu_type type, const struct nvb_strbuf *options, nvb_error **err);
 /* Says whether it may go on after a notification. */
 int nvb_criu_notified(int socket, bool success, nvb_error **err);
-/* NVB_ERR_CANCELLED: it has gone without an answer. */
+/* NVB_ERR_SYSTEM: it has gone without an answer. */
 int nvb_criu_read(int socket, struct nvb_criu_answer *answer, nvb_error **err);
 
 #endif

@@ -64,6 +64,7 @@ struct nvb_preflight_capsule {
 	pid_t init;
 	pid_t supervisor;  /* what it runs beside is no obstacle (its health checks pause); 0: not known */
 	bool paused;	   /* the capsule is, as its supervisor has it */
+	bool foreground;   /* it runs in that of a program, without a supervisor */
 	bool has_gpus;	   /* it was given GPUs: what the driver cannot is against it */
 	bool tcp;	   /* established connections of TCP are to be kept */
 	const char *upper; /* directory of what it has written; NULL: none */

@@ -135,6 +135,9 @@ void nvb_preflight_processes(const struct nvb_preflight_capsule *capsule, struct
 	size_t at = 0;
 	pid_t pid;
 
+	if (capsule->foreground)
+		nvb_preflight_find(report, "foreground", 0, true,
+			"it runs in the foreground of the program that started it, which cannot save it");
 	if (capsule->paused)
 		nvb_preflight_find(report, "frozen", 0, true,
 			"the capsule is paused, and its processes must be able to run at first");

@@ -35,6 +35,8 @@ const struct nvb_preflight_check nvb_preflight_checks[] = {
 	{"image", NVB_PREFLIGHT_RESTORE, "the image is here and is the one that it was",
 		"'bolt image pull' it by its digest, or tag that one by this name"},
 	{"control-groups", NVB_PREFLIGHT_RESTORE, "the host has control groups of the same version", NULL},
+	{"foreground", NVB_PREFLIGHT_TAKE, "the capsule runs in the background, under a supervisor",
+		"'bolt surge run -d', or 'bolt capsule start', runs one there"},
 	{"beside", NVB_PREFLIGHT_TAKE, "all processes descend from the capsule's own program",
 		"let what 'bolt capsule exec' runs end first"},
 	{"frozen", NVB_PREFLIGHT_TAKE, "the capsule is not paused, and the processes that use CUDA can run",

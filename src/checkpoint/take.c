@@ -42,7 +42,7 @@ struct taking {
 	bool captured, frozen, committed;
 	/* Of one that is only looked at. */
 	pid_t supervisor;
-	bool paused;
+	bool paused, foreground;
 };
 
 static int tell(struct taking *t, const char *step, uint64_t done, uint64_t total, nvb_error **err)
@@ -107,6 +107,7 @@ static int preflight(struct taking *t, struct nvb_preflight_report *report, nvb_
 		.init = t->c->init,
 		.supervisor = t->supervisor,
 		.paused = t->paused,
+		.foreground = t->foreground,
 		.has_gpus = t->inventory,
 		.tcp = t->c->tcp,
 		.upper = t->c->definition->spec.read_only ? NULL : upper,
@@ -398,22 +399,6 @@ int nvb_checkpoint_take(const struct nvb_checkpoint *checkpoint, nvb_snapshot_id
 	return rc;
 }
 
-int nvb_checkpoint_check(
-	const struct nvb_checkpoint *checkpoint, struct nvb_preflight_report *report, nvb_error **err)
-{
-	_cleanup_(release) struct taking t = {.c = checkpoint, .images = -1, .store = {.fd = -1}};
-	_cleanup_free_ char *supervisor = nvb_entry_value(checkpoint->entry, "pid");
-	int rc = find_means(&t, err);
-
-	if (rc == 0)
-		rc = open_store(&t, err);
-	t.supervisor = supervisor ? (pid_t)strtol(supervisor, NULL, 10) : 0;
-	t.paused = nvb_entry_is(checkpoint->entry, "paused");
-	return rc < 0 ? rc : preflight(&t, report, err);
-}
-
-/* Repairing. */
-
 /* Who takes the snapshot, if that process lives. */
 static pid_t worker_of(const struct nvb_entry *entry, uint64_t *started)
 {
@@ -425,6 +410,28 @@ static pid_t worker_of(const struct nvb_entry *entry, uint64_t *started)
 		return 0;
 	return nvb_proc_is_alive(pid, *started) ? pid : 0;
 }
+
+int nvb_checkpoint_check(
+	const struct nvb_checkpoint *checkpoint, struct nvb_preflight_report *report, nvb_error **err)
+{
+	_cleanup_(release) struct taking t = {.c = checkpoint, .images = -1, .store = {.fd = -1}};
+	_cleanup_free_ char *supervisor = nvb_entry_value(checkpoint->entry, "pid");
+	uint64_t started;
+	int rc;
+
+	/* CRIU is in the processes then, and what is found would be of that. */
+	if (worker_of(checkpoint->entry, &started))
+		return nvb_fail(err, NVB_ERR_BUSY, "a snapshot of the capsule is being taken");
+	rc = find_means(&t, err);
+	if (rc == 0)
+		rc = open_store(&t, err);
+	t.foreground = !checkpoint->entry->detached;
+	t.supervisor = supervisor ? (pid_t)strtol(supervisor, NULL, 10) : 0;
+	t.paused = nvb_entry_is(checkpoint->entry, "paused");
+	return rc < 0 ? rc : preflight(&t, report, err);
+}
+
+/* Repairing. */
 
 int nvb_checkpoint_repair(const struct nvb_checkpoint *checkpoint, nvb_error **err)
 {

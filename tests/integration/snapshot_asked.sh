@@ -95,6 +95,13 @@ checked() {
 	is "$WORLD: as another one nothing is against it" '' "$(found bolt capsule restore seen --name other)"
 	is "$WORLD: which was not made" '' "$(shown other)"
 	bolt capsule rm -f seen >/dev/null
+	bolt surge run --rm --name front --runtime "$RUNTIME" "$ROOT" sleep 1000 </dev/null >/dev/null 2>&1 &
+	FRONT=$!
+	runs front || fail "$WORLD: one in the foreground"
+	is "$WORLD: one in the foreground" 'foreground true' "$(found bolt capsule snapshot front)"
+	refuses "$WORLD: is refused" 1 'in the foreground' bolt capsule snapshot front
+	bolt capsule kill front >/dev/null
+	wait "$FRONT" || true
 	mkdir "$T/volume"
 	sleeper moved -v "$T/volume:/v"
 	bolt capsule start moved >/dev/null
@@ -146,6 +153,7 @@ broken_off() {
 	wait "$ASKER" || status=$?
 	is "$WORLD: asked twice it does not wait" '130 true' "$status $(is_marked held && echo true)"
 	like "$WORLD: and says what is to be undone yet" 'broken off .*runs on once' "$(cat "$T/said")"
+	refuses "$WORLD: a check meanwhile says what is under way, not what that does to it" 1 'is being taken' bolt capsule snapshot held --check
 	kill -CONT "$TAKER"
 	check "$WORLD: which it then is" eventually unmarked held
 	is "$WORLD: none was taken" '' "$(bolt snapshot ls -q held)"

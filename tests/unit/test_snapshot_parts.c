@@ -225,6 +225,36 @@ static void test_seals(void **state)
 	assert_int_equal(data[99], 7);
 }
 
+/* What a table says of a chunk, its CRC among it, somebody else may have written: the content is held against
+ * the hash by which later snapshots find it. */
+static void test_content_is_held_against_its_hash(void **state)
+{
+	uint8_t key[NVB_HASH] = {7}, data[64], stored[sizeof(data)];
+	struct nvb_pack_entry entry = {.stored = sizeof(data), .raw = sizeof(data), .codec = NVB_CODEC_RAW};
+	struct nvb_pack_reader pack = {.fd = -1, .entries = &entry, .count = 1};
+	struct nvb_keys keys = {0};
+	struct nvb_decoder decoder;
+
+	(void)state;
+	memcpy(keys.hash, key, sizeof(key));
+	assert_int_equal(nvb_decoder_init(&decoder, NULL), 0);
+	fill_random(data, sizeof(data), 3);
+	nvb_keys_hash(&keys, data, sizeof(data), entry.hash);
+	memcpy(stored, data, sizeof(data));
+	assert_null(nvb_chunk_decode(&pack, &keys, 0, stored, &decoder));
+	assert_memory_equal(decoder.raw, data, sizeof(data));
+	stored[40] ^= 1;
+	entry.crc = nvb_crc32c(0, stored, sizeof(stored));
+	assert_null(nvb_chunk_check(&pack, 0, stored));
+	assert_string_equal(
+		nvb_chunk_decode(&pack, &keys, 0, stored, &decoder), "its content does not match its hash");
+	/* By the user's key where there is one: the bare hash is none then. */
+	keys.encrypted = true;
+	assert_string_equal(
+		nvb_chunk_decode(&pack, &keys, 0, data, &decoder), "its content does not match its hash");
+	nvb_decoder_release(&decoder);
+}
+
 static void test_tar(void **state)
 {
 	uint8_t header[NVB_TAR_BLOCK];
@@ -440,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_codecs),
 		cmocka_unit_test(test_seals),
+		cmocka_unit_test(test_content_is_held_against_its_hash),
 		cmocka_unit_test(test_tar),
 		cmocka_unit_test(test_hostile_index),
 		cmocka_unit_test(test_deep_index),
