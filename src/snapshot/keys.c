@@ -145,15 +145,28 @@ bool nvb_unseal(const struct nvb_sealer *sealer, uint64_t number, uint8_t *data,
 
 static int read_signer(struct nvb_signer *signer, int store, nvb_error **err)
 {
+	static const char what[] = "'key', which snapshots are signed with";
+	_cleanup_close_ int fd = openat(store, "key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	_cleanup_free_ char *data = NULL;
+	struct stat st;
 	size_t size = 0;
-	int rc = nvb_file_read(store, "key", NVB_HASH, &data, &size, err);
+	int rc;
 
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return nvb_fail_errno(err, errno, "%s", what);
+	/* Whoever reads it can sign what he likes. */
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 077))
+		return nvb_hint(err,
+			nvb_fail(err, NVB_ERR_PERMISSION, "%s: others may use it (mode %04o)", what,
+				st.st_mode & 07777),
+			"chmod 600 key, in the directory of the snapshots");
+	rc = nvb_file_read_fd(fd, what, NVB_HASH, &data, &size, err);
 	if (rc < 0)
 		return rc;
 	if (size != NVB_HASH)
-		return nvb_fail(err, NVB_ERR_CORRUPT, "the key that snapshots are signed with: not %d bytes",
-			NVB_HASH);
+		return nvb_hint(err, nvb_fail(err, NVB_ERR_CORRUPT, "%s: not %d bytes", what, NVB_HASH),
+			"put it back from a copy, or remove it: another one is made then, and what it signed "
+			"takes --trust");
 	memcpy(signer->key, data, NVB_HASH);
 	explicit_bzero(data, size);
 	signer->found = true;

@@ -385,6 +385,9 @@ says 'no such snapshot' 'no such snapshot: nothing' snap verify nothing
 says 'a number that is none' "behind @ stands a number or 'latest'" snap verify small@x
 says 'prune wants a number' '--keep says how many' snap prune
 says 'export does not overwrite' 'is there already' snap export small "$T/good.tar"
+chmod 644 "$S/key"
+says 'a key that others may use' 'others may use it (mode 0644) (chmod 600 key' snap verify small
+chmod 600 "$S/key"
 mkfifo "$T/pipe"
 says 'nor puts a file in the place of what is none' 'is not a file' snap export --force small "$T/pipe"
 check 'which is what it was' test -p "$T/pipe"
