@@ -110,7 +110,9 @@ int nvb_index_write(const struct nvb_index *index, const struct nvb_keys *keys, 
  */
 int nvb_index_read(
 	struct nvb_index *index, const struct nvb_keys *keys, uint8_t *file, size_t size, nvb_error **err);
-/* The body alone, decompressed. */
-int nvb_index_parse(struct nvb_index *index, const uint8_t *body, size_t size, nvb_error **err);
+/* The body alone, decompressed; NVB_ERR_CORRUPT, too, where it would take more than so many bytes of memory.
+ */
+int nvb_index_parse(
+	struct nvb_index *index, const uint8_t *body, size_t size, uint64_t memory, nvb_error **err);
 
 #endif

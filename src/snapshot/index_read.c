@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "snapshot/codec.h"
 #include "snapshot/index.h"
@@ -11,6 +12,7 @@ struct reading {
 	struct nvb_index *index;
 	const uint8_t *data;
 	size_t size, at;
+	uint64_t room;	 /* bytes of memory that may still be taken */
 	const char *bad; /* what is wrong */
 };
 
@@ -69,6 +71,17 @@ static const uint8_t *get_raw(struct reading *r, size_t size)
 	return p;
 }
 
+/* A few bytes of an index stand for forty times as many in memory. */
+static bool take(struct reading *r, uint64_t bytes)
+{
+	if (bytes > r->room) {
+		refuse(r, "it needs more memory than this host has for it");
+		return false;
+	}
+	r->room -= bytes;
+	return true;
+}
+
 static const char *get_text(struct reading *r, size_t most)
 {
 	size_t n = (size_t)get_up_to(r, most, "a text that is too long");
@@ -79,6 +92,8 @@ static const char *get_text(struct reading *r, size_t most)
 		refuse(r, "a text with a NUL in it");
 		return "";
 	}
+	if (!take(r, n + 1))
+		return "";
 	text = nvb_arena_strndup(&r->index->arena, (const char *)p, n);
 	if (!text)
 		refuse(r, "no memory");
@@ -97,8 +112,12 @@ static struct timespec get_time(struct reading *r)
 
 static void *get_array(struct reading *r, size_t count, size_t size)
 {
-	void *array = count ? nvb_arena_alloc(&r->index->arena, count * size) : NULL;
+	void *array = NULL;
 
+	if (!take(r, (uint64_t)count * size))
+		return NULL;
+	if (count)
+		array = nvb_arena_alloc(&r->index->arena, count * size);
 	if (count && !array)
 		refuse(r, "no memory");
 	return array;
@@ -116,6 +135,8 @@ static void get_xattrs(struct reading *r, struct nvb_tree_entry *e)
 		xattrs[i].size = (size_t)get_up_to(r, NVB_XATTR_MAX, "an attribute that is too long");
 		value = get_raw(r, xattrs[i].size);
 		/* The body goes when it is read. */
+		if (value && xattrs[i].size && !take(r, xattrs[i].size))
+			return;
 		if (value && xattrs[i].size)
 			value = nvb_arena_memdup(&r->index->arena, value, xattrs[i].size);
 		else
@@ -233,6 +254,9 @@ static void get_tree(struct reading *r, struct nvb_tree_index *tree)
 	count = get_count(r, NVB_ENTRIES_MAX, 4);
 	if (!r->bad && !count)
 		refuse(r, "a tree without a directory");
+	/* Twice: they move when there are more. */
+	if (!r->bad && !take(r, 2 * (uint64_t)count * sizeof(*tree->entries)))
+		return;
 	while (tree->count < count && !r->bad) {
 		if (!NVB_GROW(tree->entries, tree->count, tree->capacity)) {
 			refuse(r, "no memory");
@@ -317,14 +341,22 @@ static bool is_header(const uint8_t *file, size_t size, const struct nvb_keys *k
 	       nvb_get_u64(file + 40) == 0 && nvb_get_u64(file + 32) <= NVB_INDEX_MAX;
 }
 
-int nvb_index_parse(struct nvb_index *index, const uint8_t *body, size_t size, nvb_error **err)
+int nvb_index_parse(
+	struct nvb_index *index, const uint8_t *body, size_t size, uint64_t memory, nvb_error **err)
 {
-	struct reading r = {.index = index, .data = body, .size = size};
+	struct reading r = {.index = index, .data = body, .size = size, .room = memory};
 
 	get_body(&r);
 	if (r.bad && nvb_streq(r.bad, "no memory"))
 		return nvb_fail_oom(err);
 	return r.bad ? nvb_fail(err, NVB_ERR_CORRUPT, "index: %s", r.bad) : 0;
+}
+
+static uint64_t half_of_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+
+	return pages > 0 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 2 : UINT64_MAX;
 }
 
 int nvb_index_read(
@@ -349,5 +381,5 @@ int nvb_index_read(
 		return nvb_fail_oom(err);
 	if (!nvb_decompress_whole(file + NVB_INDEX_HEADER, size, body, raw))
 		return nvb_fail(err, NVB_ERR_CORRUPT, "index: it cannot be decompressed");
-	return nvb_index_parse(index, body, raw, err);
+	return nvb_index_parse(index, body, raw, half_of_memory(), err);
 }

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ uint8_t *file = NULL;
 	size_t n = 0;
 
-	if (nvb_index_parse(&index, data, size, NULL) < 0)
+	if (nvb_index_parse(&index, data, size, UINT64_C(1) << 30, NULL) < 0)
 		return 0;
 	for (size_t t = 0; t < index.tree_count; t++) {
 		FUZZ_CHECK(nvb_is_snapshot_name(index.trees[t].name));

@@ -284,7 +284,7 @@ static void refuses(const uint8_t *body, size_t size, const char *why)
 	struct nvb_index index = {0};
 	nvb_error *err = NULL;
 
-	assert_int_equal(nvb_index_parse(&index, body, size, &err), -NVB_ERR_CORRUPT);
+	assert_int_equal(nvb_index_parse(&index, body, size, UINT64_MAX, &err), -NVB_ERR_CORRUPT);
 	assert_non_null(strstr(nvb_error_message(err), why));
 	nvb_error_free(err);
 	nvb_index_release(&index);
@@ -349,6 +349,35 @@ static struct nvb_strbuf nested(unsigned count, size_t name)
 }
 
 /* Paths are as long as a snapshot has them: each name costs some bytes, and each path all above it. */
+/* Of each kind a few bytes, for which the host has less memory than they would take: links of five bytes,
+ * attributes of two, extents of two. */
+static void test_greedy_index(void **state)
+{
+	static const char front[] = {0, 0, 1, 1, 't'}, root[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+			  file[] = {2, 0, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, link[] = {4, 0, 1, 'b', 1};
+	enum { LINKS = 2000, TAKES = 2 * (LINKS + 2) * (int)sizeof(struct nvb_tree_entry) };
+	_cleanup_strbuf_ struct nvb_strbuf body = {0};
+	struct nvb_index index = {0};
+	nvb_error *err = NULL;
+
+	(void)state;
+	nvb_sb_addn(&body, front, sizeof(front));
+	nvb_sb_addc(&body, (char)((LINKS + 2) % 128 + 128));
+	nvb_sb_addc(&body, (char)((LINKS + 2) / 128));
+	nvb_sb_addn(&body, root, sizeof(root));
+	nvb_sb_addn(&body, file, sizeof(file));
+	for (int i = 0; i < LINKS; i++)
+		nvb_sb_addn(&body, link, sizeof(link));
+	assert_int_equal(nvb_index_parse(&index, (const uint8_t *)body.s, body.len, TAKES - 1, &err),
+		-NVB_ERR_CORRUPT);
+	assert_non_null(strstr(nvb_error_message(err), "more memory than this host has"));
+	nvb_error_free(err);
+	nvb_index_release(&index);
+	assert_int_equal(nvb_index_parse(&index, (const uint8_t *)body.s, body.len, 2 * TAKES, NULL), 0);
+	assert_int_equal(index.trees[0].count, LINKS + 2);
+	nvb_index_release(&index);
+}
+
 static void test_deep_index(void **state)
 {
 	_cleanup_strbuf_ struct nvb_strbuf deep = nested(NVB_DEPTH_MAX, 1),
@@ -357,7 +386,7 @@ static void test_deep_index(void **state)
 	struct nvb_index index = {0};
 
 	(void)state;
-	assert_int_equal(nvb_index_parse(&index, (const uint8_t *)deep.s, deep.len, NULL), 0);
+	assert_int_equal(nvb_index_parse(&index, (const uint8_t *)deep.s, deep.len, UINT64_MAX, NULL), 0);
 	assert_int_equal(index.trees[0].count, NVB_DEPTH_MAX + 1);
 	nvb_index_release(&index);
 	refuses((const uint8_t *)deeper.s, deeper.len, "too deep");
@@ -473,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_content_is_held_against_its_hash),
 		cmocka_unit_test(test_tar),
 		cmocka_unit_test(test_hostile_index),
+		cmocka_unit_test(test_greedy_index),
 		cmocka_unit_test(test_deep_index),
 		cmocka_unit_test(test_placements),
 		cmocka_unit_test(test_manifest),
