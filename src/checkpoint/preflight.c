@@ -84,14 +84,16 @@ static uint64_t size_of_tree(const char *path)
 static void see_disk(
 	const struct nvb_preflight_capsule *capsule, uint64_t on_gpus, struct nvb_preflight_report *report)
 {
-	uint64_t need = on_gpus, room = disk_room(capsule->place);
+	uint64_t own = 0, need, room = disk_room(capsule->place);
 
 	for (size_t i = 0; i < capsule->count; i++)
-		need += memory_of(capsule->pids[i]);
+		own += memory_of(capsule->pids[i]);
 	if (capsule->upper)
-		need += size_of_tree(capsule->upper);
+		own += size_of_tree(capsule->upper);
+	need = own + on_gpus;
+	/* Of GPU memory all may be zeros, and of what an earlier snapshot has nothing is written again. */
 	if (need > room)
-		nvb_preflight_find(report, "disk", 0, need / SHRINKS_TO > room,
+		nvb_preflight_find(report, "disk", 0, !capsule->earlier && own / SHRINKS_TO > room,
 			"%llu MiB are to be kept, before they are compressed, and %s has room for %llu MiB",
 			(unsigned long long)(need >> 20), capsule->place, (unsigned long long)(room >> 20));
 }

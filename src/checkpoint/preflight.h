@@ -69,6 +69,7 @@ struct nvb_preflight_capsule {
 	bool tcp;	   /* established connections of TCP are to be kept */
 	const char *upper; /* directory of what it has written; NULL: none */
 	const char *place; /* an existing directory on the disk that the snapshot goes to */
+	bool earlier;	   /* there are snapshots of it, with which a further one shares what it can */
 	const struct nvb_preflight_mount *mounts; /* its volumes */
 	size_t mount_count;
 	struct nvb_preflight_criu criu;

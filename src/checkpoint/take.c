@@ -100,6 +100,7 @@ static int preflight(struct taking *t, struct nvb_preflight_report *report, nvb_
 {
 	_cleanup_free_ struct nvb_preflight_mount *mounts = nvb_describe_mounts(&t->c->definition->spec, err);
 	_cleanup_free_ char *upper = nvb_state_join(t->c->entry->data, "upper");
+	_cleanup_free_ char *earlier = nvb_state_join(t->store.path, t->c->entry->id);
 	struct nvb_preflight_capsule capsule = {
 		.inventory = t->inventory,
 		.pids = t->pids,
@@ -112,6 +113,7 @@ static int preflight(struct taking *t, struct nvb_preflight_report *report, nvb_
 		.tcp = t->c->tcp,
 		.upper = t->c->definition->spec.read_only ? NULL : upper,
 		.place = t->store.path,
+		.earlier = earlier && access(earlier, F_OK) == 0,
 		.mounts = mounts,
 		.mount_count = t->c->definition->spec.volume_count,
 		.criu = {.path = t->criu.path,

@@ -59,6 +59,13 @@ full() {
 		check "$WORLD: with all of its memory" whole one
 		is "$WORLD: nothing of it is left" '' "$(find "$BOLT_DATA/snapshots" -name '*.pack' -o -name manifest.json)"
 	done
+	# A further one writes what has changed, and needs no more.
+	mount -o remount,size=16m "$BOLT_DATA/snapshots"
+	bolt capsule snapshot one --leave-running >/dev/null
+	mount -o remount,size=$(($(du -sk "$BOLT_DATA/snapshots" | cut -f1) + 2000))k "$BOLT_DATA/snapshots"
+	is "$WORLD: what may not have room is not refused" 'disk maybe' \
+		"$(bolt capsule snapshot one --check --format json | jq -r '.[] | "\(.check) \(if .fatal then "fails" else "maybe" end)"')"
+	check "$WORLD: a further snapshot has, since it shares what it can" bolt capsule snapshot one --leave-running
 	umount "$BOLT_DATA/snapshots"
 	is "$WORLD: others are as they were" "$before" "$(find "$BOLT_DATA/snapshots" -type f | wc -l)"
 }

@@ -154,7 +154,7 @@ static void fill_memory(const char *unused)
 
 static void disk_too_small(void **state)
 {
-	_cleanup_preflight_ struct nvb_preflight_report tiny = {0}, small = {0};
+	_cleanup_preflight_ struct nvb_preflight_report tiny = {0}, small = {0}, again = {0};
 	struct nvb_preflight_capsule capsule = {
 		.inventory = &inventory, .count = 1, .criu = {.path = "criu", .major = 4}};
 	char place[128];
@@ -172,6 +172,10 @@ static void disk_too_small(void **state)
 	assert_int_equal(mount("none", place, "tmpfs", 0, "size=64k"), 0);
 	assert_int_equal(nvb_preflight_take(&capsule, &tiny, NULL), 0);
 	expect(&tiny, "disk", true, "room for 0 MiB"); /* 64 MiB and the program */
+	capsule.earlier = true;
+	assert_int_equal(nvb_preflight_take(&capsule, &again, NULL), 0);
+	expect(&again, "disk", false, "room for 0 MiB");
+	capsule.earlier = false;
 	assert_int_equal(mount("none", place, "tmpfs", MS_REMOUNT, "size=32m"), 0);
 	assert_int_equal(nvb_preflight_take(&capsule, &small, NULL), 0);
 	expect(&small, "disk", false, "32 MiB");
