@@ -101,14 +101,18 @@ static void see_tcp(const struct nvb_preflight_capsule *capsule, const struct so
 		own = owner(sockets, tcp.inode);
 		if (!own)
 			continue;
-		if (capsule->tcp)
+		if (capsule->tcp) {
 			nvb_preflight_find(report, "socket-outside", own->pid, false,
 				"its TCP connection to %s port %u goes on only where the other end still "
 				"waits and the address is the same",
 				tcp.address, tcp.port);
-		else
+			/* What would mend it was asked for. */
+			if (report->count)
+				report->list[report->count - 1].hint = NULL;
+		} else {
 			nvb_preflight_find(report, "socket-outside", own->pid, true,
 				"it has a TCP connection to %s port %u", tcp.address, tcp.port);
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ static void tcp_connections(void **state)
 	capsule.tcp = true;
 	assert_int_equal(nvb_preflight_take(&capsule, &kept, NULL), 0);
 	expect(&kept, "socket-outside", false, port);
+	assert_null(found(&kept, "socket-outside")->hint);
 	assert_false(nvb_preflight_fails(&kept));
 	end_child(pid);
 	close(listener);
