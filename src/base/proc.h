@@ -11,10 +11,12 @@
  * the fields: proc(5), /proc/PID/stat.
  */
 
-/* When a process started, in clock ticks since boot; 0 when there is none, or only its corpse. */
+/* When a process started, in clock ticks since boot; 0 when there is none, only its corpse, or it cannot be
+ * told: errno says why, 0 for a corpse. */
 uint64_t nvb_proc_start_time(pid_t pid);
 
-/* Whether that very process still runs. Of one that /proc hides from us only the number can be checked. */
+/* Whether that very process still runs. Of one that /proc hides from us, or that cannot be looked at for want
+ * of descriptors or memory, only the number can be checked. */
 bool nvb_proc_is_alive(pid_t pid, uint64_t start_time);
 
 #endif

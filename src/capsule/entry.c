@@ -222,9 +222,13 @@ int nvb_entry_begin(const struct nvb_state *state, const struct nvb_entry_option
 
 int nvb_entry_started(const struct nvb_entry *entry, pid_t init, nvb_error **err)
 {
+	uint64_t started = nvb_proc_start_time(init);
 	char text[64];
 
-	snprintf(text, sizeof(text), "%d %" PRIu64 "\n", init, nvb_proc_start_time(init));
+	/* Without it the capsule would count as ended. */
+	if (!started && errno != 0 && errno != ENOENT && errno != ESRCH)
+		return nvb_fail_errno(err, errno, "when process %d began", init);
+	snprintf(text, sizeof(text), "%d %" PRIu64 "\n", init, started);
 	return write_small(entry->run, "init", text, err);
 }
 

@@ -121,8 +121,11 @@ static int describe_holder(
 	if (rc < 0)
 		return rc;
 	record->pid = holder->pid ? holder->pid : getpid();
-	record->started = nvb_proc_start_time(record->pid);
 	record->since = (int64_t)time(NULL);
+	record->started = nvb_proc_start_time(record->pid);
+	if (!record->started && errno != 0 && errno != ENOENT && errno != ESRCH)
+		return nvb_fail_errno(
+			err, errno, "when process %d began, which is to hold a lease", record->pid);
 	return record->started ? 0
 			       : nvb_fail(err, NVB_ERR_NOT_FOUND,
 					 "process %d, which is to hold a lease, is gone", record->pid);
@@ -299,6 +302,8 @@ int nvb_lease_adopt(struct nvb_lease *lease, pid_t pid, nvb_error **err)
 	uint64_t started = nvb_proc_start_time(pid);
 	int rc;
 
+	if (lease && !started && errno != 0 && errno != ENOENT && errno != ESRCH)
+		return nvb_fail_errno(err, errno, "when process %d began, which is to hold a lease", pid);
 	/* It may have ended already: then so has the lease, whoever looks. */
 	if (!lease || !started)
 		return 0;
