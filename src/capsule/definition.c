@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "capsule/definition_table.h"
 #include "capsule/gpu_words.h"
 #include "profile/profile.h"
 
@@ -280,7 +281,10 @@ int nvb_definition_save(
 {
 	_cleanup_free_ char *path = file_of(directory);
 	_cleanup_strbuf_ struct nvb_strbuf text = {0};
+	int rc = nvb_definition_check_text(d, err);
 
+	if (rc < 0)
+		return rc;
 	nvb_definition_write(d, NVB_DEFINITION_SAID, 0, &text);
 	nvb_sb_addc(&text, '\n');
 	if (!path || text.failed)

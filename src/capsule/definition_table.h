@@ -38,4 +38,7 @@ enum { NVB_DEFINITION_VERSION = 1 };
 extern const struct nvb_definition_field nvb_definition_fields[];
 extern const size_t nvb_definition_field_count;
 
+/* NVB_ERR_INVALID where a text is not UTF-8: written as JSON it would become another one. */
+int nvb_definition_check_text(const struct nvb_capsule_definition *d, nvb_error **err);
+
 #endif

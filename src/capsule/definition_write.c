@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
 #include "capsule/definition_table.h"
 #include "capsule/sandbox.h"
 
@@ -56,6 +60,55 @@ static void write_set(uint64_t set, struct nvb_strbuf *out)
 			first = false;
 		}
 	nvb_sb_addc(out, ']');
+}
+
+static bool is_utf8(const char *text)
+{
+	return !text || nvb_utf8_valid(text, strlen(text));
+}
+
+static bool are_utf8(const char *const *texts)
+{
+	for (; texts && *texts; texts++)
+		if (!is_utf8(*texts))
+			return false;
+	return true;
+}
+
+static bool items_are_utf8(const definition *d, const struct nvb_definition_field *field)
+{
+	for (size_t i = 0;; i++) {
+		_cleanup_strbuf_ struct nvb_strbuf text = {0};
+
+		if (!field->item(d, i, &text))
+			return true;
+		if (!is_utf8(text.s))
+			return false;
+		if (field->kind == NVB_FIELD_ITEM)
+			return true;
+	}
+}
+
+int nvb_definition_check_text(const definition *d, nvb_error **err)
+{
+	for (size_t i = 0; i < nvb_definition_field_count; i++) {
+		const struct nvb_definition_field *field = &nvb_definition_fields[i];
+		bool ok = true;
+
+		if (field->kind == NVB_FIELD_TEXT)
+			ok = is_utf8(VALUE(d, field, char *));
+		else if (field->kind == NVB_FIELD_TEXTS || field->kind == NVB_FIELD_WORDS)
+			ok = are_utf8(VALUE(d, field, const char *const *));
+		else if (field->kind == NVB_FIELD_ITEM || field->kind == NVB_FIELD_ITEMS)
+			ok = items_are_utf8(d, field);
+		if (!ok)
+			return nvb_fail(err, NVB_ERR_INVALID,
+				"the capsule's '%s' is not UTF-8, and JSON, in which it is kept and handed "
+				"to "
+				"the OCI runtime, can carry nothing else",
+				field->key);
+	}
+	return 0;
 }
 
 static void write_value(const definition *d, const struct nvb_definition_field *field, struct nvb_strbuf *out)

@@ -101,8 +101,9 @@ static void refused(void **state)
 	static const char *const bad[] = {"", "[]", "{", "{\"version\": 2}", "{\"nmae\": \"x\"}",
 		"{\"name\": 1}", "{\"name\": \"../x\"}", "{\"volumes\": [\"/a:/..\"]}",
 		"{\"volumes\": \"/a:/b\"}", "{\"cap_add\": [\"NONE\"]}", "{\"restart\": \"maybe\"}",
-		"{\"stop_timeout\": -1}", "{\"stop_timeout\": 31536001}", "{\"image\": \"a\", \"image\": \"b\"}",
-		"{\"health_retries\": 4294967296}", "{\"pull\": \"now\"}"};
+		"{\"stop_timeout\": -1}", "{\"stop_timeout\": 31536001}",
+		"{\"image\": \"a\", \"image\": \"b\"}", "{\"health_retries\": 4294967296}",
+		"{\"pull\": \"now\"}"};
 
 	(void)state;
 	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
@@ -112,6 +113,29 @@ static void refused(void **state)
 		nvb_capsule_definition_init(&d);
 		assert_true(nvb_definition_read(&d, bad[i], strlen(bad[i]), &err) < 0);
 		assert_non_null(err);
+	}
+}
+
+/* As JSON it would be another text, which nobody asked for. */
+static void what_json_cannot_carry(void **state)
+{
+	static const char *const bad[] = {"label", "command", "tmpfs"};
+
+	(void)state;
+	for (size_t i = 0; i < NVB_ELEMENTS(bad); i++) {
+		_cleanup_definition_ struct nvb_capsule_definition d = {0};
+		_cleanup_error_ nvb_error *err = NULL;
+		char *command[] = {(char *)"echo", (char *)"\xff", NULL};
+
+		nvb_capsule_definition_init(&d);
+		if (i == 0)
+			assert_int_equal(code(nvb_definition_add_label, "tier=\xff", &d), 0);
+		else if (i == 1)
+			d.spec.command = command;
+		else
+			assert_int_equal(nvb_spec_add_tmpfs(&d.spec, "/\xff", NULL), 0);
+		assert_int_equal(nvb_definition_save(&d, "/nonexistent", false, &err), -NVB_ERR_INVALID);
+		assert_non_null(strstr(nvb_error_message(err), "is not UTF-8"));
 	}
 }
 
@@ -183,6 +207,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(what_json_cannot_carry),
 		cmocka_unit_test(words),
 		cmocka_unit_test(records),
 		cmocka_unit_test(restarting),
