@@ -217,16 +217,38 @@ bool nvb_definition_wants_gpus(const struct nvb_capsule_definition *d)
 	return d->gpus || d->docker_gpus || d->cdi_devices;
 }
 
+/* What is said of GPUs has no effect without one. */
+static int check_gpu_words(const struct nvb_capsule_definition *d, nvb_error **err)
+{
+	const struct {
+		const char *option, *value;
+	} said[] = {
+		{"--profile", d->profiles ? d->profiles[0] : NULL},
+		{"--isolation", d->isolation},
+		{"--capabilities", d->capabilities},
+		{"--gpu-memory-limit", d->gpu_memory_limit},
+		{"--gpu-compute-limit", d->gpu_compute_limit},
+		{"--mig-match", d->mig_match},
+	};
+
+	for (size_t i = 0; i < NVB_ELEMENTS(said) && !nvb_definition_wants_gpus(d); i++)
+		if (said[i].value)
+			return nvb_hint(err,
+				nvb_fail(err, NVB_ERR_INVALID, "%s %s: no GPU was asked for", said[i].option,
+					said[i].value),
+				"add --gpu all, or another");
+	return 0;
+}
+
 int nvb_definition_check(struct nvb_capsule_definition *d, nvb_error **err)
 {
 	int rc;
 
 	if (!d->spec.image)
 		return nvb_hint(err, nvb_fail(err, NVB_ERR_INVALID, "no image was named"), "--image NAME");
-	if (d->profiles && !nvb_definition_wants_gpus(d))
-		return nvb_hint(err,
-			nvb_fail(err, NVB_ERR_INVALID, "--profile %s: no GPU was asked for", d->profiles[0]),
-			"add --gpu all, or another");
+	rc = check_gpu_words(d, err);
+	if (rc < 0)
+		return rc;
 	if (d->spec.remove && d->restart != NVB_RESTART_NO)
 		return nvb_fail(err, NVB_ERR_INVALID,
 			"a capsule that is removed when it ends (--rm) cannot be restarted");

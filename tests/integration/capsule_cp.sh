@@ -97,6 +97,7 @@ hostile_archive() {
 	cp_ evil:/dev "$w/dev" 2>"$w/said"
 	is "$WORLD: no device node comes out" '' "$(find "$w/dev" -type c -o -type b)"
 	like "$WORLD: and that is said" 'device nodes were left out' "$(cat "$w/said")"
+	refuses "$WORLD: a device node alone" 1 'device nodes are not copied' cp_ evil:/dev/null "$w/null"
 	bolt capsule stop -t 0 evil >/dev/null
 	gone evil
 }

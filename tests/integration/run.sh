@@ -204,4 +204,9 @@ like 'a profile of the user'\''s own' 'MINE=1' "$(nvbind plan --gpu 0 --profile 
 like 'with what it extends' 'profile:mine, memory that may be pinned' "$(nvbind plan --gpu 0 --profile mine)"
 printf '[cdi]\n[limits]\ndlss = 1\n' >"$T/config/nvbind/profiles.d/mine.toml"
 refuses 'a key that does nothing' 1 "mine.toml:3:1: " nvbind plan --gpu 0 --profile mine
+for option in '--isolation exclusive' '--capabilities compute' '--mig-match up' '--gpu-memory-limit 8GB' \
+	'--gpu-compute-limit 50%'; do
+	# shellcheck disable=SC2086
+	refuses "$option without a GPU" 125 "$option: no GPU was asked for" bolt surge run $option "$T/rootfs" true
+done
 refuses 'a profile without a GPU' 125 'no GPU was asked for' bolt surge run --profile ai "$T/rootfs" true

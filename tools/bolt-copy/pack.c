@@ -105,6 +105,7 @@ static int pack_entry(const struct packing *p, struct archive_entry *entry)
 static int pack_entries(const struct packing *p)
 {
 	struct archive_entry *entry = archive_entry_new();
+	bool named = true; /* what comes first is what was asked for */
 	int rc = 0, status;
 
 	if (!entry)
@@ -114,6 +115,12 @@ static int pack_entries(const struct packing *p)
 			rc = disk_error(p);
 			break;
 		}
+		if (named && archive_entry_filetype(entry) == AE_IFSOCK) {
+			rc = nvb_fail(p->err, NVB_ERR_UNSUPPORTED, "%s: a socket is not copied",
+				archive_entry_pathname(entry));
+			break;
+		}
+		named = false;
 		if (archive_read_disk_can_descend(p->disk) && !is_made_up(archive_entry_pathname(entry)))
 			archive_read_disk_descend(p->disk);
 		rc = pack_entry(p, entry);

@@ -19,6 +19,7 @@ struct placing {
 	const char *as;
 	bool owners;
 	unsigned long skipped; /* device nodes */
+	unsigned long placed;
 	nvb_error **err;
 };
 
@@ -121,6 +122,7 @@ static int place_entry(struct placing *p, struct archive_entry *entry)
 	if (!p->owners)
 		archive_entry_set_mode(entry, archive_entry_mode(entry) & ~(mode_t)(S_ISUID | S_ISGID));
 	path = archive_entry_pathname(entry);
+	p->placed++;
 	if (archive_write_header(p->disk, entry) < ARCHIVE_WARN)
 		return disk_error(p, path);
 	if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0)
@@ -174,8 +176,14 @@ int copy_place(const char *as, bool owners, bool rooted, nvb_error **err)
 	archive_write_disk_set_options(p.disk, options(owners, rooted));
 	rc = archive_read_open_fd(p.tar, STDIN_FILENO, BLOCK) != ARCHIVE_OK ? tar_error(&p)
 									    : place_entries(&p);
-	if (p.skipped)
-		nvb_report_warning("bolt", "%lu device nodes were left out", p.skipped);
+	/* Nothing was done of what was asked for. */
+	if (rc == 0 && p.skipped && !p.placed)
+		rc = nvb_fail(
+			err, NVB_ERR_UNSUPPORTED, "device nodes are not copied, and there is nothing else");
+	else if (p.skipped)
+		nvb_report_warning("bolt",
+			p.skipped == 1 ? "a device node was left out" : "%lu device nodes were left out",
+			p.skipped);
 	archive_write_free(p.disk);
 	archive_read_free(p.tar);
 	return rc;
