@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "capsule/gpu_words.h"
+#include "capsule/preflight.h"
 
 /* One start, as the manager drives it: what each function is told goes into the request, and the last but one
  * makes the plan. */
@@ -94,12 +95,17 @@ static int enable_snapshot(
 {
 	struct start *start = runtime;
 	_cleanup_free_ char *missing = NULL;
+	const char *why;
 	int rc = nvb_manager_missing_feature(start->manager, NVB_BOLT_GPU_SNAPSHOTS, &missing, err);
 
 	(void)config;
-	if (rc == 0 && missing)
-		nvb_warning(start->host->log,
-			"capsule %s: the state of its GPUs could be in no snapshot: %s", capsule, missing);
+	why = missing ? missing
+	      : nvb_snapshot_is_barred_by_mps(nvb_grant_request(start->gpu->grant, start->request))
+		      ? "its limits are kept by MPS, whose clients the driver cannot save"
+		      : NULL;
+	if (rc == 0 && why)
+		nvb_warning(start->host->log, "capsule %s: the state of its GPUs could be in no snapshot: %s",
+			capsule, why);
 	return rc;
 }
 

@@ -2,10 +2,12 @@
 #include "capsule/preflight.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "capsule/gpu.h"
 #include "checkpoint/criu.h"
 #include "gpustate/gpustate.h"
 #include "inventory/inventory.h"
+#include "isolation/isolation.h"
 
 /* What the driver can: src/gpustate. What CRIU can: src/checkpoint. */
 
@@ -36,6 +38,32 @@ static int check_devices(
 	return rc;
 }
 
+bool nvb_snapshot_is_barred_by_mps(const struct nvb_request *granted)
+{
+	for (size_t i = 0; i < granted->limit_count; i++)
+		if (nvb_streq0(granted->limits[i].by, "MPS"))
+			return true;
+	return false;
+}
+
+/* Who would keep its limits here. */
+static int check_limits(const struct nvb_run_host *host, const struct nvb_request *request,
+	struct nvb_inventory **inventory, nvb_error **err)
+{
+	const struct nvb_isolation_options options = {
+		.inventory = host->inventory, .preview = true, .rules = host->isolation};
+	struct nvb_grant *grant = NULL;
+	int rc;
+
+	if (!request->memory_limit && !request->compute_limit)
+		return 0;
+	rc = nvb_isolation_decide(request, inventory, &options, &grant, err);
+	if (rc == 0 && nvb_snapshot_is_barred_by_mps(nvb_grant_request(grant, request)))
+		rc = refuse(err, "its limits are kept by MPS, whose clients the driver cannot save");
+	nvb_grant_free(grant);
+	return rc;
+}
+
 static int check_criu(const struct nvb_run_host *host, const struct nvb_state *state, nvb_error **err)
 {
 	_cleanup_criu_ struct nvb_criu criu = {0};
@@ -63,6 +91,8 @@ int nvb_snapshot_preflight(const struct nvb_run_host *host, const struct nvb_sta
 		rc = check_driver(inventory, err);
 	if (rc == 0)
 		rc = check_devices(request, inventory, err);
+	if (rc == 0)
+		rc = check_limits(host, request, &inventory, err);
 	if (rc == 0)
 		rc = check_criu(host, state, err);
 	nvb_inventory_free(inventory);

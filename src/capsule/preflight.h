@@ -2,10 +2,16 @@
 #ifndef NVB_CAPSULE_PREFLIGHT_H
 #define NVB_CAPSULE_PREFLIGHT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "capsule/definition.h"
 #include "capsule/run.h"
 #include "capsule/state.h"
+#include "request/request.h"
+
+/* What MPS keeps is of clients of MPS, which the driver cannot save. */
+bool nvb_snapshot_is_barred_by_mps(const struct nvb_request *granted);
 
 /*
  * Whether a snapshot of such a capsule could hold the state of its GPUs: a driver whose libcuda has the

@@ -23,6 +23,7 @@ examples() {
 	example gaming gaming.toml
 	said=$(timeout 60 bolt surge up -d -p play -f gaming.toml 2>&1) || said="failed $said"
 	like 'the gaming capsule comes up' 'play-gaming +created and started' "$said"
+	like 'what its limits cost is said' 'no snapshot: its limits are kept by MPS' "$said"
 	is 'with its GPU' nvidia0 "$(nodes play-gaming)"
 	is 'as it was asked for' '["gpu:0"] exclusive 8GB 80% true' "$(bolt capsule inspect play-gaming |
 		jq -r '.. | objects | select(has("gpu_settings")) | "\(.gpus | tojson) \(.isolation) \(.gpu_memory_limit) \(.gpu_compute_limit) \(.snapshot_gpu_state)"' | head -1)"
