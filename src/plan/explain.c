@@ -164,6 +164,7 @@ int nvb_plan_to_json(const nvb_plan *plan, char **json, nvb_error **err)
 	member(&sb, "tree", plan->tree);
 	member(&sb, "driver_version", plan->driver_version);
 	member(&sb, "capabilities", nvb_capabilities_format(plan->capabilities, capabilities));
+	member(&sb, "isolation", nvb_choice_name(nvb_isolation_names, (int)plan->isolation));
 	nvb_sb_add(&sb, ",\n  \"devices\": [");
 	for (size_t i = 0; i < plan->device_count; i++) {
 		nvb_sb_add(&sb, i ? ",\n    " : "\n    ");

@@ -127,6 +127,7 @@ struct nvb_plan {
 	const char *tree; /* host path, or NULL */
 	const char *driver_version;
 	unsigned capabilities;
+	enum nvb_isolation isolation;	 /* which lease its devices are taken with */
 	struct nvb_plan_device *devices; /* malloc'd */
 	size_t device_count, device_capacity;
 	struct nvb_edit *edits; /* malloc'd; common ones first, then by device */

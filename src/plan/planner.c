@@ -195,6 +195,7 @@ int nvb_planner_make(const struct nvb_request *request, const struct nvb_invento
 	if (!plan)
 		return nvb_fail_oom(err);
 	plan->capabilities = request->capabilities;
+	plan->isolation = request->isolation;
 	plan->driver_version = keep(plan, inventory->driver.version, &oom);
 	if (options) {
 		planner.options = options;

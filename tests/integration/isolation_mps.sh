@@ -39,6 +39,8 @@ until_is() { # WANTED COMMAND...
 plan=$(nvbind plan --gpu 2 --gpu-memory-limit 8GB --gpu-compute-limit 80% --format json)
 is 'the plan says who keeps the limits' 'memory driver MPS 8000000000 7999586304, compute driver MPS 80.0 80.0' \
 	"$(jq -r '[.edits[] | select(.kind == "limit") | "\(.of) \(.enforced_by) \(.by) \(.asked_bytes // .asked_percent) \(.granted_bytes // .granted_percent)"] | join(", ")' <<<"$plan" | sed 's/ 80 80/ 80.0 80.0/')"
+is 'and whose the GPU is' 'exclusive 1' "$(nvbind plan --gpu 2 --isolation exclusive --format json | jq -r .isolation) \
+$(nvbind plan --gpu 2 --isolation exclusive | grep -c 'isolation exclusive: nobody else')"
 is 'and has no warning' '[]' "$(jq -c .warnings <<<"$plan")"
 is 'showing it makes nothing' '' "$(granted)"
 
@@ -71,6 +73,12 @@ like 'its way to the daemon has a bound' '^(7|8|9)[0-9]* KiB|^1000 KiB|^10[0-2][
 		'dd if=/dev/zero of=/tmp/nvidia-mps/big bs=64k count=200 2>/dev/null; du -k /tmp/nvidia-mps/big | cut -f1' | sed 's/$/ KiB/')"
 is 'in files, too' yes "$(run --gpu 2 --gpu-memory-limit 4GiB "$T/base" sh -c \
 	'cd /tmp/nvidia-mps; touch $(seq 1 1000) 2>/dev/null; [ "$(ls | wc -l)" -lt 300 ] && echo yes')"
+
+# Whose limits MPS keeps is in no snapshot, which is said when one is asked for, and not when it is to be taken.
+bolt capsule create kept --image "$T/base" --gpu 2 --gpu-memory-limit 4GiB -- sleep 1000 >/dev/null
+refuses 'nor can a snapshot be had' 125 'no snapshot: its limits are kept by MPS' bolt capsule start kept --gpu-snapshot
+is 'and nothing was started' created "$(bolt capsule inspect kept | jq -r '.[0].state')"
+bolt capsule rm kept >/dev/null
 
 # Ways out of it are found before.
 refuses 'a wrong pipe directory' 125 'CUDA_MPS_PIPE_DIRECTORY=/nowhere: no MPS daemon is there .*leave the variable out' \

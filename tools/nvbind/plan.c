@@ -112,6 +112,11 @@ static int print_table(const struct nvb_plan *plan, nvb_error **err)
 	static const struct nvb_column columns[] = {
 		{"KIND"}, {"FOR"}, {"WHAT"}, {"NEEDED"}, {"ENFORCED BY"}, {"REASON"}, {NULL}};
 	_cleanup_table_ struct nvb_table table = {.columns = columns};
+	static const char *const others[] = {
+		[NVB_ISOLATION_SHARED] = "",
+		[NVB_ISOLATION_EXCLUSIVE] = ": nobody else gets them from nvbind",
+		[NVB_ISOLATION_VIRTUAL] = ": others get other parts",
+	};
 	char names[NVB_CAPABILITIES_TEXT];
 	int rc = 0;
 
@@ -119,8 +124,10 @@ static int print_table(const struct nvb_plan *plan, nvb_error **err)
 		rc = print_device(&plan->devices[i], err);
 	if (rc < 0)
 		return rc;
-	printf("driver %s, capabilities %s\n\n", plan->driver_version ? plan->driver_version : "unknown",
-		nvb_capabilities_format(plan->capabilities, names));
+	printf("driver %s, capabilities %s, isolation %s%s\n\n",
+		plan->driver_version ? plan->driver_version : "unknown",
+		nvb_capabilities_format(plan->capabilities, names),
+		nvb_choice_name(nvb_isolation_names, (int)plan->isolation), others[plan->isolation]);
 	for (size_t i = 0; i < plan->edit_count; i++) {
 		const struct nvb_edit *edit = &plan->edits[i];
 
@@ -167,8 +174,7 @@ int verb_plan(int argc, char **argv, nvb_error **err)
 		.no_params_mask = !nvb_common_config()->driver.mask_params,
 	};
 	struct nvb_inventory_options inventory_options;
-	const struct nvb_isolation_options isolation = {
-		.inventory = &inventory_options,
+	const struct nvb_isolation_options isolation = {.inventory = &inventory_options,
 		.preview = true,
 		.rules = nvb_config_isolation_rules(nvb_common_config()),
 		.log = nvb_logging()};
