@@ -135,9 +135,8 @@ static const struct {
 	{FIELD(log_max_file), set_log_files},
 };
 
-/* Puts the place of a field, and the service, before what another module had to say. */
-static int at_field(const struct nvb_boltfile *file, const struct nvb_service *service, size_t field, int rc,
-	nvb_error **err)
+int nvb_service_error_at(const struct nvb_boltfile *file, const struct nvb_service *service, size_t field,
+	int rc, nvb_error **err)
 {
 	const struct nvb_toml_value *at = service->value;
 
@@ -159,12 +158,13 @@ static int add_words(const struct nvb_boltfile *file, const struct nvb_service *
 		const char *text = *(const char *const *)((const char *)service + texts[i].field);
 
 		if (text)
-			rc = at_field(file, service, texts[i].field, texts[i].set(d, text, err), err);
+			rc = nvb_service_error_at(
+				file, service, texts[i].field, texts[i].set(d, text, err), err);
 	}
 	for (size_t i = 0; i < NVB_ELEMENTS(lists); i++)
 		nvb_strv_foreach (item, *(char *const *const *)((const char *)service + lists[i].field))
 			if (rc == 0)
-				rc = at_field(
+				rc = nvb_service_error_at(
 					file, service, lists[i].field, lists[i].add(d, *item, err), err);
 	return rc;
 }
@@ -209,7 +209,7 @@ static int add_volumes(const struct nvb_boltfile *file, const struct nvb_service
 		}
 		rc = text ? nvb_spec_add_volume(&d->spec, text, err) : nvb_fail_oom(err);
 		if (rc < 0)
-			return at_field(file, service, FIELD(volumes), rc, err);
+			return nvb_service_error_at(file, service, FIELD(volumes), rc, err);
 	}
 	return 0;
 }
@@ -224,17 +224,17 @@ static int add_networks(const struct nvb_boltfile *file, const struct nvb_servic
 	if (service->network_mode) {
 		rc = nvb_spec_add_network(&d->spec, service->network_mode, err);
 		bridged = nvb_streq(service->network_mode, "bridge");
-		rc = at_field(file, service, FIELD(network_mode), rc, err);
+		rc = nvb_service_error_at(file, service, FIELD(network_mode), rc, err);
 	}
 	nvb_strv_foreach (name, service->networks) {
 		const char *called = nvb_boltfile_part_name(file, &file->networks, *name, &d->spec.arena);
 
 		if (rc == 0)
 			rc = called ? nvb_spec_add_network(&d->spec, called, err) : nvb_fail_oom(err);
-		rc = at_field(file, service, FIELD(networks), rc, err);
+		rc = nvb_service_error_at(file, service, FIELD(networks), rc, err);
 	}
 	if (rc == 0 && bridged)
-		rc = at_field(file, service, FIELD(networks),
+		rc = nvb_service_error_at(file, service, FIELD(networks),
 			nvb_spec_add_network_alias(&d->spec, service->name, err), err);
 	return rc;
 }
@@ -321,7 +321,8 @@ static int set_name(const struct nvb_boltfile *file, const struct nvb_service *s
 		snprintf(name, sizeof(name), "%s-%s", file->project, service->name);
 	else
 		snprintf(name, sizeof(name), "%s-%s-%u", file->project, service->name, number);
-	rc = nvb_spec_set_name(&d->spec, name, err);
+	rc = nvb_service_error_at(
+		file, service, FIELD(container_name), nvb_spec_set_name(&d->spec, name, err), err);
 	snprintf(label, sizeof(label), NVB_LABEL_NUMBER "=%u", number);
 	if (rc == 0 && (!nvb_strv_addf(&d->labels, NVB_LABEL_PROJECT "=%s", file->project) ||
 			       !nvb_strv_addf(&d->labels, NVB_LABEL_SERVICE "=%s", service->name) ||
@@ -355,17 +356,18 @@ int nvb_service_define(const struct nvb_boltfile *file, const struct nvb_service
 	if (rc == 0)
 		rc = set_name(file, service, number, d, err);
 	if (rc == 0)
-		rc = at_field(file, service, FIELD(command), set_command(service, d, err), err);
+		rc = nvb_service_error_at(file, service, FIELD(command), set_command(service, d, err), err);
 	if (rc == 0)
 		rc = add_volumes(file, service, host, d, err);
 	if (rc == 0)
 		rc = add_networks(file, service, d, err);
 	if (rc == 0)
-		rc = at_field(file, service, FIELD(health.test), set_health(&service->health, d, err), err);
+		rc = nvb_service_error_at(
+			file, service, FIELD(health.test), set_health(&service->health, d, err), err);
 	if (rc == 0)
-		rc = at_field(file, service, FIELD(gpu.devices),
+		rc = nvb_service_error_at(file, service, FIELD(gpu.devices),
 			nvb_service_define_gpu(file, service, host, d, err), err);
 	if (rc == 0)
-		rc = at_field(file, service, FIELD(image), nvb_definition_check(d, err), err);
+		rc = nvb_service_error_at(file, service, FIELD(image), nvb_definition_check(d, err), err);
 	return rc < 0 ? rc : add_hash(d, err);
 }

@@ -30,6 +30,18 @@ unsigned nvb_service_replicas(const struct nvb_service *service);
 int nvb_service_define(const struct nvb_boltfile *file, const struct nvb_service *service, unsigned number,
 	const struct nvb_define_host *host, struct nvb_capsule_definition *definition, nvb_error **err);
 
+/* Puts the place of a field of the service (its offset), and the service, before what another module had to
+ * say: `rc`, which is returned. */
+int nvb_service_error_at(const struct nvb_boltfile *file, const struct nvb_service *service, size_t field,
+	int rc, nvb_error **err);
+
+/*
+ * Whether all services that are wanted (NULL: all of the file) can be defined, and the profiles they name are
+ * here (`installed`: as of nvb_profiles_apply): what is wrong with one is told before another is touched.
+ */
+int nvb_boltfile_check_services(const struct nvb_boltfile *file, const struct nvb_define_host *host,
+	const char *installed, const bool *wanted, nvb_error **err);
+
 /* "PROJECT-NAME", or what the file calls it otherwise; in the arena, NULL without memory. `name` may be
  * "default", which need not be in the file. */
 const char *nvb_boltfile_part_name(const struct nvb_boltfile *file, const struct nvb_boltfile_parts *parts,

@@ -77,7 +77,8 @@ int nvb_project_start_capsule(const struct nvb_project *project, const char *id,
 	return rc < 0 ? rc : nvb_capsule_start_finish(&start, &status, err);
 }
 
-/* Gives an old capsule's GPUs and files back first: the new one may want the same. */
+/* Gives an old capsule's GPUs and files back first: the new one may want the same. What cannot be made at all
+ * takes nothing away. */
 static int replace(const struct nvb_up *up, const char *old, const struct nvb_capsule_definition *definition,
 	nvb_error **err)
 {
@@ -87,7 +88,9 @@ static int replace(const struct nvb_up *up, const char *old, const struct nvb_ca
 	char id[NVB_CAPSULE_ID + 1];
 	int rc = 0;
 
-	if (old) {
+	if (old)
+		rc = nvb_capsule_check(project->host, definition, err);
+	if (rc == 0 && old) {
 		rc = nvb_capsule_stop(project->host, project->state, old, &stop, err);
 		if (rc == 0)
 			rc = nvb_project_remove_capsule(&removal, err);

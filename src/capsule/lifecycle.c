@@ -80,6 +80,14 @@ static int check(const struct nvb_run_host *host, const struct nvb_capsule_defin
 	return 0;
 }
 
+int nvb_capsule_check(
+	const struct nvb_run_host *host, const struct nvb_capsule_definition *definition, nvb_error **err)
+{
+	_cleanup_strbuf_ struct nvb_strbuf command = {0}, ports = {0};
+
+	return check(host, definition, &command, &ports, err);
+}
+
 int nvb_capsule_create(const struct nvb_run_host *host, const struct nvb_state *state,
 	const struct nvb_capsule_definition *definition, char id[static NVB_CAPSULE_ID + 1], nvb_error **err)
 {

@@ -28,6 +28,11 @@ int nvb_capsule_find(const struct nvb_state *state, const char *which, char id[s
 int nvb_capsule_definition_of(const struct nvb_state *state, const char *id,
 	struct nvb_capsule_definition *definition, nvb_error **err);
 
+/* What a start of it would find wrong that is wrong for good: words of no profile, an image that is nowhere. The
+ * image is brought here. */
+int nvb_capsule_check(const struct nvb_run_host *host, const struct nvb_capsule_definition *definition,
+	nvb_error **err);
+
 /*
  * Makes one, without starting it: its image is brought here, its name claimed, its definition written down.
  * When this has returned 0, it outlives a crash of the machine. NVB_ERR_CONFLICT: the name is taken.

@@ -41,6 +41,22 @@ wrong 'no TOML' 'services: web\n' "1:9: ':' where '=' should follow the key"
 wrong 'no services' 'project = "x"\n' " there is no service in it" '[services.NAME] with capsule = "IMAGE"'
 wrong 'variable' '[services.a]\nimage = "${IMAGE:?which?}"\n' "2:9: the variable IMAGE is not set: which?"
 
+# What only the words of a capsule can tell is told before any capsule is touched.
+wrong 'a name too short' '[services.a]\nimage = "x"\ncontainer_name = "a"\n' \
+	"3:18: service 'a': name 'a': 2 to 128 letters, digits and _.- that start with a letter or digit"
+wrong 'memory in which nothing starts' '[services.a]\nimage = "x"\nmemory_limit = "8"\n' \
+	"3:16: service 'a': memory '8': less than 6 MiB, in which nothing starts"
+wrong 'a capability there is not' '[services.b]\nimage = "x"\n[services.a]\nimage = "x"\ncap_add = ["FLY"]\n' \
+	"5:11: service 'a': capability 'FLY': there is no such" \
+	'names are those of capabilities(7), with or without CAP_, or ALL'
+wrong 'a signal there is not' '[services.a]\nimage = "x"\nstop_signal = "FOO"\n' \
+	"3:15: service 'a': stop signal 'FOO': there is no such signal"
+wrong 'no such file of variables' '[services.a]\nimage = "x"\nenv_file = "none"\n' \
+	"3:12: service 'a': environment file: $T/none: No such file or directory"
+file '[services.a]\nimage = "x"\ngpu.aiml.profile = "traning"\n'
+refuses 'no such profile' 1 "Boltfile.toml:3:20: service 'a': there is no profile 'traning'" bolt surge config
+refuses 'no such profile, by up' 1 "Boltfile.toml:3:20: service 'a': there is no profile 'traning'" bolt surge up -d
+
 rm Boltfile.toml
 refuses 'no file' 1 'Boltfile: Boltfile.toml: No such file or directory \(-f names another file\)' bolt surge config
 refuses 'no such file' 1 'Boltfile: other.toml: No such file or directory' bolt surge config -f other.toml

@@ -74,7 +74,7 @@ refusals() {
 	like 'a GPU that is not there' "bolt: no-a: .*'?3'?" "$(timeout 60 bolt surge up -d -p no -f no.toml 2>&1)"
 	bolt surge down -t 0 -p no -f no.toml 2>/dev/null
 	printf '[services.a]\nimage = "%s"\n[services.a.gpu.gaming]\nprofile = "competitiv"\n' "$ROOT" >no.toml
-	like 'a profile that is not there' "bolt: no-a: .*there is no profile 'competitiv' \(did you mean 'competitive'" \
+	like 'a profile that is not there' "bolt: no.toml:4:11: service 'a': there is no profile 'competitiv' \(did you mean 'competitive'" \
 		"$(timeout 60 bolt surge up -d -p no -f no.toml 2>&1)"
 	bolt surge down -t 0 -p no -f no.toml 2>/dev/null
 }

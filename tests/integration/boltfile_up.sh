@@ -69,6 +69,11 @@ changes() {
 	like 'a change: that one alone' 'changes-web +made anew' "$(timeout 60 bolt surge up -d 2>&1)"
 	is 'the other is the same' "$db" "$(id_of db)"
 	unlike 'the changed one is another' "$web" "$(id_of web)"
+	web=$(id_of web)
+	sed -i '0,/^\(image\|capsule\) *=.*/s||pull = "never"\nimage = "localhost/no/where"|' Boltfile.toml
+	like 'a change to an image that is nowhere fails' 'changes-web +failed' "$(timeout 60 bolt surge up -d 2>&1)"
+	is 'and what ran runs on' "$web web=running" "$(id_of web) $(states web)"
+	sed -i -e '/^pull/d' -e "s|localhost/no/where|$ROOT|" Boltfile.toml
 	bolt surge stop -t 0 db 2>/dev/null
 	like 'stop of one' 'db=exited' "$(states db)"
 	bolt surge start db 2>/dev/null

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boltfile/define.h"
 #include "boltfile/networks.h"
 #include "cli/output.h"
+#include "host.h"
 #include "surge_file.h"
 #include "verbs.h"
 
@@ -26,12 +28,16 @@ const struct nvb_option_group surge_config_groups[] = {
 int surge_config(int argc, char **argv, nvb_error **err)
 {
 	_cleanup_boltfile_ struct nvb_boltfile file = {0};
+	/* Where bolt would keep volumes does not matter here. */
+	const struct nvb_define_host anywhere = {.data = ""};
 	_cleanup_free_ char *text = NULL;
 	int rc = surge_file_read(&file, err);
 
 	/* Names on the loopback are no part of a file that another host may get. */
 	if (rc == 0 && nvb_boltfile_has_bridges())
 		rc = nvb_boltfile_settle_networks(&file, true, err);
+	if (rc == 0)
+		rc = nvb_boltfile_check_services(&file, &anywhere, run_host()->profiles, NULL, err);
 
 	(void)argc;
 	(void)argv;

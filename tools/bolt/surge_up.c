@@ -214,6 +214,9 @@ int surge_up(int argc, char **argv, nvb_error **err)
 	if (rc == 0)
 		rc = surge_host_ready(&surge, wanted, err);
 	if (rc == 0)
+		rc = nvb_boltfile_check_services(
+			&surge.file, &surge.project.define, surge.project.host->profiles, wanted, err);
+	if (rc == 0)
 		rc = remove_orphans(&surge, err);
 	if (rc == 0)
 		rc = nvb_project_make_parts(&surge.project, wanted, err);
