@@ -177,9 +177,8 @@ static int capture(struct taking *t, nvb_error **err)
 	rc = nvb_gpu_state_open(t->inventory, NULL, &t->gpu, err);
 	if (rc < 0)
 		return rc;
-	/* From here on also where this fails: what it could not undo the repair tries again. */
-	t->captured = true;
-	rc = nvb_gpu_state_capture(t->gpu, t->pids, t->pid_count, &captured, err);
+	rc = nvb_state_capture(t->gpu, t->pids, t->pid_count, &captured, &t->captured, err);
+	/* Also where that failed: what it could not undo is tried again. */
 	if (rc == 0)
 		rc = nvb_describe_processes(&t->description, t->gpu, t->pids, t->pid_count, err);
 	return rc;

@@ -121,6 +121,14 @@ static int check_leftovers(const int *pids, size_t count, nvb_error **err)
 int nvb_gpu_state_capture(
 	nvb_gpu_state *state, const int *pids, size_t count, size_t *captured, nvb_error **err)
 {
+	bool touched;
+
+	return nvb_state_capture(state, pids, count, captured, &touched, err);
+}
+
+int nvb_state_capture(struct nvb_gpu_state *state, const int *pids, size_t count, size_t *captured,
+	bool *touched, nvb_error **err)
+{
 	_cleanup_free_ struct nvb_gpu_process *list = NULL;
 	size_t n = 0;
 	int rc = find_all(state, pids, count, &list, &n, err);
@@ -128,6 +136,7 @@ int nvb_gpu_state_capture(
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (list[i].state != NVB_GPU_PROCESS_RUNNING)
 			rc = refuse_state(&list[i], err);
+	*touched = rc == 0;
 	if (rc < 0)
 		return rc;
 	/* All locked before the first moves: else one would wait for work of another that is gone. */

@@ -30,6 +30,11 @@ int nvb_gpu_state_driver(const struct nvb_inventory *inventory, char **library, 
 int nvb_state_restore_surely(struct nvb_gpu_state *state, const int *pids, size_t count,
 	const struct nvb_gpu_pair *pairs, size_t pair_count, nvb_error **err);
 
+/* nvb_gpu_state_capture, and whether any process was touched by it: one that somebody else has locked is not,
+ * nor are the others then, and nothing of them is to be undone. */
+int nvb_state_capture(struct nvb_gpu_state *state, const int *pids, size_t count, size_t *captured,
+	bool *touched, nvb_error **err);
+
 /* What of the driver's a process has open or mapped: a path below /dev/nvidia*, malloc'd; NULL: nothing. */
 int nvb_state_leftover(int pid, char **what, nvb_error **err);
 

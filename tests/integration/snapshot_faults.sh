@@ -145,6 +145,24 @@ sharing() {
 	bolt capsule rm -f ipc >/dev/null
 }
 
+# Who has locked a process by hand finds it so: a snapshot that is refused for it undoes nothing that it has not done.
+locked() {
+	local pid
+	counter held 3 4
+	pid=$(init_of held)
+	nvbind gpu-state lock "$pid"
+	refuses "$WORLD: a process that somebody else has locked" 1 'is locked already' bolt capsule snapshot held
+	is "$WORLD: stays locked" locked "$(nvbind gpu-state status --format json "$pid" | jq -r '.[0].state')"
+	nvbind gpu-state checkpoint "$pid"
+	refuses "$WORLD: and one that he has checkpointed" 1 'is checkpointed already' bolt capsule snapshot held
+	is "$WORLD: stays so" checkpointed "$(nvbind gpu-state status --format json "$pid" | jq -r '.[0].state')"
+	nvbind gpu-state restore "$pid"
+	nvbind gpu-state unlock "$pid"
+	check "$WORLD: by his hand it counts on" goes_on held
+	check "$WORLD: and is saved" bolt capsule snapshot held
+	bolt capsule rm -f held >/dev/null
+}
+
 world() {
 	trap end_capsules EXIT
 	counter one 1 16
@@ -152,6 +170,7 @@ world() {
 	checks
 	rooms
 	sharing
+	locked
 	flipped
 	full
 	bolt capsule rm -f one >/dev/null
