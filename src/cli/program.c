@@ -250,7 +250,9 @@ int nvb_program_main(const struct nvb_program *program, int argc, char **argv)
 		rc = -1;
 	if (rc >= 0)
 		return rc;
-	nvb_report_error(program->name, err);
+	/* Without one a program of ours that was run for it has said why already. */
+	if (err)
+		nvb_report_error(program->name, err);
 	if (failure)
 		return failure;
 	if (rc == -(int)NVB_ERR_CANCELLED)

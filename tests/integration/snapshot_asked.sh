@@ -39,6 +39,11 @@ started() {
 	check "$WORLD: a plain start begins" bolt capsule start im
 	refuses "$WORLD: one that runs without keeping snapshots does not begin to" 125 'runs already, without --gpu-snapshot' \
 		bolt capsule start im --gpu-snapshot
+	bolt capsule stop -t 0 im >/dev/null
+	bolt image rm snap/one >/dev/null
+	is "$WORLD: no image of that name: it may be fetched" 'image false' "$(found bolt capsule restore "$id")"
+	refuses "$WORLD: where it cannot be, one line says so" 1 'snap/one' bolt capsule restore "$id"
+	bolt image import "$ROOT" snap/one >/dev/null
 	bolt capsule rm -f im >/dev/null
 	is "$WORLD: its capsule is gone: a check of the restore says so" 'capsule true, image true' "$(found bolt capsule restore "$id")"
 	bolt snapshot rm "$id" >/dev/null
@@ -97,7 +102,7 @@ checked() {
 	bolt capsule rm -f seen >/dev/null
 	bolt surge run --rm --name front --runtime "$RUNTIME" "$ROOT" sleep 1000 </dev/null >/dev/null 2>&1 &
 	FRONT=$!
-	runs front || fail "$WORLD: one in the foreground"
+	eventually bolt capsule exec front true || fail "$WORLD: one in the foreground"
 	is "$WORLD: one in the foreground" 'foreground true' "$(found bolt capsule snapshot front)"
 	refuses "$WORLD: is refused" 1 'in the foreground' bolt capsule snapshot front
 	bolt capsule kill front >/dev/null
