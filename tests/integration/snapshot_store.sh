@@ -414,6 +414,7 @@ is 'a number that can be is kept' 7 "$(snap inspect "$third" | jq '.[0].number')
 
 # --- wrong use -------------------------------------------------------------------------------------------------------
 
+check 'inspect --format json, which it is anyway' snap inspect --format json small
 says 'no such snapshot' 'no such snapshot: nothing' snap verify nothing
 says 'a number that is none' "behind @ stands a number or 'latest'" snap verify small@x
 says 'prune wants a number' '--keep says how many' snap prune

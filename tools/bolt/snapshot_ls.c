@@ -21,10 +21,14 @@ static const struct nvb_option ls_options[] = {
 };
 const struct nvb_option_group snapshot_ls_groups[] = {{"Options", ls_options}, {NULL}};
 
+/* What everybody says who wants JSON of a command: it is what this one prints anyway. */
+static const struct nvb_choice inspect_formats[] = {{"json", NVB_FORMAT_JSON}, {NULL}};
+
 static const struct nvb_option inspect_options[] = {
 	SNAPSHOT_STORE_OPTION,
 	SNAPSHOT_KEY_OPTION,
 	{"trust", 0, NVB_OPTION_FLAG(&snapshot_trust), "also one that this host has not signed"},
+	{"format", 0, NVB_OPTION_CHOICE("FORMAT", inspect_formats, &opt.format), "json, which it always is"},
 	{NULL},
 };
 const struct nvb_option_group snapshot_inspect_groups[] = {{"Options", inspect_options}, {NULL}};
