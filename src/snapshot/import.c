@@ -51,7 +51,7 @@ static int progress(struct importing *in)
 {
 	if (!in->options->progress)
 		return 0;
-	return in->options->progress(in->options->data, in->read, in->total)
+	return in->options->progress(in->options->data, in->read, 2 * in->total)
 		       ? nvb_fail(in->err, NVB_ERR_CANCELLED, "the import was broken off")
 		       : 0;
 }
@@ -283,6 +283,15 @@ static int write_front(struct importing *in)
 	return rc;
 }
 
+/* What has come is read again, and every byte of it checked. */
+static int verifying(void *data, uint64_t done, uint64_t total)
+{
+	const struct importing *in = data;
+
+	(void)total;
+	return in->options->progress(in->options->data, in->total + done, 2 * in->total);
+}
+
 static int verify(struct importing *in)
 {
 	_cleanup_snapshot_ nvb_snapshot *s = NULL;
@@ -296,6 +305,8 @@ static int verify(struct importing *in)
 	if (rc < 0)
 		return rc;
 	s->threads = in->options->threads ?: 2;
+	s->progress = in->options->progress ? verifying : NULL;
+	s->progress_data = in;
 	return nvb_snapshot_verify(s, NULL, NULL, in->err);
 }
 

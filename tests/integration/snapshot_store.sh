@@ -275,6 +275,19 @@ large=$(take large upper="$T/small")
 says 'no room to extract' 'are free' "$tool" extract "$S" "$large" upper "$T/full"
 is 'nothing was written' '' "$(ls -A "$T/full")"
 snap export "$large" "$T/large.tar"
+# Broken off while it is written: the reader of the pipe has had a part of it, and takes the rest.
+mkfifo "$T/slow"
+bolt snapshot export --store "$S" "$large" - >"$T/slow" 2>"$T/said" &
+EXPORT=$!
+{
+	head -c 1500000 >/dev/null
+	kill -INT "$EXPORT"
+	wc -c >"$T/rest"
+} <"$T/slow"
+status=0
+wait "$EXPORT" || status=$?
+is 'an export that is broken off ends' '130 yes' "$status $([ "$(cat "$T/rest")" -lt "$(($(stat -c %s "$T/large.tar") - 1500000))" ] && echo yes)"
+like 'and says so' 'the export was broken off' "$(cat "$T/said")"
 says 'no room to import' 'No space left on device' bolt snapshot import --store "$T/tiny" --trust "$T/large.tar"
 is 'nothing is left of that' "$(printf '%s\n' box key "$few" | sort)" \
 	"$(find "$T/tiny" -mindepth 1 -maxdepth 2 -printf '%f\n' | sort)"
