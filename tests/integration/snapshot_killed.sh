@@ -95,8 +95,8 @@ point() {
 	rm -f "$T/trace" "$T/tracing"
 	timeout 60 strace -f -Y -qq -o "$T/trace" -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" -p "$supervisor" 2>"$T/tracing" &
 	tracer=$!
-	eventually test -e "$T/trace"
-	sleep 0.05
+	# Who is not traced yet when it begins is killed by nobody.
+	eventually grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$supervisor/status"
 	timeout 60 bolt capsule snapshot one "$@" >"$T/out" 2>&1 || true
 	# Asked to end, strace 6.1 may wait for ever for a process whose last thread waits for it; its end frees all of them.
 	kill -KILL $(pgrep -P "$tracer") 2>/dev/null || true
