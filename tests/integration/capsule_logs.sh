@@ -15,14 +15,15 @@ asks() { [ "$(find "/proc/$1/fd" -lname 'socket:*' | wc -l)" -ge "$2" ]; }
 
 # Of what is removed when it ends nothing can be read; both have ended before the first is told of.
 removed() {
-	local waiter
+	local waiter status
 	bolt surge run -d --rm --runtime "$RUNTIME" --name five "$ROOT" sh -c 'trap "exit 5" USR1; while :; do sleep 0.02; done' >/dev/null
 	bolt surge run -d --rm --runtime "$RUNTIME" --name six "$ROOT" sh -c 'trap "exit 6" USR1; while :; do sleep 0.02; done' >/dev/null
 	bolt capsule wait five six >"$T/waited" &
 	waiter=$!
 	check "$WORLD: wait asks both supervisors" until_true asks "$waiter" 2
 	bolt capsule stop -s USR1 six five >/dev/null
-	check "$WORLD: wait for those that are gone then" wait "$waiter"
+	wait "$waiter" && status=0 || status=$?
+	is "$WORLD: wait for those that are gone then" 0 "$status"
 	is "$WORLD: tells how they ended" '5 6' "$(xargs <"$T/waited")"
 	refuses "$WORLD: a name that is none is told before anything is waited for" 1 "no capsule 'nobody'" \
 		bolt capsule wait talk nobody
