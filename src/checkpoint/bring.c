@@ -248,12 +248,14 @@ static void leave(void *data)
 	nvb_closep(&b->whole);
 }
 
-/* Beside a start, which has enough to do before it needs them. */
-static int bring_images(struct bringing *b, nvb_error **err)
+/* Beside a start, which has enough to do before it needs them. *failed: that had failed before. */
+static int bring_images(struct bringing *b, bool *failed, nvb_error **err)
 {
 	int rc = nvb_unpack_images(&b->unpacking, b->snapshot, b->id, err);
 
 	close_snapshot(b);
+	/* A start that hears that they will never be whole fails of that. */
+	*failed = has_failed(b);
 	if (rc == 0 && write(b->whole, "", 1) != 1)
 		rc = nvb_fail_errno(err, errno, "saying that CRIU's images are whole");
 	/* Whoever has it last takes the directory away, and need not be who is waited for. */
@@ -270,8 +272,7 @@ static int finish(struct bringing *b, struct nvb_capsule_start *begun, nvb_error
 	bool failed;
 
 	b->report = begun->report;
-	unpacked = bring_images(b, &why);
-	failed = has_failed(b);
+	unpacked = bring_images(b, &failed, &why);
 	b->report = -1;
 	tell(b, "restore", 0, 0);
 	rc = nvb_capsule_start_finish(begun, &status, unpacked < 0 && !failed ? NULL : err);

@@ -22,6 +22,14 @@ refused() { ! "$@"; }
 # files_of NAME: what it has written.
 files_of() { find "$BOLT_DATA/capsules/$(id_of "$1")/upper" -printf '%P %i %s %T@\n' | sort; }
 
+# slowly_refused PACK: the pack is blamed also when bolt comes late to see that the start has ended.
+slowly_refused() {
+	local said
+	! is_sanitized && command -v strace >/dev/null || return 0
+	said=$(strace -qq -o "$T/trace" -e trace=poll -e inject=poll:delay_enter=300000 bolt capsule restore one 2>&1) || true
+	grep -q "$1" <<<"$said" || { echo "late it does not name the pack: $said" && return 1; }
+}
+
 flipped() {
 	local directory file bad=0 files=0 said own
 	directory=$(echo "$BOLT_DATA"/snapshots/*/"$(bolt capsule snapshot one --leave-running)")
@@ -37,6 +45,7 @@ flipped() {
 		esac
 		[ "$(files_of one)" = "$own" ] || { bad=$((bad + 1)) && echo "its files are others after ${file##*/}"; }
 		is_in one exited || { bad=$((bad + 1)) && bolt capsule stop -t 0 one >/dev/null; }
+		[[ $file != *.pack ]] || slowly_refused "$(basename "$file" .pack)" || bad=$((bad + 1))
 		flip "$file"
 	done
 	is "$WORLD: one flipped bit in each of $files files is refused" 0 "$bad"
