@@ -18,6 +18,7 @@
 #include "capsule/knobs.h"
 #include "capsule/record.h"
 #include "capsule/runtime_call.h"
+#include "checkpoint/install.h"
 #include "supervisor/private.h"
 #include "supervisor/report.h"
 
@@ -128,10 +129,18 @@ static void watch(struct nvb_supervisor *s, pid_t init)
 	s->paused = false;
 }
 
+/* Of a start that failed what lives goes, and its own files come back where the start was a restore that was
+ * killed before it could do that. */
+static void clear_away(const struct nvb_supervisor *s)
+{
+	nvb_entry_kill(&s->entry, s->host->log);
+	nvb_restore_undo(&s->entry);
+}
+
 /* What a start that failed has left; the reason goes to whoever waits, into the record and the log. */
 static void failed(struct nvb_supervisor *s, int status, const nvb_error *error)
 {
-	nvb_entry_kill(&s->entry, s->host->log);
+	clear_away(s);
 	free(s->entry.error);
 	s->entry.error = strdup(error ? nvb_error_message(error) : "it could not be started");
 	if (s->log && s->entry.error)
@@ -270,7 +279,7 @@ void nvb_supervised_adopt(struct nvb_supervisor *s)
 
 	if (!nvb_entry_init(&s->entry, &init, &started)) {
 		/* Killed while it started: nobody was told that it runs. */
-		nvb_entry_kill(&s->entry, s->host->log);
+		clear_away(s);
 		nvb_output_take_up(s, 0);
 		s->entry.error = strdup("its start was interrupted");
 		s->status = -1;

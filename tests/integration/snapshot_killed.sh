@@ -161,6 +161,31 @@ restores() {
 	done
 }
 
+our_runc() { for pid in $(pgrep -x runc); do ! ours "$pid" || echo "$pid"; done; }
+has_runc() { [ -n "$(our_runc)" ]; }
+parent_of() { awk '/^PPid/ {print $2}' "/proc/$1/status"; }
+own_files() { find "$BOLT_DATA/capsules/$(id_of one)/upper" -type f -exec md5sum {} + | sort; }
+
+# Who starts it is killed while bolt unpacks its images, or the supervisor: its own files come back without another start.
+unpacked() {
+	local who victim bolt own
+	own=$(own_files)
+	for who in starter supervisor; do
+		strace -D -qq -o "$T/trace" -e trace=utimensat -e inject=utimensat:signal=STOP:when=12 bolt capsule restore one@latest >"$T/out" 2>&1 </dev/null &
+		bolt=$!
+		check "$WORLD: restore: its start waits for images" eventually has_runc
+		victim=$(parent_of "$(our_runc)")
+		[ "$who" = starter ] || victim=$(parent_of "$victim")
+		kill -9 "$victim"
+		check "$WORLD: restore: the $who is killed" eventually gone "$victim"
+		kill -CONT "$bolt"
+		wait "$bolt" && fail "$WORLD: restore: nobody is told that the $who was killed"
+		timeout 30 bolt capsule stop -t 0 one >/dev/null 2>&1 || true
+		is "$WORLD: restore: the files are its own again" "$own" "$(own_files)"
+		is "$WORLD: restore: nothing else is left of those" '' "$(find "$BOLT_DATA/capsules" -mindepth 2 -maxdepth 2 -name 'resto*')"
+	done
+}
+
 # helper_point N CALL HOW: the helper is killed while it gives the GPU's state to the restored processes: before a request is
 # written, when it is sent. HOW is once, and another helper goes on, or each: the restore fails, and the next one succeeds.
 helper_point() {
@@ -214,6 +239,7 @@ world() {
 	cat "$T/stood"
 	like "$WORLD: the helper, too" 'snapshot: nvbind-cuda' "$(cat "$T/points")"
 	restores
+	unpacked
 	helpers
 	sed -n '/^restore/p' "$T/points"
 	check "$WORLD: at $(sort -u "$T/points" | wc -l) points" test "$(sort -u "$T/points" | wc -l)" -ge 25
