@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +57,66 @@ static void set_state(struct nvb_jobs *jobs, struct nvb_job *job, enum nvb_job_s
 		jobs->changed(jobs->data, job);
 }
 
+/* What there is of its report. A descriptor that has no more is closed. */
+static void read_report(struct nvb_job *job)
+{
+	enum { LONGEST = sizeof(struct report) + 2 * LONGEST_TEXT };
+	char part[4096];
+	ssize_t n = 0;
+
+	while (job->report >= 0 && job->said.len < LONGEST && (n = read(job->report, part, sizeof(part))) > 0)
+		nvb_sb_addn(&job->said, part, (size_t)n);
+	if (job->report >= 0 &&
+		(n == 0 || job->said.len >= LONGEST || (n < 0 && errno != EAGAIN && errno != EINTR)))
+		close(NVB_TAKE_FD(job->report));
+}
+
+/* The texts behind a whole report; malloc'd. */
+static bool parse_report(const struct nvb_strbuf *said, struct report *report, char **message, char **hint)
+{
+	if (said->failed || said->len < sizeof(*report))
+		return false;
+	memcpy(report, said->s, sizeof(*report));
+	if (report->message_size > LONGEST_TEXT || report->hint_size > LONGEST_TEXT ||
+		said->len - sizeof(*report) < report->message_size + report->hint_size)
+		return false;
+	*message = strndup(said->s + sizeof(*report), report->message_size);
+	*hint = strndup(said->s + sizeof(*report) + report->message_size, report->hint_size);
+	return *message && *hint;
+}
+
+/* The child has ended, or was told to. Its supervisor, which lives on, may have the other end of the report's
+ * pipe: the child's end is the end of what it says, and not that of the pipe. */
+static void finish(struct nvb_jobs *jobs, struct nvb_job *job)
+{
+	struct report report;
+	_cleanup_free_ char *message = NULL, *hint = NULL;
+	bool told;
+	int status = 0;
+
+	while (waitpid(job->child, &status, 0) < 0 && errno == EINTR)
+		;
+	job->child = 0;
+	read_report(job);
+	told = parse_report(&job->said, &report, &message, &hint);
+	nvb_sb_release(&job->said);
+	nvb_closep(&job->report);
+	nvb_closep(&job->process);
+	job->report = job->process = -1;
+	if (!told)
+		nvb_fail(&job->error, NVB_ERR_CANCELLED,
+			WIFSIGNALED(status) ? "stopped by signal %d" : "ended without a word",
+			WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	else if (report.rc < 0)
+		/* Who pulls images has said itself why it could not. */
+		nvb_fail(&job->error, (enum nvb_error_code) - report.rc, "%s",
+			*message ? message : "it could not be started, for the reason above");
+	if (told && report.rc < 0 && report.hint)
+		nvb_hint(&job->error, report.rc, "%s", hint);
+	job->result = told && report.rc >= 0 ? report.rc : -1;
+	set_state(jobs, job, job->error ? NVB_JOB_FAILED : NVB_JOB_DONE);
+}
+
 static int begin(struct nvb_jobs *jobs, size_t index, nvb_error **err)
 {
 	struct nvb_job *job = &jobs->list[index];
@@ -63,6 +124,7 @@ static int begin(struct nvb_jobs *jobs, size_t index, nvb_error **err)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return nvb_fail_errno(err, errno, "a pipe for %s", job->name);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	job->child = fork();
 	if (job->child < 0) {
 		int code = errno;
@@ -77,70 +139,16 @@ static int begin(struct nvb_jobs *jobs, size_t index, nvb_error **err)
 	}
 	close(ends[1]);
 	job->report = ends[0];
+	job->process = (int)syscall(SYS_pidfd_open, job->child, 0);
+	if (job->process < 0) {
+		int code = errno;
+
+		kill(job->child, SIGTERM);
+		finish(jobs, job);
+		return nvb_fail_errno(err, code, "a process for %s", job->name);
+	}
 	set_state(jobs, job, NVB_JOB_RUNNING);
 	return 0;
-}
-
-static bool read_all(int fd, void *data, size_t size)
-{
-	char *at = data;
-
-	while (size) {
-		ssize_t n = read(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += n;
-		size -= (size_t)n;
-	}
-	return true;
-}
-
-static char *read_text(int fd, size_t size)
-{
-	char *text = size <= LONGEST_TEXT ? malloc(size + 1) : NULL;
-
-	if (text && !read_all(fd, text, size)) {
-		free(text);
-		return NULL;
-	}
-	if (text)
-		text[size] = '\0';
-	return text;
-}
-
-/* The child has ended, or writes its report at its end: nothing here waits for long. */
-static void finish(struct nvb_jobs *jobs, struct nvb_job *job)
-{
-	struct report report;
-	_cleanup_free_ char *message = NULL, *hint = NULL;
-	bool told = read_all(job->report, &report, sizeof(report));
-	int status = 0;
-
-	if (told) {
-		message = read_text(job->report, report.message_size);
-		hint = read_text(job->report, report.hint_size);
-		told = message && hint;
-	}
-	close(job->report);
-	job->report = -1;
-	while (waitpid(job->child, &status, 0) < 0 && errno == EINTR)
-		;
-	job->child = 0;
-	if (!told)
-		nvb_fail(&job->error, NVB_ERR_CANCELLED,
-			WIFSIGNALED(status) ? "stopped by signal %d" : "ended without a word",
-			WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	else if (report.rc < 0)
-		/* Who pulls images has said itself why it could not. */
-		nvb_fail(&job->error, (enum nvb_error_code) - report.rc, "%s",
-			*message ? message : "it could not be started, for the reason above");
-	if (told && report.rc < 0 && report.hint)
-		nvb_hint(&job->error, report.rc, "%s", hint);
-	job->result = told && report.rc >= 0 ? report.rc : -1;
-	set_state(jobs, job, job->error ? NVB_JOB_FAILED : NVB_JOB_DONE);
 }
 
 /* 1: it can begin; 0: not yet; -1: never, with its error set. */
@@ -211,22 +219,26 @@ static int begin_ready(struct nvb_jobs *jobs, bool *waits, nvb_error **err)
 /* Waits for a report, for what else is polled, or a moment where a condition has to be looked at again. */
 static int wait_for_one(struct nvb_jobs *jobs, bool waits)
 {
-	struct pollfd fds[NVB_JOBS_AT_ONCE + 1];
+	struct pollfd fds[2 * NVB_JOBS_AT_ONCE + 1];
 	size_t which[NVB_JOBS_AT_ONCE + 1], n = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < jobs->count && n < NVB_JOBS_AT_ONCE; i++)
 		if (jobs->list[i].state == NVB_JOB_RUNNING) {
 			which[n] = i;
-			fds[n++] = (struct pollfd){.fd = jobs->list[i].report, .events = POLLIN};
+			fds[2 * n] = (struct pollfd){.fd = jobs->list[i].report, .events = POLLIN};
+			fds[2 * n++ + 1] = (struct pollfd){.fd = jobs->list[i].process, .events = POLLIN};
 		}
-	fds[n] = (struct pollfd){.fd = jobs->extra, .events = POLLIN};
-	if (poll(fds, n + 1, waits ? TURN_MS : -1) <= 0)
+	fds[2 * n] = (struct pollfd){.fd = jobs->extra, .events = POLLIN};
+	if (poll(fds, 2 * n + 1, waits ? TURN_MS : -1) <= 0)
 		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (fds[i].revents)
+	for (size_t i = 0; i < n; i++) {
+		if (fds[2 * i].revents)
+			read_report(&jobs->list[which[i]]);
+		if (fds[2 * i + 1].revents)
 			finish(jobs, &jobs->list[which[i]]);
-	if (fds[n].revents && jobs->turn)
+	}
+	if (fds[2 * n].revents && jobs->turn)
 		rc = jobs->turn(jobs->data);
 	return rc;
 }
@@ -247,7 +259,7 @@ int nvb_jobs_run(struct nvb_jobs *jobs, nvb_error **err)
 	int rc;
 
 	for (size_t i = 0; i < jobs->count; i++)
-		jobs->list[i].report = -1;
+		jobs->list[i].report = jobs->list[i].process = -1;
 	for (;;) {
 		rc = begin_ready(jobs, &waits, err);
 		if (rc != 0 || (!waits && !running(jobs)))

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 /*
  * Work that is done side by side as far as nothing orders it: each job in a child process, as soon as those
@@ -36,7 +37,8 @@ struct nvb_job {
 	nvb_error *error; /* of one that failed */
 	int result;	  /* what `run` returned when it was 0 or more */
 	pid_t child;
-	int report;
+	int process, report; /* its pidfd; what it says at its end */
+	struct nvb_strbuf said;
 };
 
 struct nvb_jobs {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,13 +69,23 @@ static int compare_with(const struct nvb_up *up, const char *id,
 	return 0;
 }
 
+/* Who ends a job (^C) ends it once it is known what became of the start: a supervisor goes on without us, and
+ * what comes up after all were stopped would be left running. */
 int nvb_project_start_capsule(const struct nvb_project *project, const char *id, nvb_error **err)
 {
 	const struct nvb_supervisor_start how = {.attached = -1, .swept = true};
 	struct nvb_capsule_start start;
-	int rc = nvb_capsule_start_how(project->host, project->state, id, &how, &start, err), status;
+	sigset_t term, before;
+	int rc, status;
 
-	return rc < 0 ? rc : nvb_capsule_start_finish(&start, &status, err);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &before);
+	rc = nvb_capsule_start_how(project->host, project->state, id, &how, &start, err);
+	if (rc == 0)
+		rc = nvb_capsule_start_finish(&start, &status, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
 }
 
 /* Gives an old capsule's GPUs and files back first: the new one may want the same. What cannot be made at all

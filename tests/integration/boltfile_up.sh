@@ -194,16 +194,30 @@ parts() {
 }
 
 many() {
-	local i
+	local i pid left
 	{
 		echo 'project = "many"'
 		for ((i = 0; i < 20; i++)); do
 			service "s$i"
-			echo 'command = ["sleep", "100"]'
+			echo 'command = ["sh", "-c", "trap \"exit 0\" TERM; while :; do sleep 0.1; done"]'
 		done
 	} >Boltfile.toml
 	check 'twenty at once' timeout 60 bolt surge up -d
 	is 'all run' 20 "$(states | grep -o running | wc -l)"
+	# Whenever it is broken off, while supervisors are on their way: it ends, and nothing runs.
+	for i in 0.006 0.009 0.012 0.015 0.02 0.03 0.05; do
+		bolt surge stop -t 0 2>/dev/null
+		bolt surge up >out 2>&1 &
+		pid=$!
+		sleep "$i"
+		kill -TERM "$pid"
+		for ((left = 600; left > 0; left--)); do
+			! kill -0 "$pid" 2>/dev/null || sleep 0.05
+		done
+		is "broken off after $i s it ends" ended "$(kill -KILL "$pid" 2>/dev/null || echo ended)"
+		wait "$pid" || true
+		is 'and leaves nothing running' 0 "$(states | grep -co running)"
+	done
 	check 'and go at once' timeout 60 bolt surge down -t 0
 	is 'nothing is left' '' "$(leftovers)"
 }

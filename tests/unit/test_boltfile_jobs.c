@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -142,6 +143,52 @@ static void ends_when_told(void **state)
 	close(bell[1]);
 }
 
+/* As a supervisor does: a process that outlives the job has its pipe, and says nothing. */
+static int leave_one_behind(void *data, size_t job, nvb_error **err)
+{
+	pid_t pid = fork();
+
+	(void)data;
+	(void)err;
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(write(trace[1], &pid, sizeof(pid)), sizeof(pid));
+	if (job == 0)
+		pause();
+	_exit(3);
+}
+
+static int once_both_are_there(void *data)
+{
+	pid_t *left = data;
+
+	assert_int_equal(read(trace[0], &left[0], sizeof(*left)), sizeof(*left));
+	assert_int_equal(read(trace[0], &left[1], sizeof(*left)), sizeof(*left));
+	return 1;
+}
+
+static void does_not_wait_for_who_outlives_a_job(void **state)
+{
+	struct nvb_job list[] = {{.name = "a"}, {.name = "b"}};
+	pid_t left[2] = {0, 0};
+	struct nvb_jobs jobs = {
+		.list = list, .count = 2, .run = leave_one_behind, .turn = once_both_are_there, .data = left};
+
+	(void)state;
+	assert_int_equal(pipe2(trace, O_CLOEXEC), 0);
+	jobs.extra = trace[0];
+	assert_int_equal(nvb_jobs_run(&jobs, NULL), 1);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(list[i].state, NVB_JOB_FAILED);
+		kill(left[i], SIGKILL);
+	}
+	nvb_jobs_release(&jobs);
+	close(trace[0]);
+	close(trace[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +196,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_cannot_be),
 		cmocka_unit_test(runs_more_than_at_once),
 		cmocka_unit_test(ends_when_told),
+		cmocka_unit_test(does_not_wait_for_who_outlives_a_job),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
