@@ -135,7 +135,7 @@ host_went_down() {
 }
 
 bytes_that_json_lacks() {
-	refuses 'an argument that is no UTF-8' 125 'argument 1 .*UTF-8' surge "$ROOT" echo $'a\xff'
+	refuses 'an argument that is no UTF-8' 125 "'command' is not UTF-8" surge "$ROOT" echo $'a\xff'
 	refuses 'a volume that is none' 125 'volume .*UTF-8' surge -v /tmp/$'\xff':/x "$ROOT" true
 	is 'what is UTF-8 arrives' 'ü' "$(surge "$ROOT" echo ü)"
 }
