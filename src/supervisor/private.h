@@ -70,7 +70,11 @@ struct nvb_supervisor {
 	bool child;	 /* the container is ours to wait for */
 	bool paused;
 	int stop_signal; /* of the program */
-	int status;	 /* of the last run; -1 unknown */
+	struct {
+		int signal; /* 0: the program's */
+		uint64_t seconds;
+	} early;    /* how it was to end while it was being started */
+	int status; /* of the last run; -1 unknown */
 
 	/* The child that takes a snapshot, or undoes one that was broken off. */
 	struct {

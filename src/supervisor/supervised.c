@@ -211,7 +211,7 @@ void nvb_supervised_started(struct nvb_supervisor *s)
 		waitpid(s->starter, NULL, 0);
 	/* It was to end before it ran. */
 	if (s->entry.stopped)
-		nvb_supervised_stop(s, s->stop_signal, s->definition.stop_timeout);
+		nvb_supervised_stop(s, s->early.signal, s->early.seconds);
 }
 
 /* crun without root starts it through a process that may live a moment longer than it: ours it becomes when
@@ -350,6 +350,13 @@ void nvb_supervised_stop(struct nvb_supervisor *s, int signal, uint64_t seconds)
 	note(s, "stopped", "1");
 	if (s->phase == NVB_PHASE_WAITING) {
 		s->phase = NVB_PHASE_ENDED;
+		return;
+	}
+	/* There is nothing yet that a signal could go to. */
+	if (s->phase == NVB_PHASE_STARTING) {
+		if (s->early.signal != SIGKILL)
+			s->early.signal = signal;
+		s->early.seconds = seconds;
 		return;
 	}
 	/* Frozen processes take no signal. */

@@ -186,6 +186,30 @@ unpacked() {
 	done
 }
 
+# stopping NAME: it has been asked to end before it runs.
+stopping() { grep -qx 'stopped 1' "$BOLT_RUN/capsules/$1/record"; }
+
+# Who ends it while it is being started says how: one that takes no SIGTERM has an hour otherwise.
+early() {
+	local bolt stop id
+	bolt capsule create early --image "$ROOT" --runtime runc --stop-timeout 3600 -- sh -c 'sleep 100000; :' >/dev/null
+	remember early
+	id=$(id_of early)
+	bolt capsule start early >/dev/null
+	bolt capsule snapshot early >/dev/null
+	strace -D -qq -o "$T/trace" -e trace=utimensat -e inject=utimensat:signal=STOP:when=12 bolt capsule restore early >"$T/out" 2>&1 </dev/null &
+	bolt=$!
+	check "$WORLD: a restore is under way" eventually has_runc
+	timeout 60 bolt capsule stop -t 0 early >/dev/null 2>&1 &
+	stop=$!
+	check "$WORLD: it is to end" eventually stopping "$id"
+	kill -CONT "$bolt"
+	wait "$bolt" || true
+	wait "$stop" && stop=0 || stop=$?
+	is "$WORLD: it ends as it was asked to" 0 "$stop"
+	timeout 60 bolt capsule rm -f early >/dev/null
+}
+
 # helper_point N CALL HOW: the helper is killed while it gives the GPU's state to the restored processes: before a request is
 # written, when it is sent. HOW is once, and another helper goes on, or each: the restore fails, and the next one succeeds.
 helper_point() {
@@ -240,6 +264,7 @@ world() {
 	like "$WORLD: the helper, too" 'snapshot: nvbind-cuda' "$(cat "$T/points")"
 	restores
 	unpacked
+	early
 	helpers
 	sed -n '/^restore/p' "$T/points"
 	check "$WORLD: at $(sort -u "$T/points" | wc -l) points" test "$(sort -u "$T/points" | wc -l)" -ge 25
