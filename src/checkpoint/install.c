@@ -97,27 +97,28 @@ void nvb_restore_undo(const struct nvb_entry *entry)
 	nvb_file_remove_tree(AT_FDCWD, p.restore, NULL);
 }
 
-static char *gone_path(const struct nvb_entry *entry)
-{
-	return nvb_state_join(entry->data, "restoring-done");
-}
-
-void nvb_restore_settle(const struct nvb_entry *entry)
+int nvb_restore_settle(const struct nvb_entry *entry, char **gone, nvb_error **err)
 {
 	_cleanup_free_ char *restore = nvb_state_join(entry->data, NVB_CHECKPOINT_RESTORE),
-			    *gone = gone_path(entry);
+			    *name = nvb_state_join(entry->data, "restoring-done"),
+			    *other = nvb_state_join(entry->data, "restoring-done-XXXXXX");
 
-	if (!restore || !gone || rename(restore, gone) == 0 || (errno != ENOTEMPTY && errno != EEXIST))
-		return;
-	/* Who was to remove that was killed. */
-	nvb_file_remove_tree(AT_FDCWD, gone, NULL);
-	rename(restore, gone);
+	if (!restore || !name || !other)
+		return nvb_fail_oom(err);
+	if (rename(restore, name) == 0) {
+		*gone = NVB_TAKE_PTR(name);
+		return 0;
+	}
+	/* An earlier one is still there, and may be for good: files that may not be removed. */
+	if ((errno != ENOTEMPTY && errno != EEXIST) || !mkdtemp(other) || rename(restore, other) < 0)
+		return nvb_fail_errno(err, errno, "%s", restore);
+	*gone = NVB_TAKE_PTR(other);
+	return 0;
 }
 
-void nvb_restore_tidy(const struct nvb_entry *entry, int images)
+void nvb_restore_tidy(const char *gone, int images)
 {
-	_cleanup_free_ char *gone = gone_path(entry);
-	pid_t pid = gone ? fork() : -1;
+	pid_t pid = fork();
 
 	if (pid != 0)
 		close(images);

@@ -24,10 +24,11 @@
 int nvb_restore_install(const struct nvb_entry *entry, const char *directory, nvb_error **err);
 /* As it was before, from wherever it was broken off. */
 void nvb_restore_undo(const struct nvb_entry *entry);
-/* It runs: what is left has a name that no start undoes. */
-void nvb_restore_settle(const struct nvb_entry *entry);
+/* It runs: what is left has a name that no start undoes, *gone, for free(). Where that fails the next start
+ * would take back what is written from now on. */
+int nvb_restore_settle(const struct nvb_entry *entry, char **gone, nvb_error **err);
 /* And goes, in the background, behind it `images`, a descriptor that is closed. */
-void nvb_restore_tidy(const struct nvb_entry *entry, int images);
+void nvb_restore_tidy(const char *gone, int images);
 
 /* Its processes are there: device nodes that its new GPUs need, and what was on the GPU. */
 int nvb_restore_finish(

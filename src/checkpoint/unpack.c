@@ -17,8 +17,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/images.h"
 
-/* What somebody who was killed had unpacked. */
-static void sweep(const char *data)
+void nvb_unpack_sweep(const char *data)
 {
 	_cleanup_closedir_ DIR *dir = opendir(data);
 	const struct dirent *entry;
@@ -97,7 +96,7 @@ int nvb_unpack_files(struct nvb_unpacking *u, nvb_snapshot *snapshot, const char
 {
 	int rc;
 
-	sweep(data);
+	nvb_unpack_sweep(data);
 	if (asprintf(&u->directory, "%s/restoring-XXXXXX", data) < 0) {
 		u->directory = NULL;
 		return nvb_fail_oom(err);

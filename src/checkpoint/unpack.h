@@ -19,6 +19,8 @@ struct nvb_unpacking {
 		.lock = -1, .images = -1 \
 	}
 
+/* Takes away what somebody who was killed had unpacked in a capsule's directory. */
+void nvb_unpack_sweep(const char *data);
 /* The capsule's files, below its directory `data`, and the places of all else. Takes away what somebody who
  * was killed had unpacked there. */
 int nvb_unpack_files(struct nvb_unpacking *u, nvb_snapshot *snapshot, const char *data, nvb_error **err);

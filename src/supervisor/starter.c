@@ -22,6 +22,7 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/install.h"
 #include "checkpoint/processes.h"
+#include "checkpoint/unpack.h"
 #include "container/container.h"
 #include "container/params.h"
 #include "supervisor/holder.h"
@@ -214,11 +215,22 @@ static int launch(struct starting *s, pid_t *init, int *master, int *status, nvb
 	return rc;
 }
 
+/* Its files: the snapshot's, or its own, whatever a restore that was killed has left. */
+static int put_files(const struct nvb_starter *starter, nvb_error **err)
+{
+	if (starter->restoring)
+		return nvb_restore_install(starter->entry, starter->restoring->directory, err);
+	nvb_restore_undo(starter->entry);
+	nvb_unpack_sweep(starter->entry->data);
+	return 0;
+}
+
 static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, int socket)
 {
 	struct starting s = {.starter = starter, .terminal = NVB_TERMINAL_INIT};
 	struct nvb_held held = {.terminal = true, .fds = {-1, starter->relay[0], starter->relay[1]}};
 	_cleanup_error_ nvb_error *err = NULL;
+	_cleanup_free_ char *gone = NULL;
 	int status = 125, master = -1, rc;
 	pid_t init = 0;
 
@@ -229,11 +241,7 @@ static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, i
 	s.start.image = *starter->image;
 	s.start.image_open = true;
 	s.start.restores = starter->restoring;
-	rc = 0;
-	if (starter->restoring)
-		rc = nvb_restore_install(starter->entry, starter->restoring->directory, &err);
-	else
-		nvb_restore_undo(starter->entry);
+	rc = put_files(starter, &err);
 	if (rc == 0)
 		rc = nvb_start_prepare(&s.start, &err);
 	if (rc == 0)
@@ -241,6 +249,8 @@ static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, i
 	held.fds[0] = master;
 	if (rc == 0 && master >= 0)
 		rc = nvb_holder_name(starter->entry, &held, &err);
+	if (rc == 0 && starter->restoring)
+		rc = nvb_restore_settle(starter->entry, &gone, &err);
 	if (rc < 0) {
 		/* What came up half is the supervisor's to end; its files must not be in use then. */
 		if (starter->restoring) {
@@ -254,11 +264,9 @@ static _Noreturn void run(const struct nvb_starter *starter, pid_t supervisor, i
 	}
 	if (master >= 0)
 		prctl(PR_SET_PDEATHSIG, 0);
-	if (starter->restoring)
-		nvb_restore_settle(starter->entry);
 	nvb_report_ok(socket, init, master);
 	if (starter->restoring) {
-		nvb_restore_tidy(starter->entry, starter->restoring->images);
+		nvb_restore_tidy(gone, starter->restoring->images);
 		close(starter->restoring->whole);
 	}
 	if (master >= 0)

@@ -55,6 +55,26 @@ flipped() {
 	check "$WORLD: with all of its memory" whole one
 }
 
+# What a restore leaves goes behind it. Where that cannot be, it is no start's to take back what was written since; and
+# what a killed one has unpacked goes with the next start.
+left_behind() {
+	local data
+	data=$BOLT_DATA/capsules/$(id_of one)
+	bolt capsule stop -t 0 one >/dev/null
+	mkdir -p "$data/restoring-done/busy" "$data/restoring-killed"
+	mount -t tmpfs none "$data/restoring-done/busy"
+	check "$WORLD: what an earlier restore left is in the way of none" bolt capsule restore one
+	bolt capsule exec one sh -c 'echo since >/since'
+	bolt capsule stop -t 0 one >/dev/null
+	mkdir "$data/restoring-killed"
+	bolt capsule start one >/dev/null
+	is "$WORLD: what was written since a restore is there" since "$(bolt capsule exec one cat /since 2>&1)"
+	umount "$data/restoring-done/busy"
+	bolt capsule stop -t 0 one >/dev/null
+	bolt capsule start one >/dev/null
+	is "$WORLD: a start sweeps what restores have left" '' "$(find "$data" -maxdepth 1 -name 'resto*')"
+}
+
 full() {
 	local before size said
 	before=$(find "$BOLT_DATA/snapshots" -type f | wc -l)
@@ -181,6 +201,7 @@ world() {
 	sharing
 	locked
 	flipped
+	left_behind
 	full
 	bolt capsule rm -f one >/dev/null
 	is "$WORLD: nothing is left" '' "$(leaked)"
