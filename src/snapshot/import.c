@@ -319,7 +319,8 @@ static int is_here(struct importing *in)
 	if (nvb_snapshot_locate(in->store, &id, &fd, NULL, NULL) < 0)
 		return 0;
 	close(fd);
-	return nvb_fail(in->err, NVB_ERR_CONFLICT, "snapshot %s is here already", in->id);
+	return nvb_hint(in->err, nvb_fail(in->err, NVB_ERR_CONFLICT, "snapshot %s is here already", in->id),
+		"'bolt snapshot verify' says whether it is whole; 'bolt snapshot rm' removes it");
 }
 
 static int receive(struct importing *in)

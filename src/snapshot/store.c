@@ -337,7 +337,8 @@ int nvb_snapshot_remove(const struct nvb_snapshots *store, const nvb_snapshot_id
 	if (fd < 0)
 		return nvb_fail_errno(err, -fd, "snapshot %s", id->text);
 	if (nvb_flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return nvb_fail(err, NVB_ERR_BUSY, "snapshot %s is in use", id->text);
+		return nvb_hint(err, nvb_fail(err, NVB_ERR_BUSY, "snapshot %s is in use", id->text),
+			"it is being restored, exported or verified; try again when that is done");
 	if (getrandom(&token, sizeof(token), 0) != sizeof(token))
 		return nvb_fail_errno(err, errno, "random numbers");
 	snprintf(name, sizeof(name), "%s%016llx", NVB_REMOVED, (unsigned long long)token);
