@@ -23,7 +23,7 @@
 
 /* The directories that are moved. */
 struct places {
-	char *restore, *upper, *own, *old, *work;
+	char *restore, *upper, *own, *old, *work, *old_work;
 };
 
 static void release(struct places *p)
@@ -33,6 +33,7 @@ static void release(struct places *p)
 	free(p->own);
 	free(p->old);
 	free(p->work);
+	free(p->old_work);
 }
 
 static bool find(const struct nvb_entry *entry, struct places *p)
@@ -42,7 +43,8 @@ static bool find(const struct nvb_entry *entry, struct places *p)
 	p->work = nvb_state_join(entry->data, "work");
 	p->upper = p->restore ? nvb_state_join(p->restore, "upper") : NULL;
 	p->old = p->restore ? nvb_state_join(p->restore, "old") : NULL;
-	return p->own && p->work && p->upper && p->old;
+	p->old_work = p->restore ? nvb_state_join(p->restore, "old-work") : NULL;
+	return p->own && p->work && p->upper && p->old && p->old_work;
 }
 
 static bool is_there(const char *path)
@@ -60,8 +62,8 @@ static int exchange(const struct places *p, nvb_error **err)
 		return nvb_fail_errno(err, errno, "%s", p->own);
 	if (rename(p->own, p->old) < 0 || rename(p->upper, p->own) < 0)
 		return nvb_fail_errno(err, errno, "bringing the capsule's files back");
-	/* What overlayfs keeps there belongs to the other directory. */
-	return nvb_file_remove_tree(AT_FDCWD, p->work, err);
+	/* What overlayfs keeps there belongs to the other directory, and goes with it. */
+	return rename(p->work, p->old_work) == 0 ? 0 : nvb_file_remove_tree(AT_FDCWD, p->work, err);
 }
 
 int nvb_restore_install(const struct nvb_entry *entry, const char *directory, nvb_error **err)
