@@ -315,8 +315,8 @@ static bool put_front(const struct nvb_criu_use *use)
 	_cleanup_free_ char *behind = NULL;
 
 	return asprintf(&behind, "%s/behind", use->links) >= 0 && make_directory(behind) &&
-	       put_link(behind, "criu", use->criu) && put_link(use->links, "whole", use->whole) &&
-	       put_version(use);
+	       put_link(behind, "criu", use->criu) && put_link(use->links, "next", use->criu) &&
+	       put_link(use->links, "whole", use->whole) && put_version(use);
 }
 
 char **nvb_criu_environment(const struct nvb_criu_use *use)

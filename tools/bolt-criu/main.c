@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,16 +11,18 @@
 
 /*
  * Stands in CRIU's place where a runtime looks for it, `criu swrk SOCKET`, and becomes CRIU once the images
- *are whole: so the runtime is at work while they are unpacked and verified, and no CRIU sees one before. All
- *is in the directory that CRIU_LIBS_DIR names (checkpoint/criu.c puts it there):
+ * are whole: the runtime is at work while they are unpacked and verified, and no CRIU sees one before.
+ *
+ * What it goes by is in the directory that CRIU_LIBS_DIR names (checkpoint/criu.c puts it there):
  *
  *	behind/criu	the CRIU that it becomes, under its own name
  *	whole		a pipe: to be read once the images are whole, at its end when they will never be
  *	version		CRIU's answer to what version it is, which a runtime asks first: given here, it spares
  *			one start of CRIU. It serves once; CRIU itself answers what else is asked
+ *	next		a link to CRIU, which takes this program's place once that was answered
  *
  * It says nothing: standard error is the container's. Linked with the C library alone, statically: it starts
- * twice for each restore.
+ * once or twice for each restore.
  */
 enum { NEVER_WHOLE = 1, NO_CRIU = 127, VERSION = 10, ANSWER_MAX = 512 };
 
@@ -60,7 +63,11 @@ static bool answer_version(int directory, int socket)
 	close(file);
 	/* Whatever comes first: to look at a request is to wait for it, which CRIU does better itself. */
 	unlinkat(directory, "version", 0);
-	return n > 0 && asks_version(socket) && recv(socket, request, sizeof(request), 0) > 0 &&
+	if (n <= 0 || !asks_version(socket))
+		return false;
+	/* The images are whole, so there is nothing to stand before any more. */
+	renameat(directory, "next", directory, "criu");
+	return recv(socket, request, sizeof(request), 0) > 0 &&
 	       send(socket, answer, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
