@@ -82,6 +82,11 @@ static void sweep_one(const struct nvb_state *state, const char *id, int lock, c
 		close(lock);
 		return;
 	}
+	/* It had no record yet when that was looked at. */
+	if (entry.detached) {
+		nvb_entry_release(&entry);
+		return;
+	}
 	if ((!entry.recorded || entry.parked) && was_made(&entry)) {
 		nvb_file_remove_tree(AT_FDCWD, entry.run, NULL);
 		nvb_entry_release(&entry);

@@ -127,6 +127,18 @@ renames() {
 	bolt capsule rm one >/dev/null
 }
 
+# late_record ID: another run finds no record of the capsule, which is there by the time that run has its lock.
+late_record() {
+	local record=$BOLT_RUN/capsules/$1/record run
+	mv "$record" "$T/record" || return
+	rm -f "$T/trace"
+	strace -qq -o "$T/trace" -e trace=flock,openat -e inject=flock:delay_enter=1000000 \
+		bolt surge run --rm --runtime "$RUNTIME" "$ROOT" true &
+	run=$!
+	eventually grep -q '"record"' "$T/trace" || echo 'nobody looks for it'
+	mv "$T/record" "$record" && wait "$run"
+}
+
 # What a killed supervisor leaves running.
 supervisors() {
 	local supervisor init lines
@@ -141,6 +153,8 @@ supervisors() {
 	check "$WORLD: the capsule is not" test -d "/proc/$init"
 	like "$WORLD: ps says so" 'no supervisor' "$(bolt capsule ps)"
 	is "$WORLD: another run leaves it alone" 0 "$(status surge "$ROOT" true)"
+	check "$WORLD: also one that looked before it had a record" late_record "$(bolt capsule inspect sv | jq -r '.[0].id')"
+	check "$WORLD: it lives" test -d "/proc/$init"
 	check "$WORLD: exec works" bolt capsule exec sv true
 	is "$WORLD: start finds it running, and gives it another supervisor" sv "$(bolt capsule start sv)"
 	unlike "$WORLD: that ps sees" 'no supervisor' "$(bolt capsule ps)"
