@@ -17,6 +17,7 @@
 #include "checkpoint/criu.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/gpu_map.h"
+#include "checkpoint/images.h"
 #include "checkpoint/preflight_private.h"
 #include "checkpoint/unpack.h"
 #include "inventory/inventory.h"
@@ -199,9 +200,13 @@ static int preflight(
 			.chip = b->manifest->gpus[i].chip,
 			.target = b->map.changes ? b->map.pairs[i].to : NULL};
 	for (size_t i = 0; i < b->manifest->tree_count; i++) {
-		snapshot.disk += b->manifest->trees[i].bytes;
-		if (nvb_streq0(b->manifest->trees[i].name, NVB_CHECKPOINT_PROCESSES))
-			snapshot.memory = b->manifest->trees[i].bytes;
+		const struct nvb_snapshot_tree *tree = &b->manifest->trees[i];
+		bool processes = nvb_streq0(tree->name, NVB_CHECKPOINT_PROCESSES);
+
+		if (processes)
+			snapshot.memory = tree->bytes;
+		if (!processes || !nvb_images_fit_memory(tree->bytes))
+			snapshot.disk += tree->bytes;
 	}
 	return nvb_preflight_restore(&snapshot, report, err);
 }

@@ -31,6 +31,11 @@ bool nvb_images_are_large(uint64_t bytes)
 	return bytes >= 64 << 20;
 }
 
+bool nvb_images_fit_memory(uint64_t bytes)
+{
+	return room_for(bytes) > 0;
+}
+
 int nvb_images_in_memory(uint64_t bytes)
 {
 	_cleanup_close_ int fs = -1;

@@ -12,6 +12,8 @@
  * there is not room for the images and the processes at once, or the kernel has no such thing.
  */
 int nvb_images_in_memory(uint64_t bytes);
+/* Whether there is that room now. */
+bool nvb_images_fit_memory(uint64_t bytes);
 
 /* So many that how memory is used decides how long a restore takes; of less, each further call does. */
 bool nvb_images_are_large(uint64_t bytes);

@@ -75,6 +75,24 @@ left_behind() {
 	is "$WORLD: a start sweeps what restores have left" '' "$(find "$data" -maxdepth 1 -name 'resto*')"
 }
 
+# Images are unpacked into memory: the disk needs room for the capsule's own files alone.
+narrow() {
+	bolt capsule snapshot one >/dev/null
+	mount -o remount,size=$(($(du -sk "$BOLT_DATA" | cut -f1) + 1000))k "$BOLT_DATA"
+	check "$WORLD: a disk with room for the files alone is enough" bolt capsule restore one
+	check "$WORLD: it counts on" goes_on one
+	bolt capsule stop -t 0 one >/dev/null
+	mount -o remount,size=$(du -sk "$BOLT_DATA" | cut -f1)k "$BOLT_DATA"
+	fallocate -l 100M "$BOLT_DATA/filled" 2>/dev/null || true
+	refused bolt capsule restore one >"$T/out" 2>&1 || fail "$WORLD: a full disk was enough"
+	like "$WORLD: a full disk is said so" 'room|No space' "$(cat "$T/out")"
+	rm -f "$BOLT_DATA/filled"
+	mount -o remount,size=50% "$BOLT_DATA"
+	check "$WORLD: with room it is restored" bolt capsule restore one
+	check "$WORLD: with all of its memory" whole one
+	bolt snapshot rm one@latest >/dev/null
+}
+
 full() {
 	local before size said
 	before=$(find "$BOLT_DATA/snapshots" -type f | wc -l)
@@ -202,6 +220,7 @@ world() {
 	locked
 	flipped
 	left_behind
+	narrow
 	full
 	bolt capsule rm -f one >/dev/null
 	is "$WORLD: nothing is left" '' "$(leaked)"
