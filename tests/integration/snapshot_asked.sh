@@ -121,15 +121,21 @@ checked() {
 	bolt capsule rm -f moved >/dev/null
 }
 
-# take_and_hold NAME: somebody asks for a snapshot, $ASKER, and its taker, $TAKER, stands still.
+taken_of() { bolt snapshot ls -q "$1" | wc -l; }
+# take_and_hold NAME: somebody asks for a snapshot, $ASKER, and its taker, $TAKER, stands still before there is one; $TAKEN
+# were before.
 take_and_hold() {
 	local i
 	for ((i = 0; i < 20; i++)); do
+		TAKEN=$(taken_of "$1")
 		bolt capsule snapshot "$1" --leave-running >"$T/out" 2>"$T/said" &
 		ASKER=$!
 		TAKER=
 		while [ -d "/proc/$ASKER" ] && ! TAKER=$(pgrep -x bolt-snapshot -P "$(supervisor_of "$1")"); do :; done
-		[ -z "$TAKER" ] || ! kill -STOP "$TAKER" 2>/dev/null || return 0
+		if [ -n "$TAKER" ] && kill -STOP "$TAKER" 2>/dev/null; then
+			[ "$(taken_of "$1")" != "$TAKEN" ] || return 0
+			kill -CONT "$TAKER" 2>/dev/null || true
+		fi
 		wait "$ASKER" || true
 	done
 	return 1
@@ -161,7 +167,7 @@ broken_off() {
 	refuses "$WORLD: a check meanwhile says what is under way, not what that does to it" 1 'is being taken' bolt capsule snapshot held --check
 	kill -CONT "$TAKER"
 	check "$WORLD: which it then is" eventually unmarked held
-	is "$WORLD: none was taken" '' "$(bolt snapshot ls -q held)"
+	is "$WORLD: none was taken" "$TAKEN" "$(taken_of held)"
 	bolt capsule rm -f held >/dev/null
 }
 
