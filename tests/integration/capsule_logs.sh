@@ -13,11 +13,16 @@ make_busybox_root "$ROOT"
 # asks PID NUMBER: so many supervisors are asked by it.
 asks() { [ "$(find "/proc/$1/fd" -lname 'socket:*' | wc -l)" -ge "$2" ]; }
 
+logs_up() { bolt capsule logs "$1" 2>/dev/null | grep -q up; }
+
 # Of what is removed when it ends nothing can be read; both have ended before the first is told of.
 removed() {
 	local waiter status
-	bolt surge run -d --rm --runtime "$RUNTIME" --name five "$ROOT" sh -c 'trap "exit 5" USR1; while :; do sleep 0.02; done' >/dev/null
-	bolt surge run -d --rm --runtime "$RUNTIME" --name six "$ROOT" sh -c 'trap "exit 6" USR1; while :; do sleep 0.02; done' >/dev/null
+	bolt surge run -d --rm --runtime "$RUNTIME" --name five "$ROOT" sh -c 'trap "exit 5" USR1; echo up; while :; do sleep 0.02; done' >/dev/null
+	bolt surge run -d --rm --runtime "$RUNTIME" --name six "$ROOT" sh -c 'trap "exit 6" USR1; echo up; while :; do sleep 0.02; done' >/dev/null
+	# Before its trap the first process takes no such signal.
+	until_true logs_up five
+	until_true logs_up six
 	bolt capsule wait five six >"$T/waited" &
 	waiter=$!
 	check "$WORLD: wait asks both supervisors" until_true asks "$waiter" 2
