@@ -126,10 +126,13 @@ leases() {
 	local pid i init busy=()
 	user_world
 	export NVBIND_ROOT=$T/host
-	bolt surge run --rm --runtime "$RUNTIME" --isolation exclusive --gpu 2 "$ROOT" sleep 1000 &
+	bolt surge run --rm --runtime "$RUNTIME" --isolation exclusive --gpu 2 "$ROOT" \
+		sh -c 'echo up; exec sleep 1000' >"$T/held" &
 	pid=$!
-	for ((i = 0; i < 200; i++)); do
-		! ls "$BOLT_RUN"/capsules/*/init >/dev/null 2>&1 || break
+	# Its first process is written down before the runtime is told to start it, and would end with a bolt that is
+	# killed in between.
+	for ((i = 0; i < 400; i++)); do
+		! grep -q up "$T/held" || break
 		sleep 0.05
 	done
 	init=$(cut -d' ' -f1 "$BOLT_RUN"/capsules/*/init)
