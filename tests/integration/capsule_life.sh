@@ -11,6 +11,10 @@ need bolt busybox jq runc
 export ROOT=$T/root
 make_busybox_root "$ROOT"
 
+# It is up before its shell has come to writing.
+counts() { [ "$(bolt capsule exec web cat /count 2>/dev/null | wc -l)" -eq "$1" ]; }
+logs_starts() { [ "$(bolt capsule logs web | grep -c started)" -eq "$1" ]; }
+
 life() {
 	local id
 	id=$(create web -- sh -c 'echo "started $(cat /count 2>/dev/null)"; echo x >>/count; exec sleep 1000')
@@ -22,16 +26,18 @@ life() {
 	is "$WORLD: it runs" 'web running null' "$(shown web)"
 	is "$WORLD: an id is enough, or its beginning" "${id:0:12}" "$(bolt capsule ps -q --filter "id=${id:0:6}")"
 	is "$WORLD: starting it again is no error" web "$(bolt capsule start web)"
+	eventually counts 1
 	is "$WORLD: exec" 'x' "$(bolt capsule exec web cat /count)"
 	refuses "$WORLD: one that runs is not removed" 1 'is running .*--force' bolt capsule rm web
 	is "$WORLD: stop" "${id:0:8}" "$(bolt capsule stop -t 0 "${id:0:8}")"
 	is "$WORLD: it was killed, since sleep takes no signal as first process" 'web exited 137' "$(shown web)"
 	is "$WORLD: stopping what does not run is no error" web "$(bolt capsule stop web)"
 	check "$WORLD: start again" bolt capsule start web
+	eventually counts 2
 	is "$WORLD: what it wrote is still there" 'x,x' "$(bolt capsule exec web cat /count | paste -sd,)"
 	check "$WORLD: restart" bolt capsule restart -t 0 web
-	is "$WORLD: three starts" 3 "$(bolt capsule exec web cat /count | wc -l)"
-	is "$WORLD: the log has all of them" 3 "$(bolt capsule logs web | grep -c started)"
+	check "$WORLD: three starts" eventually counts 3
+	check "$WORLD: the log has all of them" eventually logs_starts 3
 	is "$WORLD: inspect" "$id web running true $ROOT" "$(bolt capsule inspect web |
 		jq -r '.[0] | "\(.id) \(.name) \(.state) \(.supervised) \(.definition.image)"')"
 	check "$WORLD: rename one that runs" bolt capsule rename web www
