@@ -92,7 +92,7 @@ static bool hold_version(struct nvb_criu *criu, const struct nvb_criu_answer *an
 		return false;
 	*criu->version = '\0';
 	for (size_t i = 0; i < answer->version_size; i++)
-		sprintf(criu->version + 2 * i, "%02x", answer->version[i]);
+		snprintf(criu->version + 2 * i, 3, "%02x", answer->version[i]);
 	return true;
 }
 

@@ -116,7 +116,7 @@ static inline void make_driver(const char *version)
 	assert_int_equal(nvb_file_write(scratch.fd, "usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15",
 				 "\0cuCheckpointProcessLock", 25, 0755, NULL),
 		0);
-	strcpy(top, scratch.path);
+	assert_in_range(snprintf(top, sizeof(top), "%s", scratch.path), 1, sizeof(top) - 1);
 	inventory.roots.driver.fd = scratch.fd;
 	inventory.roots.driver.path = top;
 	inventory.driver.version = version;

@@ -76,23 +76,28 @@ static void listening_is_no_connection(void **state)
 	expect_none(&report);
 }
 
-static void connect_unix(const char *path)
+static struct sockaddr_un unix_address(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	assert_in_range(snprintf(address.sun_path, sizeof(address.sun_path), "%s", path), 1,
+		sizeof(address.sun_path) - 1);
+	return address;
+}
+
+static void connect_unix(const char *path)
+{
+	struct sockaddr_un address = unix_address(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	assert_true(strlen(path) < sizeof(address.sun_path));
-	strcpy(address.sun_path, path);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		_exit(1);
 }
 
 static void serve_unix(const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = unix_address(path);
 
-	assert_true(strlen(path) < sizeof(address.sun_path));
-	strcpy(address.sun_path, path);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 4) < 0)
 		_exit(1);

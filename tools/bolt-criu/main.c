@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +26,19 @@
  * once or twice for each restore.
  */
 enum { NEVER_WHOLE = 1, NO_CRIU = 127, VERSION = 10, ANSWER_MAX = 512 };
+
+/* The runtime's socket, by which a criu that is called for that is asked; -1: it is called for something
+ * else. */
+static int socket_of(int argc, char **argv)
+{
+	char *end;
+	long number;
+
+	if (argc != 3 || strcmp(argv[1], "swrk") != 0)
+		return -1;
+	number = strtol(argv[2], &end, 10);
+	return end != argv[2] && !*end && number >= 0 && number <= INT_MAX ? (int)number : -1;
+}
 
 /* The runtime may end before. */
 static bool wait_until_whole(int directory, int socket)
@@ -75,16 +89,15 @@ int main(int argc, char **argv)
 {
 	const char *place = getenv("CRIU_LIBS_DIR");
 	int directory = place ? open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int socket = argc == 3 && strcmp(argv[1], "swrk") == 0 ? atoi(argv[2]) : -1;
-	char path[4096];
+	int socket = socket_of(argc, argv);
+	char path[PATH_MAX];
 
-	if (directory < 0 || strlen(place) > sizeof(path) - sizeof("/behind/criu"))
+	if (directory < 0 || (size_t)snprintf(path, sizeof(path), "%s/behind/criu", place) >= sizeof(path))
 		return NO_CRIU;
 	if (!wait_until_whole(directory, socket))
 		return NEVER_WHOLE;
 	if (socket >= 0 && answer_version(directory, socket))
 		return 0;
-	strcat(strcpy(path, place), "/behind/criu");
 	execv(path, argv);
 	return NO_CRIU;
 }
